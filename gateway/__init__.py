@@ -1,0 +1,3 @@
+"""Tollway: an LLM gateway."""
+
+__version__ = "0.1.0"

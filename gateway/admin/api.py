@@ -1,0 +1,177 @@
+"""The admin port: metrics for Prometheus, health, and the log as JSON. Reads only; what must wait does so elsewhere."""
+
+import asyncio
+import hmac
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from gateway.core.record import public
+from gateway.metrics.render import Exposition
+from gateway.store.asking import instant_ms, query
+from gateway.store.filters import BadFilter
+from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
+from gateway.store.reader import QueryTimeout, StoreReader
+from gateway.store.shown import public_exchange, public_spend
+
+# Never ask for a token: load balancers and Kubernetes have none.
+_OPEN = frozenset({"/healthz", "/readyz"})
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_PORT = re.compile(r":\d+\Z")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the answers come from. `token`: what admin requests must carry now; None: nothing.
+
+    `why_not_ready`: None when ready. `hosts`: names under which this port may be called without a token, beyond the
+    local ones.
+    """
+
+    store: StoreReader
+    exposition: Exposition
+    why_not_ready: Callable[[], str | None]
+    token: Callable[[], str | None]
+    hosts: frozenset[str] = frozenset()
+
+
+def make_app(sources: Sources) -> web.Application:
+    """Build the application."""
+    app = web.Application(middlewares=[_refusing(sources), _translating])
+    app.add_routes(
+        [
+            web.get("/healthz", _healthz),
+            web.get("/readyz", _bound(_readyz, sources)),
+            web.get("/metrics", _bound(_metrics, sources)),
+            web.get("/api/exchanges", _bound(_exchanges, sources)),
+            web.get("/api/exchanges/{id}", _bound(_exchange, sources)),
+            web.get("/api/spend", _bound(_spend, sources)),
+        ]
+    )
+    return app
+
+
+async def _healthz(_: web.Request) -> web.Response:
+    return _json({"status": "ok"})
+
+
+async def _readyz(sources: Sources, _: web.Request) -> web.Response:
+    reason = sources.why_not_ready()
+    if reason is not None:
+        return _json({"status": "not ready", "reason": reason}, status=503)
+    return _json({"status": "ready"})
+
+
+async def _metrics(sources: Sources, request: web.Request) -> web.Response:
+    body, content_type = await asyncio.to_thread(sources.exposition.render, request.headers.get("Accept", ""))
+    response = web.Response(body=body, headers={"Content-Type": content_type})
+    response.enable_compression()
+    return response
+
+
+async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
+    page = await sources.store.exchanges(query(_parameters(request), _now_ms()))
+    return _json(
+        {
+            "exchanges": [public(record) for record in page.records],
+            "cursor": page.cursor,
+            "complete": page.complete,
+        }
+    )
+
+
+async def _exchange(sources: Sources, request: web.Request) -> web.Response:
+    return _json(public_exchange(await sources.store.exchange(request.match_info["id"])))
+
+
+async def _spend(sources: Sources, request: web.Request) -> web.Response:
+    asked = _parameters(request)
+    unknown = set(asked) - {"by", "since", "until"}
+    if unknown:
+        raise BadFilter(min(unknown), "there is no such parameter; there are by, since, until")
+    now_ms = _now_ms()
+    limits: dict[str, int] = {}
+    for name in ("since", "until"):
+        if name in asked:
+            try:
+                limits[f"{name}_ms"] = instant_ms(asked[name], now_ms)
+            except ValueError as error:
+                raise BadFilter(name, str(error)) from None
+    by = asked.get("by", "team")
+    return _json({"by": by, "spend": [public_spend(row, by) for row in await sources.store.spend(by, **limits)]})
+
+
+def _parameters(request: web.Request) -> dict[str, str]:
+    for name in request.query:
+        if len(request.query.getall(name)) > 1:
+            raise BadFilter(name, "given more than once")
+    return dict(request.query)
+
+
+def _refusing(sources: Sources) -> Any:
+    """Ask for the token; without one serve only who calls this port by a local name.
+
+    A web page can make a browser call 127.0.0.1 under a name of its own (DNS rebinding), but not under ours.
+    """
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in _OPEN:
+            return await handler(request)
+        token = sources.token()
+        if token is None:
+            if _PORT.sub("", request.host) not in _LOCAL_HOSTS | sources.hosts:
+                return _error(403, "without an admin_token this port answers only to its local address")
+            return await handler(request)
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+            answer = _error(401, "this port needs its admin_token: Authorization: Bearer …")
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            return answer
+        return await handler(request)
+
+    return refuse
+
+
+@web.middleware
+async def _translating(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what the store says into statuses."""
+    try:
+        return await handler(request)
+    except BadFilter as error:
+        return _error(400, f"{error.name}: {error}", param=error.name)
+    except NoSuchExchange as error:
+        return _error(404, str(error))
+    except AmbiguousId as error:
+        return _error(409, str(error), param="id")
+    except (QueryTimeout, StoreRefused) as error:
+        return _error(503, str(error))
+    except web.HTTPException as error:
+        return _error(error.status, error.reason)
+
+
+def _bound(handler: Callable[[Sources, web.Request], Awaitable[web.Response]], sources: Sources) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await handler(sources, request)
+
+    return handle
+
+
+def _error(status: int, message: str, **more: str) -> web.Response:
+    return _json({"error": {"message": message, **more}}, status=status)
+
+
+def _json(value: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""The processes: supervisor, worker, recorder. The only package that knows everybody."""

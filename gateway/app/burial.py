@@ -1,0 +1,51 @@
+"""What an exchange is booked at whose worker died: the provider may bill it, so it is never free by accident."""
+
+from datetime import datetime
+
+from gateway.core.record import Record, encode
+from gateway.journal.frame import Piece
+from gateway.journal.reader import Finished
+from gateway.policies.pricing import PriceBook
+from gateway.policies.routing import Routing
+from gateway.wire.dialect import DIALECTS
+
+
+def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
+    """Complete the record from the parts of the answer that were written down, and price what they show."""
+    record = finished.record
+    provider = routing.provider(record.provider or "")
+    dialect = DIALECTS.get(record.dialect or "")
+    if provider is None or dialect is None:
+        return finished
+    endpoint = dialect.endpoint(record.method or "POST", record.path or "")
+    if not endpoint.meters:
+        record.usage_source = "none"
+        return finished._replace(meta=encode(record))
+    answer = b"".join(data for _, _, data in finished.response)
+    meter = dialect.new_meter(endpoint, streamed=_is_stream(record, answer), strip_usage=False)
+    meter.feed(answer)
+    seen = meter.usage()
+    record.usage = seen or meter.estimate(record.request_bytes or _length(finished.request))
+    record.usage_source = "partial" if seen else "estimated"
+    record.model_served = meter.model
+    cost = prices.price(
+        provider,
+        meter.model,
+        record.model_requested,
+        record.usage,
+        datetime.fromisoformat(record.started_at).timestamp(),
+    )
+    record.cost_nano_usd = cost.nano_usd
+    record.price_source = cost.source
+    record.price_version = cost.version
+    record.request_bytes = record.request_bytes or _length(finished.request)
+    record.response_bytes = record.response_bytes or _length(finished.response)
+    return finished._replace(meta=encode(record))
+
+
+def _is_stream(record: Record, answer: bytes) -> bool:
+    return record.stream or answer.startswith((b"data:", b"event:"))
+
+
+def _length(pieces: list[Piece]) -> int:
+    return max((offset + len(data) for _, offset, data in pieces), default=0)

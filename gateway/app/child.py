@@ -1,0 +1,173 @@
+"""One process below the supervisor: start it, talk to it, replace it when it dies, end it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Sequence
+
+from gateway.app.channel import CONTROL_FD, LISTEN_FDS, Applied, Channel, Config, Drain, Message, Ready
+from gateway.app.startup import StartError
+
+log = logging.getLogger(__name__)
+
+YOUNG_S = 1.0  # who dies younger is replaced at once the first time, then ever more slowly
+BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+SILENT_S = 10.0  # a child whose channel is gone cannot be led any more: it has this long to end by itself
+TERM_S = 5.0  # from SIGTERM to SIGKILL
+
+
+class Child:
+    """One slot of the process table. `changed` is called whenever `running`, `restarts` or `generation` moved."""
+
+    def __init__(self, name: str, command: Sequence[str], listener: socket.socket, changed: Callable[[], None]) -> None:
+        self.name = name
+        self.pid: int | None = None
+        self.restarts = 0
+        self.generation = 0
+        self.ready = asyncio.Event()
+        self._command = command
+        self._listener = listener.dup()  # the supervisor closes its own at the start of a drain
+        self._changed = changed
+        self._process: Process | None = None
+        self._channel: Channel | None = None
+        self._config: Config | None = None
+        self._stopping = asyncio.Event()
+        self._killed = False
+        self._was_ready = False
+        self.life: asyncio.Task[None] | None = None
+
+    def begin(self, config: Config) -> asyncio.Task[None]:
+        """Start, and replace the process whenever it ends, until `stop`.
+
+        The task fails with StartError if the very first process ends before it is ready.
+        """
+        self._config = config
+        self.life = asyncio.create_task(self._live(), name=self.name)
+        return self.life
+
+    def configure(self, config: Config) -> None:
+        """Give the child its config, now and whenever it is replaced."""
+        self._config = config
+        self.send(config)
+
+    def send(self, message: Message) -> None:
+        """Send a message, if there is anybody to hear it."""
+        if self._channel is not None:
+            self._channel.send(message)
+
+    async def stop(self, patience_s: float, hurry: asyncio.Event) -> None:
+        """Drain: the child ends by itself, at the latest after `patience_s`, at once when `hurry` is set."""
+        self._stopping.set()
+        self._listener.close()
+        self.send(Drain())
+        if await self._ends_within(patience_s, hurry):
+            return
+        if not hurry.is_set():
+            log.warning("a child took too long to drain child=%r pid=%s", self.name, self.pid)
+            self._signal(signal.SIGTERM)
+            if await self._ends_within(TERM_S, hurry):
+                return
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End the process without asking."""
+        self._stopping.set()
+        self._killed = True
+        self._listener.close()
+        self._signal(signal.SIGKILL)
+        if self.life is not None:
+            await asyncio.wait({self.life})
+
+    async def _live(self) -> None:
+        quick_deaths = 0
+        while not self._stopping.is_set():
+            born_s = asyncio.get_running_loop().time()
+            status = await self._one_life()
+            if self._stopping.is_set():
+                return
+            if not self._was_ready:
+                raise StartError(f"the {self.name} ended before it was ready ({status}); its own words stand above")
+            age_s = asyncio.get_running_loop().time() - born_s
+            quick_deaths = quick_deaths + 1 if age_s < YOUNG_S else 0
+            delay_s = BACKOFF_S[min(quick_deaths, len(BACKOFF_S)) - 1] if quick_deaths else 0.0
+            log.error("a child died child=%r status=%r age_s=%.1f replaced_in_s=%s", self.name, status, age_s, delay_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay_s)
+            self.restarts += 1
+
+    async def _one_life(self) -> str:
+        """Run one process from start to end and say how it ended."""
+        ours, theirs = socket.socketpair()
+        try:
+            process = await self._spawn(theirs)
+        except OSError as error:
+            ours.close()
+            return f"could not be started: {error}"
+        finally:
+            theirs.close()
+        self._process, self.pid = process, process.pid
+        self._channel = await Channel.open(ours)
+        self._greet()
+        try:
+            await self._talk(self._channel)
+            code = await self._end_of(process)
+        finally:
+            self._channel.close()
+            self._channel = self._process = self.pid = None
+            self.ready.clear()
+            self._changed()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+    async def _spawn(self, theirs: socket.socket) -> Process:
+        listener = self._listener.fileno()
+        env = {**os.environ, CONTROL_FD: str(theirs.fileno()), LISTEN_FDS: str(listener)}
+        # A group of its own: Ctrl-C in a terminal reaches the supervisor only, which then drains.
+        return await asyncio.create_subprocess_exec(
+            *self._command, stdin=DEVNULL, env=env, pass_fds=(theirs.fileno(), listener), process_group=0
+        )
+
+    def _greet(self) -> None:
+        """Send what a new process must know, also if the end was ordered while it was being started."""
+        if self._config is not None:
+            self.send(self._config)
+        if self._stopping.is_set():
+            self.send(Drain())
+        if self._killed:
+            self._signal(signal.SIGKILL)
+
+    async def _talk(self, channel: Channel) -> None:
+        """Read what the child says until it closes the channel, by its end at the latest."""
+        while (message := await channel.receive()) is not None:
+            if isinstance(message, Applied):
+                self.generation = message.generation
+            elif isinstance(message, Ready):
+                self._was_ready = True
+                self.ready.set()
+                log.info("a child is ready child=%r pid=%s", self.name, self.pid)
+            self._changed()
+
+    async def _end_of(self, process: Process) -> int:
+        if not self._stopping.is_set():
+            try:
+                return await asyncio.wait_for(process.wait(), SILENT_S)
+            except TimeoutError:
+                log.error("a child closed its channel but goes on, killing it child=%r pid=%s", self.name, self.pid)
+                self._signal(signal.SIGKILL)
+        return await process.wait()
+
+    async def _ends_within(self, timeout_s: float, hurry: asyncio.Event) -> bool:
+        if self.life is None or self.life.done():
+            return True
+        haste = asyncio.create_task(hurry.wait(), name=f"{self.name} hurry")
+        await asyncio.wait({self.life, haste}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        haste.cancel()
+        return self.life.done()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)

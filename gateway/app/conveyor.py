@@ -1,0 +1,160 @@
+"""Carrying the journal into the store, turn by turn: poll, batch, commit, delete what is no longer needed."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from gateway.core.ids import started_ms
+from gateway.journal.reader import Finished, Reader
+from gateway.store.interface import Store, StoreBusy
+
+# Exchanges wait for company, since a commit costs as much as dozens of rows: well below the second that is promised.
+BATCH_WAIT_S = 0.12
+BATCH_ROWS = 500
+BATCH_BYTES = 16 * 1024 * 1024
+POLL_BUSY_S = 0.02
+POLL_IDLE_S = 0.05
+POLL_BYTES = 4 * 1024 * 1024
+RETRY_S = 0.5
+TIDY_S = 1.0
+COMPLAIN_S = 10.0
+
+logger = logging.getLogger("tollway.recorder")
+
+
+class Complaints:
+    """Count what goes wrong and log it now and then: a store locked for minutes is lag, not a flood of lines."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._logged_at_s = float("-inf")
+        self._said: set[str] = set()
+
+    def add(self, what: str, error: Exception) -> None:
+        """Note that `what` (open | read | commit | sync) failed and will be tried again."""
+        self.counts[what] += 1
+        now = time.monotonic()
+        if now - self._logged_at_s >= COMPLAIN_S:
+            self._logged_at_s = now
+            logger.warning("the store lags, nothing is lost: %s failed, trying again error=%r", what, str(error))
+
+    def say_once(self, message: str) -> None:
+        """Log what will not change by itself."""
+        if message not in self._said:
+            self._said.add(message)
+            logger.error("%s", message)
+
+
+class Conveyor:
+    """Move exchanges from `reader` to `store`; `settle` completes those whose worker died. One thread."""
+
+    def __init__(
+        self, reader: Reader, store: Store, *, settle: Callable[[Finished], Finished], complaints: Complaints
+    ) -> None:
+        self.results: Counter[str] = Counter()  # applied, amended, duplicate
+        self.last_apply_s = 0.0
+        self.pending_bytes = 0
+        self._reader = reader
+        self._store = store
+        self._settle = settle
+        self._complaints = complaints
+        self._batch: list[Finished] = []
+        self._batch_bytes = 0
+        self._batch_since_s = 0.0
+        self._tidied_at_s = 0.0
+
+    def turn(self, *, thorough: bool = False) -> float:
+        """Read, commit what is due, and return how long to wait before the next turn.
+
+        `thorough`: leave nothing for later.
+        """
+        moved = 0
+        if len(self._batch) < BATCH_ROWS and self._batch_bytes < BATCH_BYTES:
+            try:
+                moved = self._read(thorough)
+            except OSError as error:
+                self._complaints.add("read", error)
+                return RETRY_S
+        if self._is_due(thorough) and not self._commit():
+            return RETRY_S
+        if not self._batch and time.monotonic() - self._tidied_at_s >= TIDY_S:
+            self._tidy()
+        if moved >= POLL_BYTES:
+            return 0.0
+        return POLL_BUSY_S if moved or self._batch else POLL_IDLE_S
+
+    def is_empty(self) -> bool:
+        """Whether the last turn found nothing new and left nothing to write."""
+        return not self._batch and not self._reader.moved
+
+    def finish(self) -> None:
+        """Write what was read, once, and clean up."""
+        if self._commit():
+            self._tidy()
+
+    def lag_s(self) -> float:
+        """How old the oldest finished exchange is that is not in the store; 0: there is none. From any thread."""
+        try:
+            oldest = self._batch[0].record
+        except IndexError:
+            return 0.0
+        return max(0.0, time.time() - (started_ms(oldest.id) + (oldest.duration_ms or 0.0)) / 1000)
+
+    def counts(self) -> dict[str, int]:
+        """What became of everything that was read since the start. From any thread."""
+        met = self._reader.counts
+        return {
+            "applied": self.results["applied"],
+            "amended": self.results["amended"],
+            "duplicate": self.results["duplicate"],
+            "dead": met.dead,
+            "torn": met.torn,
+            "corrupt": met.corrupt,
+        }
+
+    def _read(self, thorough: bool) -> int:
+        finished = self._reader.poll(POLL_BYTES, thorough=thorough)
+        if finished:
+            if not self._batch:
+                self._batch_since_s = time.monotonic()
+            self._batch += [self._settle(one) if one.died else one for one in finished]
+            self._batch_bytes += self._reader.moved
+        self.pending_bytes = self._reader.pending_bytes()
+        for refusal in self._reader.refusals():
+            self._complaints.say_once(f"a journal segment is left alone: {refusal}")
+        return self._reader.moved
+
+    def _is_due(self, thorough: bool) -> bool:
+        return bool(self._batch) and (
+            thorough
+            or len(self._batch) >= BATCH_ROWS
+            or self._batch_bytes >= BATCH_BYTES
+            or time.monotonic() - self._batch_since_s >= BATCH_WAIT_S
+        )
+
+    def _commit(self) -> bool:
+        """Write the batch; False: the store would not take it, and it is kept."""
+        if not self._batch:
+            return True
+        try:
+            done = self._store.commit(self._batch, self._reader.watermarks())
+        except (StoreBusy, OSError) as error:
+            self._complaints.add("commit", error)
+            return False
+        self.results.update(applied=done.inserted, amended=done.amended, duplicate=done.duplicates)
+        self.last_apply_s = time.time()
+        self._batch = []
+        self._batch_bytes = 0
+        return True
+
+    def _tidy(self) -> None:
+        """Delete segments that were read to the end, once the store no longer needs them even after a power loss."""
+        self._tidied_at_s = time.monotonic()
+        done = self._reader.removable()
+        try:
+            if done and self._store.sync():
+                for name in done:
+                    self._reader.remove(name)
+        except (StoreBusy, OSError) as error:
+            self._complaints.add("sync", error)

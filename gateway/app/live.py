@@ -1,0 +1,123 @@
+"""The config in force: loaded once, replaced only by a better one, watched for changes."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from watchfiles import awatch
+
+from gateway.app import channel
+from gateway.config import compile
+from gateway.config.load import TEAMS, Config, Sources, parse, read, team_files
+from gateway.config.problems import ConfigError
+from gateway.policies.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+# Changes are seen by the kernel's word, and by looking twice a second where that does not come (network file systems).
+POLL_MS = 500
+SETTLE_MS = 50  # an editor's several writes are one change
+NEEDS_RESTART = ("listen", "admin", "workers", "data_dir", "store_dir", "tls_cert", "tls_key")
+
+
+class Live:
+    """The newest config that was sound. `problems`: why the last reload failed; empty when it went well."""
+
+    def __init__(self, file: Path, env: Mapping[str, str], *, required: bool) -> None:
+        """Load for the first time; raise ConfigError."""
+        self.file = file.absolute()
+        self.root = self.file.parent
+        self.generation = 0
+        self.problems: tuple[str, ...] = ()
+        self.sources: Sources
+        self.config: Config
+        self.snapshot: Snapshot
+        self._env = env
+        self._required = required
+        self._seen = self._fingerprint()
+        self._load()
+        self._started_with = self.snapshot.server
+
+    def message(self) -> channel.Config:
+        """Return what children are told."""
+        return channel.Config(generation=self.generation, sources=self.sources, root=str(self.root))
+
+    def reload(self, *, force: bool = False) -> bool:
+        """Look for a change and take it over if it is sound; tell whether there was anything to look at."""
+        seen = self._fingerprint()
+        if seen == self._seen and not force:
+            return False
+        self._seen = seen
+        try:
+            self._load()
+        except ConfigError as error:
+            self.problems = tuple(map(str, error.problems))
+            for problem in self.problems:
+                log.error("config refused, the one before it stays in force: %s", problem)
+            return True
+        self.problems = ()
+        self._report()
+        return True
+
+    async def changes(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Yield whenever something may have changed, until `stop`."""
+        while not stop.is_set():
+            folders = self._folders()
+            watch = awatch(
+                *folders,
+                watch_filter=None,
+                recursive=False,
+                stop_event=stop,
+                debounce=4 * SETTLE_MS,
+                step=SETTLE_MS,
+                rust_timeout=POLL_MS,
+                yield_on_timeout=True,
+            )
+            try:
+                async with contextlib.aclosing(watch):
+                    async for _ in watch:
+                        yield
+                        if self._folders() != folders:
+                            break
+            except OSError as error:
+                log.warning("cannot watch the config's folders, looking twice a second instead error=%r", str(error))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), POLL_MS / 1000)
+                yield
+
+    def _load(self) -> None:
+        sources = read(self.file, required=self._required)
+        config = parse(sources, self._env, self.root)
+        snapshot = compile.snapshot(config, self._env, self.generation + 1)
+        self.sources, self.config, self.snapshot = sources, config, snapshot
+        self.generation += 1
+        # A file that was there and is gone is a mistake, not a wish for the built-in defaults.
+        self._required = self._required or self.file.name in sources
+
+    def _report(self) -> None:
+        company = self.config.company
+        log.info(
+            "config reloaded generation=%d teams=%d providers=%d routes=%d",
+            *(self.generation, len(self.config.teams), len(company.providers), len(company.routes)),
+        )
+        for warning in compile.warnings(self.config, self._env):
+            log.warning("config: %s", warning)
+        for name in NEEDS_RESTART:
+            if getattr(self.snapshot.server, name) != getattr(self._started_with, name):
+                log.warning("config: a changed %s takes effect at the next start", name)
+
+    def _folders(self) -> list[Path]:
+        """Return the directories in which a change matters, links followed."""
+        files = [self.file, *team_files(self.root)]
+        folders = {self.root, self.root / TEAMS, *(path.resolve().parent for path in files)}
+        return sorted(folder for folder in folders if folder.is_dir())
+
+    def _fingerprint(self) -> dict[Path, tuple[int, int, int]]:
+        found = {}
+        for path in [self.file, *team_files(self.root)]:
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        return found

@@ -1,0 +1,170 @@
+"""The recorder: `python -m gateway.app.recorder` carries journals into the store and serves the admin port."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import IO
+
+from aiohttp import web
+
+from gateway.admin.api import Sources, make_app
+from gateway.app import log
+from gateway.app.burial import settle
+from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
+from gateway.app.gauges import Gauges
+from gateway.app.recording import Recording
+from gateway.config.compile import from_sources
+from gateway.config.problems import ConfigError
+from gateway.journal.reader import Finished
+from gateway.metrics.board import Board
+from gateway.metrics.render import Exposition
+from gateway.metrics.totals import Tally
+from gateway.policies.snapshot import Snapshot
+from gateway.store.reader import StoreReader
+
+LOCK_POLL_S = 0.05
+
+logger = logging.getLogger("tollway.recorder")
+
+
+class Recorder:
+    """The recorder's parts, how they start, take a new config, and end."""
+
+    def __init__(self, channel: Channel, snapshot: Snapshot) -> None:
+        server = snapshot.server
+        self._channel = channel
+        self._snapshot = snapshot
+        self._tally = Tally(_models(snapshot))
+        store_dir = Path(server.store_dir)
+        data_dir = Path(server.data_dir)
+        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle)
+        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir)
+        self._runner = web.AppRunner(
+            make_app(
+                Sources(
+                    store=StoreReader(store_dir),
+                    exposition=Exposition(self._recording.totals, self._gauges.samples),
+                    why_not_ready=self._why_not_ready,
+                    token=lambda: self._snapshot.server.admin_token,
+                    hosts=frozenset({server.admin.host}),
+                )
+            ),
+            access_log=None,
+        )
+        self._ending = asyncio.Event()
+        self._drain = True
+
+    async def start(self) -> None:
+        """Begin to record and to serve the admin port."""
+        self._recording.start()
+        await asyncio.to_thread(self._recording.tried.wait)
+        if self._recording.refused:
+            return
+        await self._runner.setup()
+        for listener in inherited_sockets(os.environ):
+            await web.SockSite(self._runner, listener).start()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._ending.set)
+        # Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        self._channel.send(Applied(self._snapshot.generation))
+        self._channel.send(Ready())
+
+    async def follow(self) -> int:
+        """Do what the supervisor says until the end; return the exit status."""
+        orders = asyncio.create_task(self._take_orders(), name="orders")
+        ended = asyncio.create_task(asyncio.to_thread(self._recording.join), name="recording's end")
+        ending = asyncio.create_task(self._ending.wait(), name="ending")
+        await asyncio.wait({ended, ending}, return_when=asyncio.FIRST_COMPLETED)
+        died = ended.done()
+        self._recording.stop(drain=self._drain)
+        await ended
+        orders.cancel()
+        ending.cancel()
+        await self._runner.cleanup()
+        if died:
+            logger.error("recording ended: %s", self._recording.refused or "its own words stand above")
+        return int(died)
+
+    async def _take_orders(self) -> None:
+        while True:
+            message = await self._channel.receive()
+            if isinstance(message, Config):
+                self._apply(message)
+            elif isinstance(message, State):
+                self._gauges.state = message
+            elif isinstance(message, Drain):
+                break
+            elif message is None:
+                # Nobody will tell us when the workers are done; what they still write the next recorder finds.
+                self._drain = False
+                break
+        self._ending.set()
+
+    def _apply(self, message: Config) -> None:
+        try:
+            self._snapshot = from_sources(message.sources, message.root, os.environ, message.generation)
+        except ConfigError as error:
+            logger.error("config %d is not taken: %s", message.generation, error)
+            return
+        self._tally.configure(_models(self._snapshot))
+        self._channel.send(Applied(message.generation))
+
+    def _settle(self, finished: Finished) -> Finished:
+        return settle(finished, self._snapshot.routing, self._snapshot.prices)
+
+    def _why_not_ready(self) -> str | None:
+        if not self._gauges.worker_is_up():
+            return "no worker has shown a heartbeat lately"
+        return None
+
+
+def _models(snapshot: Snapshot) -> list[str]:
+    """List the models that config names: routes, and models without wildcards."""
+    exact = [model for provider in snapshot.routing.providers() for model in provider.models.exact()]
+    return [*snapshot.routing.routes(), *exact]
+
+
+def _lock_file(data_dir: Path) -> IO[str]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return (data_dir / "recorder.lock").open("a")
+
+
+async def _take(lock: IO[str]) -> IO[str]:
+    """Wait for the recorder before us to end: it may still be emptying the journals."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await asyncio.sleep(LOCK_POLL_S)
+            continue
+        return lock
+
+
+async def run() -> int:
+    """Live the recorder's life; return the exit status."""
+    channel = await Channel.from_environment(os.environ)
+    first = await channel.receive()
+    if not isinstance(first, Config):
+        return 0  # the supervisor died first
+    snapshot = from_sources(first.sources, first.root, os.environ, first.generation)
+    with await _take(_lock_file(Path(snapshot.server.data_dir))):
+        recorder = Recorder(channel, snapshot)
+        await recorder.start()
+        status = await recorder.follow()
+    channel.close()
+    return status
+
+
+def main() -> None:
+    """Run the recorder, as the supervisor starts it."""
+    log.configure("recorder")
+    sys.exit(asyncio.run(run()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The recorder's writing thread: it opens store and journal, and lets the conveyor run until it is told to stop."""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gateway.app.conveyor import RETRY_S, Complaints, Conveyor
+from gateway.journal.reader import Finished, Reader
+from gateway.metrics.totals import Tally
+from gateway.store.interface import StoreBusy, StoreRefused, TotalKey
+from gateway.store.sqlite import SqliteStore
+
+
+class Recording:
+    """The thread, and what it shows of itself. Everything public is safe from other threads.
+
+    `tried` is set once the store was opened, or could not be. `refused`: why it never will be, and what to do.
+    """
+
+    def __init__(
+        self, journal_dir: Path, store_dir: Path, tally: Tally, settle: Callable[[Finished], Finished]
+    ) -> None:
+        self.complaints = Complaints()
+        self.refused: str | None = None
+        self.tried = threading.Event()
+        self.conveyor: Conveyor | None = None
+        self._journal_dir = journal_dir
+        self._store_dir = store_dir
+        self._tally = tally
+        self._settle = settle
+        self._store: SqliteStore | None = None
+        self._stop = threading.Event()
+        self._drain = False
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, *, drain: bool) -> None:
+        """Ask the thread to end: `drain` reads the journals to their end first, else only the batch is finished."""
+        self._drain = drain
+        self._stop.set()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self._thread.join()
+
+    def totals(self) -> Mapping[TotalKey, int]:
+        """Return the committed totals."""
+        return self._store.totals() if self._store is not None else {}
+
+    def _run(self) -> None:
+        try:
+            self._store = self._open()
+            if self._store is not None:
+                self._carry(self._store)
+        except StoreRefused as refused:
+            self.refused = str(refused)
+        finally:
+            self.tried.set()
+            if self._store is not None:
+                self._store.close()
+
+    def _open(self) -> SqliteStore | None:
+        """Open the store, trying again while it is locked; None: stopped before that."""
+        while not self._stop.is_set() or self._drain:
+            try:
+                store = SqliteStore(self._store_dir, self._tally.count)
+            except (StoreBusy, OSError) as error:
+                self.complaints.add("open", error)
+                self.tried.set()
+                self._stop.wait(RETRY_S)
+                continue
+            self._tally.recall(store.totals())
+            return store
+        return None
+
+    def _carry(self, store: SqliteStore) -> None:
+        reader = Reader(self._journal_dir, store.watermarks())
+        conveyor = Conveyor(reader, store, settle=self._settle, complaints=self.complaints)
+        self.conveyor = conveyor
+        self.tried.set()
+        while not self._stop.is_set():
+            self._stop.wait(conveyor.turn())
+        while self._drain:
+            conveyor.turn(thorough=True)
+            if conveyor.is_empty():
+                break
+        conveyor.finish()
+        reader.close()

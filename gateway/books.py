@@ -1,0 +1,144 @@
+"""What an exchange cost and how it is written down: its journal frames, its settlement, its final record."""
+
+import time
+
+from gateway.core.record import Attempt, Record, encode
+from gateway.core.usage import Usage
+from gateway.journal.capture import Capture
+from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE
+from gateway.journal.writer import Journal
+from gateway.policies.pricing import PriceBook
+from gateway.policies.routing import Provider
+from gateway.wire.meter import Meter
+
+
+class Entry:
+    """One exchange in the books. Every method is synchronous and returns after the bytes are in the journal.
+
+    `begun_ns` is perf_counter at the request's first byte; `started_unix_s` the wall clock then (prices depend on it).
+    """
+
+    __slots__ = ("_answer", "_journal", "_part_meta", "_request", "begun", "begun_ns", "closed", "record",
+                 "started_unix_s")  # fmt: skip
+
+    def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_unix_s: float, keep: int) -> None:
+        self.record = record
+        self.begun_ns = begun_ns
+        self.started_unix_s = started_unix_s
+        self.begun = False
+        self.closed = False
+        self._journal = journal
+        self._request = Capture(REQUEST, keep)
+        self._answer = Capture(RESPONSE, keep)
+        self._part_meta = b""
+
+    def begin(self, body: bytes) -> bool:
+        """Write what is known before the first upstream byte. False: the journal could not take it."""
+        due = self._request.add(body) if body else None
+        written = self._journal.append(BEGIN, encode(self.record), () if due else self._request.rest())
+        self.begun = True
+        if due:
+            self._part(due)
+        return written
+
+    def request(self, data: bytes) -> None:
+        """Keep a piece of a request body that streams through."""
+        due = self._request.add(data)
+        if due:
+            self._part(due)
+
+    def answer(self, data: bytes) -> None:
+        """Keep a piece of the answer."""
+        due = self._answer.add(data)
+        if due:
+            self._part(due)
+
+    @property
+    def request_bytes(self) -> int:
+        """The true length of the request's body so far."""
+        return self._request.total
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request's first byte, to the microsecond."""
+        return (time.perf_counter_ns() - self.begun_ns) // 1000 / 1000
+
+    def close(self, outcome: str) -> bool:
+        """Write the end, before the answer's last bytes are handed to the socket. False: it is lost."""
+        self.record.outcome = outcome
+        self.closed = True
+        return self._write(END)
+
+    def amend(self) -> None:
+        """Write down what came after the end: bytes behind the terminal event."""
+        if self._answer.total != self.record.response_bytes:
+            self._write(AMEND)
+
+    def _write(self, kind: int) -> bool:
+        record = self.record
+        record.duration_ms = self.elapsed_ms()
+        record.request_bytes = self._request.total
+        record.response_bytes = self._answer.total
+        record.truncated = self._request.cut or self._answer.cut
+        pieces = self._request.rest() if self._request.total else []
+        if self._answer.total:
+            pieces += self._answer.rest()
+        return self._journal.append(kind, encode(record), pieces)
+
+    def _part(self, due: list[tuple[int, int, bytes]]) -> None:
+        if not self._part_meta:
+            self._part_meta = b'{"id":"%b"}' % self.record.id.encode()
+        self._journal.append(PART, self._part_meta, due)
+
+
+def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool) -> None:
+    """Work out usage and cost, once. `whole`: the answer came to its end.
+
+    Once a provider was called the usage is never nothing: what it did not tell is estimated from what passed.
+    """
+    record = entry.record
+    record.model_served = meter.model
+    usage: Usage | None = meter.usage()
+    if usage is not None:
+        record.usage_source = "provider" if whole else "partial"
+    else:
+        usage = meter.estimate(entry.request_bytes)
+        record.usage_source = "estimated"
+    record.usage = usage
+    cost = prices.price(provider, meter.model, record.model_requested, usage, entry.started_unix_s)
+    record.cost_nano_usd = cost.nano_usd
+    record.price_source = cost.source
+    record.price_version = cost.version
+    if meter.error is not None and record.error is None:
+        record.error = meter.error
+
+
+# What a provider's refusal means for the exchange's outcome; every other 4xx is the client's.
+_OUTCOME_OF_STATUS = {401: "upstream_error", 402: "upstream_error", 403: "upstream_error", 408: "timeout",
+                      429: "rate_limited", 504: "timeout", 529: "overloaded"}  # fmt: skip
+_RESULT_OF_STATUS = {429: "429", 408: "timeout", 504: "timeout"}
+
+
+def outcome_of(status: int) -> str:
+    """Name the outcome of an answer that the provider sent whole."""
+    if status < 400:
+        return "ok"
+    return _OUTCOME_OF_STATUS.get(status) or ("client_error" if status < 500 else "upstream_error")
+
+
+def result_of(status: int) -> str:
+    """Name the result of one attempt by the provider's status."""
+    if status < 400:
+        return "ok"
+    return _RESULT_OF_STATUS.get(status) or ("4xx" if status < 500 else "5xx")
+
+
+def finish_attempt(entry: Entry, result: str, *, status: int | None = None, error: str | None = None) -> None:
+    """Complete the attempt that is under way."""
+    attempts: list[Attempt] = entry.record.attempts
+    if not attempts:
+        return
+    attempt = attempts[-1]
+    attempt.result = result
+    attempt.status = status
+    attempt.error = error
+    attempt.duration_ms = round(entry.elapsed_ms() - attempt.start_ms, 3)

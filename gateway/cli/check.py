@@ -1,0 +1,89 @@
+"""`tollway check`: is the config sound? The same code that `serve` and a reload use."""
+
+import os
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.cli.options import PROBLEM, AsJson, ConfigFile, Place, place_of, print_json, print_problems
+from gateway.config import compile
+from gateway.config.load import Config, parse, read
+from gateway.config.problems import ConfigError, Problem
+from gateway.policies.snapshot import Snapshot
+
+
+def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Check the config and all teams, and print every problem, or what is there."""
+    place = place_of(config)
+    try:
+        sources = read(place.file.absolute(), required=place.required)
+        found = parse(sources, os.environ, place.root)
+        snapshot = compile.snapshot(found, os.environ, generation=0)
+    except ConfigError as error:
+        _refuse(error.problems, as_json=as_json)
+        raise typer.Exit(PROBLEM) from error
+    warnings = list(compile.warnings(found, os.environ))
+    if as_json:
+        print_json(_summary(found, snapshot) | {"warnings": warnings})
+        return
+    _print_summary(place, found, snapshot, from_file=found.file in sources)
+    for warning in warnings:
+        typer.secho(f"warning: {warning}", fg="yellow")
+
+
+def _refuse(problems: tuple[Problem, ...], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"ok": False, "problems": [problem._asdict() for problem in problems]})
+        return
+    print_problems(problems)
+    typer.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}", err=True)
+
+
+def _summary(config: Config, snapshot: Snapshot) -> dict[str, object]:
+    return {
+        "ok": True,
+        "problems": [],
+        "listen": str(snapshot.server.listen),
+        "admin": str(snapshot.server.admin),
+        "providers": [
+            {"name": each.name, "dialect": each.dialect, "base_url": each.base_url, "keys": len(each.api_keys)}
+            for each in snapshot.routing.providers()
+        ],
+        "routes": [
+            {"model": route.model, "targets": [target.model_dump() for target in route.targets]}
+            for route in config.company.routes
+        ],
+        "teams": [{"name": name, "keys": [key.name for key in team.keys]} for name, team in config.teams.items()],
+    }
+
+
+def _print_summary(place: Place, config: Config, snapshot: Snapshot, *, from_file: bool) -> None:
+    console = Console(highlight=False)
+    where = place.file if from_file else f"built-in defaults (there is no {place.file})"
+    server = snapshot.server
+    console.print(f"{where}: sound\nagents: {server.listen}   admin: {server.admin}   workers: {server.workers}")
+    console.print(_providers(snapshot), soft_wrap=True)
+    for route in config.company.routes:
+        total = sum(target.weight for target in route.targets)
+        shares = (f"{each.provider}/{each.model or route.model} {each.weight / total:.0%}" for each in route.targets)
+        console.print(f"route {route.model} → {', '.join(shares)}", markup=False, soft_wrap=True)
+    for name, team in config.teams.items():
+        console.print(f"team {name}: {_count(len(team.keys), 'key')}", markup=False)
+    counts = (
+        (len(config.teams), "team"),
+        (len(config.company.providers), "provider"),
+        (len(config.company.routes), "route"),
+    )
+    console.print(", ".join(_count(*each) for each in counts))
+
+
+def _providers(snapshot: Snapshot) -> Table:
+    table = Table("provider", "dialect", "base_url", "keys", box=None, header_style="bold")
+    for each in snapshot.routing.providers():
+        table.add_row(each.name, each.dialect, each.base_url, str(len(each.api_keys)))
+    return table
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,143 @@
+"""`tollway logs`: the exchanges, newest first or as they come, or one of them whole. Needs no running gateway."""
+
+import asyncio
+import contextlib
+import inspect
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli import show
+from gateway.cli.options import USAGE, AsJson, ConfigFile, fail
+from gateway.cli.output import Cell, console, duration, outcome_text, print_json_line, printable, table
+from gateway.cli.reading import answer, open_store
+from gateway.core.money import usd_text
+from gateway.core.record import Record, public
+from gateway.store.asking import query
+from gateway.store.filters import BadFilter
+from gateway.store.interface import DEFAULT_LIMIT, Query
+from gateway.store.reader import StoreReader
+
+FOLLOW_S = 0.25
+# Ids begin with their time; this much of one nearly always names it alone.
+SHOWN_ID = 18
+COLUMNS = ("TIME (UTC)", "TEAM/KEY", "MODEL", "PROVIDER", "STATUS", "OUTCOME", "IN", "OUT", "COST USD", "TIME", "ID")
+NUMBERS = frozenset({"STATUS", "IN", "OUT", "COST USD"})
+FOLLOWED_WIDTHS = (19, 20, 28, 10, 6, 14, 7, 7, 12, 9, SHOWN_ID)
+
+# Option -> its value's name, and what it does. Names with `_` are written with `-`.
+FILTERS = {
+    "team": ("NAME", "Only of this team. Patterns such as 'web-*' work for all names."),
+    "key": ("NAME", "Only with the key of this name."),
+    "model": ("NAME", "Only of this model, as requested or as served."),
+    "provider": ("NAME", "Only from this provider."),
+    "status": ("STATUS", "Only with this status: 429, or 5xx."),
+    "outcome": ("OUTCOME", "Only with this outcome: ok, client_error, upstream_error, …"),
+    "since": ("WHEN", "From then on: 30m, 1h, 2d, or 2026-11-23T08:00 (UTC)."),
+    "until": ("WHEN", "Before then."),
+    "min_cost": ("USD", "At least this dear."),
+    "max_cost": ("USD", "At most this dear."),
+    "min_duration": ("TIME", "At least this long: 500ms, 2s."),
+    "text": ("TEXT", "Only with this text in the request or the answer."),
+    "session": ("ID", "Only of this session."),
+    "user": ("ID", "Only of this user."),
+    "limit": ("N", f"How many at most. Default: {DEFAULT_LIMIT}."),
+}
+
+app = typer.Typer(help="Show the log of exchanges, newest first.", invoke_without_command=True)
+
+
+def _with_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each filter: typer reads them from the signature."""
+    signature = inspect.signature(command)
+    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    filters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=meaning, show_default=False)],
+        )
+        for name, (metavar, meaning) in FILTERS.items()
+    ]
+    command.__signature__ = signature.replace(parameters=[*own, *filters])  # type: ignore[attr-defined]
+    command.__annotations__ |= {one.name: one.annotation for one in filters}
+    return command
+
+
+@app.callback()
+@_with_filters
+def logs(
+    context: typer.Context,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print each exchange as it ends.")] = False,
+    **filters: str | None,
+) -> None:
+    """Show the log of exchanges, newest first."""
+    asked = {name: value for name, value in filters.items() if value is not None}
+    if context.invoked_subcommand is not None:
+        context.obj = config
+        return
+    try:
+        wanted = query(asked, time.time_ns() // 1_000_000)
+    except BadFilter as error:
+        fail(f"--{error.name.replace('_', '-')}: {error}", USAGE)
+    store = open_store(config)
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):
+            answer(_follow(store, wanted, as_json=as_json))
+        return
+    page = answer(store.exchanges(wanted))
+    if as_json:
+        for record in page.records:
+            print_json_line(public(record))
+    elif page.records:
+        console().print(table(COLUMNS, map(_row, page.records), right=NUMBERS))
+    if not page.complete:
+        fail("this took too long: what was found so far stands above. Ask for a shorter time with --since")
+
+
+app.command("show")(show.show)
+
+
+async def _follow(store: StoreReader, wanted: Query, *, as_json: bool) -> None:
+    """Print each exchange once, in the order of their ends, until interrupted."""
+    seq = await store.last_seq()
+    shown = console()
+    if not as_json:
+        shown.print(_line(COLUMNS), style="bold")
+    while True:
+        records, newest = await store.follow(seq, wanted)
+        seq = max(seq, newest)
+        for record in records:
+            if as_json:
+                print_json_line(public(record))
+            else:
+                shown.print(_line(_row(record)), markup=False)
+        await asyncio.sleep(FOLLOW_S)
+
+
+def _row(record: Record) -> tuple[Cell, ...]:
+    usage = record.usage
+    return (
+        record.started_at[:19].replace("T", " "),
+        f"{record.team}/{record.key}",
+        record.model_served or record.model_requested,
+        record.provider,
+        None if record.status is None else str(record.status),
+        outcome_text(record.outcome),
+        None if usage is None else str(usage.input_total),
+        None if usage is None else str(usage.output_total),
+        usd_text(record.cost_nano_usd),
+        duration(record.duration_ms),
+        record.id[:SHOWN_ID],
+    )
+
+
+def _line(cells: Any) -> str:
+    """Lay out one row by itself: a table's widths are known only at its end."""
+    texts = ["-" if cell is None else printable(str(cell)) for cell in cells]
+    return "  ".join(text.ljust(width) for text, width in zip(texts, FOLLOWED_WIDTHS, strict=True)).rstrip()

@@ -1,0 +1,80 @@
+"""The `tollway` command: which commands there are."""
+
+from typing import Annotated
+
+import typer
+
+import gateway
+from gateway.cli import check, demo, key, logs, serve, spend, team
+from gateway.cli.options import USAGE, fail
+
+# Announced commands of later versions: better a clear word than "no such command".
+NOT_BUILT = {
+    "alerts": "test the alerts",
+    "audit": "prove that the books agree",
+    "bench": "measure the gateway",
+    "budget": "list, show, raise and reset budgets",
+    "dataset": "make datasets from the log",
+    "doctor": "find out why something does not work",
+    "eval": "run evaluators over datasets",
+    "explain": "tell why one exchange went as it did, and what it cost",
+    "plugin": "write and check evaluator plugins",
+    "price": "show what a model costs",
+    "replay": "send logged requests again",
+    "route": "tell where a request would go",
+    "top": "watch the traffic live",
+}
+
+app = typer.Typer(
+    name="tollway",
+    help="An LLM gateway: agents set base_url, and logs, cost and metrics are there.",
+    epilog="Start with `tollway serve`, or see it all at once with `tollway demo`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tollway {gateway.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Hold the options that stand before the command."""
+
+
+# In the order in which people need them.
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(check.check)
+app.add_typer(team.app, name="team")
+app.add_typer(key.app, name="key")
+app.add_typer(logs.app, name="logs")
+app.command()(spend.spend)
+
+
+def _add_not_built(name: str, purpose: str) -> None:
+    @app.command(
+        name,
+        hidden=True,
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )
+    def _refuse() -> None:
+        fail(f"`tollway {name}` (to {purpose}) is not built yet in this version; `tollway --help` shows what is", USAGE)
+
+
+for _name, _purpose in NOT_BUILT.items():
+    _add_not_built(_name, _purpose)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="tollway")

@@ -1,0 +1,37 @@
+"""What commands that read the log share: opening the store, asking it, and saying why it has no answer."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from gateway.cli.options import USAGE, fail, load
+from gateway.store.filters import BadFilter
+from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
+from gateway.store.reader import QueryTimeout, StoreReader
+
+T = TypeVar("T")
+
+# Longer than the admin port allows: only the asker waits.
+DEADLINE_S = 60.0
+
+
+def open_store(config: Path | None) -> StoreReader:
+    """Open the store that the config names; it may not exist yet."""
+    folder = load(config).store_dir
+    store = StoreReader(folder, deadline_s=DEADLINE_S)
+    if store.is_empty:
+        typer.secho(f"Nothing is logged in {folder} yet: start `tollway serve` and send a request.", err=True)
+    return store
+
+
+def answer(asked: Coroutine[None, None, T]) -> T:
+    """Run a question to the store; where it has no answer, say why and exit."""
+    try:
+        return asyncio.run(asked)
+    except BadFilter as error:
+        fail(f"--{error.name.replace('_', '-')}: {error}", USAGE)
+    except (NoSuchExchange, AmbiguousId, QueryTimeout, StoreRefused) as error:
+        fail(str(error))

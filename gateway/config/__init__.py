@@ -1,0 +1,1 @@
+"""config.toml and teams/*.toml: their model, how they are read, checked, edited and compiled."""

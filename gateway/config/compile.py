@@ -1,0 +1,164 @@
+"""From a checked Config to the Snapshot that decisions use: secrets revealed, paths absolute, patterns compiled."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.config.load import Config, Sources, parse
+from gateway.config.model import Provider as ProviderSection
+from gateway.config.problems import ConfigError, Problem
+from gateway.config.secret import MissingSecret, reveal
+from gateway.config.values import split_address
+from gateway.policies.access import Access, Principal
+from gateway.policies.patterns import Patterns
+from gateway.policies.pricing import PriceBook
+from gateway.policies.routing import Provider, Routing, Target, Weighted
+from gateway.policies.snapshot import Address, Server, Snapshot
+
+
+def from_sources(sources: Sources, root: Path | str, env: Mapping[str, str], generation: int) -> Snapshot:
+    """Parse and compile in one go, as every process does with the texts that the supervisor sends."""
+    return snapshot(parse(sources, env, root), env, generation)
+
+
+def snapshot(config: Config, env: Mapping[str, str], generation: int) -> Snapshot:
+    """Compile; raise ConfigError where a secret or file is missing without which it would not be safe to go on."""
+    return Snapshot(
+        generation=generation,
+        access=_access(config),
+        routing=_routing(config, env),
+        prices=_prices(config),
+        server=_server(config, env),
+    )
+
+
+def warnings(config: Config, env: Mapping[str, str]) -> Iterator[str]:
+    """Say what will not work, though nothing is wrong with the text: secrets that are not there, nobody to call."""
+    for name, section in config.company.providers.items():
+        for secret in section.api_keys or ():
+            try:
+                reveal(secret, env, config.root)
+            except MissingSecret as error:
+                yield f"providers.{name}.api_keys: {error}; without a key its requests are refused"
+    if not config.company.providers:
+        yield (
+            "no provider: set OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY or another provider's variable, or add "
+            f"[providers.NAME] to {config.file}"
+        )
+    if not config.teams:
+        yield "no team, so nobody can call: make one with `tollway team new NAME`"
+
+
+def _access(config: Config) -> Access:
+    company_models = config.company.models.allow
+    return Access(
+        {
+            bytes.fromhex(key.sha256): Principal(
+                team=name,
+                key=key.name,
+                allow_models=None if team.models.allow is None else tuple(team.models.allow),
+                forward_credentials=team.forward_credentials,
+                bodies=team.logging.bodies,
+                max_body_bytes=team.logging.max_body,
+                company_models=None if company_models is None else tuple(company_models),
+            )
+            for name, team in config.teams.items()
+            for key in team.keys
+        }
+    )
+
+
+def _routing(config: Config, env: Mapping[str, str]) -> Routing:
+    providers = {provider.name: provider for provider in _providers(config, env)}
+    return Routing(
+        providers.values(),
+        {
+            route.model: [Weighted(Target(providers[each.provider], each.model), each.weight) for each in route.targets]
+            for route in config.company.routes
+        },
+    )
+
+
+def _providers(config: Config, env: Mapping[str, str]) -> Iterator[Provider]:
+    for name, section in config.company.providers.items():
+        yield _provider(config, name, section, env)
+
+
+def _provider(config: Config, name: str, section: ProviderSection, env: Mapping[str, str]) -> Provider:
+    keys, missing = [], []
+    for secret in section.api_keys or ():
+        try:
+            keys.append(reveal(secret, env, config.root).encode())
+        except MissingSecret:
+            missing.append(secret)
+    url = urlsplit(section.base_url or "")
+    tls = url.scheme == "https"
+    return Provider(
+        name=name,
+        dialect=section.dialect or "openai",
+        host=url.hostname or "",
+        tls=tls,
+        port=url.port or (443 if tls else 80),
+        base_path=url.path.rstrip("/"),
+        api_keys=tuple(keys),
+        missing_keys=tuple(missing),
+        models=Patterns(section.models or ()),
+        free=bool(section.free),
+        allow_paths=tuple(section.allow_paths),
+        ca_file=_file(config, section.ca_file, f"providers.{name}.ca_file"),
+        http_leniency=section.http_leniency,
+        inject_usage=section.stream_usage != "off",
+    )
+
+
+def _prices(config: Config) -> PriceBook:
+    prices = config.company.prices
+    return PriceBook(
+        {name: section.prices for name, section in config.company.providers.items() if section.prices},
+        (prices.default_price.input, prices.default_price.output),
+        prices.unknown_model,
+    )
+
+
+def _server(config: Config, env: Mapping[str, str]) -> Server:
+    section = config.company.server
+    return Server(
+        data_dir=str(config.data_dir),
+        store_dir=str(config.store_dir),
+        listen=Address(*split_address(section.listen)),
+        admin=Address(*split_address(section.admin)),
+        admin_token=_admin_token(config, env),
+        workers=section.workers,
+        on_journal_failure=section.on_journal_failure,
+        durability=section.durability,
+        max_request_body_bytes=section.max_request_body,
+        header_timeout_s=section.header_timeout,
+        body_timeout_s=section.body_timeout,
+        idle_timeout_s=section.idle_timeout,
+        keepalive_timeout_s=section.keepalive_timeout,
+        connect_timeout_s=section.connect_timeout,
+        drain_timeout_s=section.drain_timeout,
+        tls_cert=_file(config, section.tls_cert, "server.tls_cert"),
+        tls_key=_file(config, section.tls_key, "server.tls_key"),
+    )
+
+
+def _admin_token(config: Config, env: Mapping[str, str]) -> str | None:
+    """Reveal the token; without it the admin port would stand open, so that a missing one is an error."""
+    secret = config.company.server.admin_token
+    if secret is None:
+        return None
+    try:
+        return reveal(secret, env, config.root)
+    except MissingSecret as error:
+        raise ConfigError([Problem(config.file, "server.admin_token", str(error))]) from error
+
+
+def _file(config: Config, path: str | None, where: str) -> str | None:
+    """Make a path of the config absolute; what is not there is better said now than at the first request."""
+    if path is None:
+        return None
+    absolute = config.root / path
+    if not absolute.is_file():
+        raise ConfigError([Problem(config.file, where, f"there is no file {absolute}")])
+    return str(absolute)

@@ -1,0 +1,188 @@
+"""What people may write: config.toml (Company) and teams/NAME.toml (Team), field by field, with the defaults."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from gateway.config.values import AddressText, BaseUrl, Digest, Name, NotBuilt, Seconds, Secret, Size, Usd
+
+
+class Section(BaseModel):
+    """A table of a file: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Server(Section):
+    """[server]"""
+
+    listen: AddressText = "127.0.0.1:8080"
+    admin: AddressText = "127.0.0.1:8081"
+    admin_token: Secret | None = None
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    data_dir: str = "data"
+    on_journal_failure: Literal["serve", "refuse"] = "serve"
+    durability: Literal["process", "power"] = "process"
+    max_request_body: Size = 64 << 20
+    header_timeout: Seconds = 30.0
+    body_timeout: Seconds = 120.0
+    idle_timeout: Seconds = 600.0
+    keepalive_timeout: Seconds = 75.0
+    connect_timeout: Seconds = 10.0
+    drain_timeout: Seconds = 300.0
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+
+# USD per million tokens or characters, except: web_search and request per 1,000, audio_hour per hour.
+PriceKind = Literal[
+    "input",
+    "input_audio",
+    "input_image",
+    "cache_read",
+    "cache_write",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "output_reasoning",
+    "output_audio",
+    "output_image",
+    "character",
+    "web_search",
+    "request",
+    "audio_hour",
+]
+
+
+class Provider(Section):
+    """[providers.NAME]; of a known provider every field has a default."""
+
+    dialect: Literal["openai", "anthropic", "gemini"] | None = None
+    base_url: BaseUrl | None = None
+    api_keys: list[Secret] | None = None
+    models: list[str] | None = None
+    free: bool | None = None
+    allow_paths: list[str] = []
+    prices: dict[str, dict[PriceKind, Usd]] = {}
+    ca_file: str | None = None
+    http_leniency: bool = False
+    stream_usage: Literal["inject", "off"] | None = None
+
+
+class DefaultPrice(Section):
+    """What a model costs that nobody knows, in USD per million tokens."""
+
+    input: Usd = Decimal(5)
+    output: Usd = Decimal(25)
+
+
+class Prices(Section):
+    """[prices]"""
+
+    unknown_model: Literal["default_price", "deny", "zero"] = "default_price"
+    default_price: DefaultPrice = DefaultPrice()
+
+
+class Target(Section):
+    """One target of a route."""
+
+    provider: str
+    model: Annotated[str, Field(min_length=1)] | None = None
+    weight: Annotated[int, Field(ge=0, le=1_000_000)] = 1
+
+
+class Route(Section):
+    """[[routes]]"""
+
+    model: Annotated[str, Field(min_length=1)]
+    targets: Annotated[list[Target], Field(min_length=1)]
+    fallbacks: NotBuilt = None
+
+
+class Models(Section):
+    """[models] of a team, or of the company: patterns of the models that may be used."""
+
+    allow: list[str] | None = None
+    scope: NotBuilt = None
+
+
+def _store_url(url: str) -> str:
+    kind, colon, path = url.partition(":")
+    if kind in ("postgresql", "postgres", "clickhouse"):
+        raise ValueError(f'a {kind} store is not built yet in this version; use "sqlite:DIRECTORY"')
+    if kind != "sqlite" or not colon or not path or path.startswith("//"):
+        raise ValueError('expected "sqlite:DIRECTORY", such as "sqlite:data/store"')
+    return url
+
+
+def _ledger_url(url: str) -> str:
+    if url.partition(":")[0] in ("redis", "rediss", "valkey", "valkeys"):
+        raise ValueError('a shared ledger is not built yet in this version; use "local:"')
+    if url != "local:":
+        raise ValueError('expected "local:"')
+    return url
+
+
+class Store(Section):
+    """[store]; without a url: data_dir/store."""
+
+    url: Annotated[str, AfterValidator(_store_url)] | None = None
+
+
+class Ledger(Section):
+    """[ledger]"""
+
+    url: Annotated[str, AfterValidator(_ledger_url)] = "local:"
+
+
+class Company(Section):
+    """config.toml"""
+
+    server: Server = Server()
+    providers: dict[Name, Provider] = {}
+    prices: Prices = Prices()
+    routes: list[Route] = []
+    models: Models = Models()
+    store: Store = Store()
+    ledger: Ledger = Ledger()
+    budgets: NotBuilt = None
+    limits: NotBuilt = None
+    evaluators: NotBuilt = None
+    evaluation: NotBuilt = None
+
+
+class Key(Section):
+    """[[keys]] of a team."""
+
+    name: Name
+    sha256: Digest
+
+
+def _bodies(value: str) -> str:
+    if value == "redacted":
+        raise ValueError('"redacted" is not built yet in this version; use "full" or "none"')
+    if value not in ("full", "none"):
+        raise ValueError('expected "full" or "none"')
+    return value
+
+
+class Logging(Section):
+    """[logging] of a team: what is kept of the bodies."""
+
+    bodies: Annotated[str, AfterValidator(_bodies)] = "full"
+    max_body: Size = 1 << 20
+    retention_days: NotBuilt = None
+
+
+class Team(Section):
+    """teams/NAME.toml"""
+
+    name: Name | None = None
+    forward_credentials: bool = False
+    keys: list[Key] = []
+    models: Models = Models()
+    logging: Logging = Logging()
+    budgets: NotBuilt = None
+    limits: NotBuilt = None
+    evaluation: NotBuilt = None

@@ -1,0 +1,131 @@
+"""How single values are written: sizes, durations, prices, secrets, addresses, URLs, names. Each says what it wants."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+
+SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
+TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64"
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a team, key or provider may be called so: safe in paths, URLs, labels and on command lines."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can connect to `host`. A name is not trusted, except localhost."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Split "127.0.0.1:8080" or "[::1]:8080" into host and port."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError('expected "HOST:PORT", such as "127.0.0.1:8080" or "0.0.0.0:8080"')
+    if ":" in host and not bracketed:
+        raise ValueError('put an IPv6 address into brackets: "[::1]:8080"')
+    return (host[1:-1] if bracketed else host), int(port)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    found = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None or found[2] not in SIZE_UNITS:
+        raise ValueError('expected a size such as "64 MiB" (B, KB, KiB, MB, MiB, GB, GiB) or a number of bytes')
+    return int(Decimal(found[1]) * SIZE_UNITS[found[2]])
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    else:
+        found = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
+        if found is None or found[2] not in TIME_UNITS:
+            raise ValueError('expected a duration such as "30 s" (ms, s, m, h) or a number of seconds')
+        number = float(found[1]) * TIME_UNITS[found[2]]
+    if not 0 < number <= 7 * 86400:
+        raise ValueError("expected a duration above 0 and of at most 7 days")
+    return number
+
+
+def _usd(value: Any) -> Decimal:
+    if isinstance(value, float):
+        raise ValueError(f'write the amount in quotes, as "{value}": a decimal point without them is inexact')
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError('expected an amount in USD such as "0.20"')
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise ValueError('expected an amount in USD such as "0.20"') from None
+    if not amount.is_finite() or not 0 <= amount <= 10**6:
+        raise ValueError("expected an amount in USD between 0 and 1000000")
+    return amount
+
+
+def _secret(value: str) -> str:
+    """Never quote the value: it may be a real key."""
+    kind, colon, rest = value.partition(":")
+    if not colon or kind not in ("env", "file") or not rest:
+        raise ValueError('secrets are not written into config: use "env:NAME" or "file:PATH"')
+    return value
+
+
+def _address(value: str) -> str:
+    split_address(value)
+    return value
+
+
+def _base_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname or not value.isascii():
+        raise ValueError('expected a URL such as "https://api.openai.com/v1"')
+    if url.query or url.fragment or url.username is not None or "?" in value or "#" in value:
+        raise ValueError("a base URL has no user, query or fragment (keys go into api_keys)")
+    try:
+        _ = url.port
+    except ValueError:
+        raise ValueError("the port must be a number up to 65535") from None
+    if re.search(r"[\x00-\x20\x7f\\]", value) or any(part in (".", "..") for part in url.path.split("/")):
+        raise ValueError("a base URL has no spaces, backslashes or '..'")
+    return value.rstrip("/")
+
+
+def _name(value: str) -> str:
+    if not is_name(value):
+        raise ValueError(f"a name is {NAME_RULE}")
+    return value
+
+
+def _digest(value: str) -> str:
+    """Never quote the value: people paste the key itself here."""
+    if re.fullmatch(r"[0-9a-fA-F]{64}", value) is None:
+        raise ValueError("expected the SHA-256 of the key as 64 hex digits; `tollway key new` writes it for you")
+    return value.lower()
+
+
+def _not_built(value: Any) -> None:
+    raise ValueError("is not built yet in this version; remove it")
+
+
+Size = Annotated[int, BeforeValidator(_size)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Usd = Annotated[Decimal, BeforeValidator(_usd)]
+Secret = Annotated[str, AfterValidator(_secret)]
+AddressText = Annotated[str, AfterValidator(_address)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Name = Annotated[str, AfterValidator(_name)]
+Digest = Annotated[str, AfterValidator(_digest)]
+NotBuilt = Annotated[None, BeforeValidator(_not_built)]

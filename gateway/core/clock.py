@@ -1,0 +1,21 @@
+"""Instants as the record writes them."""
+
+from datetime import UTC, datetime
+
+
+class Stamps:
+    """Write wall-clock instants as RFC 3339 with microseconds; the text of a second is made once."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def text(self, now_ns: int) -> str:
+        """Return e.g. "2026-11-23T19:49:00.123456Z" for nanoseconds since the epoch."""
+        second, rest_ns = divmod(now_ns, 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._text}{rest_ns // 1000:06d}Z"

@@ -1,0 +1,29 @@
+"""Money is integers: amounts in nano-USD, prices in pico-USD per their own unit."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+NANO_PER_USD = 10**9
+PICO_PER_NANO = 1_000
+PICO_PER_USD = 10**12
+
+
+def pico_per_token(usd_per_million: Decimal | str) -> int:
+    """Compile a price in USD per million tokens into pico-USD per token, rounded half-up once."""
+    return int((Decimal(usd_per_million) * 10**6).to_integral_value(ROUND_HALF_UP))
+
+
+def nano_from_pico(pico_usd: int) -> int:
+    """Round an amount up to whole nano-USD: never book less than was spent."""
+    return -(-pico_usd // PICO_PER_NANO)
+
+
+def usd_text(nano_usd: int) -> str:
+    """Write an amount as an exact decimal string in USD, e.g. 1_500 -> "0.0000015"."""
+    sign, amount = ("-", -nano_usd) if nano_usd < 0 else ("", nano_usd)
+    whole, fraction = divmod(amount, NANO_PER_USD)
+    return f"{sign}{whole}.{fraction:09d}".rstrip("0").rstrip(".") if fraction else f"{sign}{whole}"
+
+
+def nano_from_usd(usd: Decimal | str) -> int:
+    """Read an amount in USD, rounded half-up to nano-USD."""
+    return int((Decimal(usd) * NANO_PER_USD).to_integral_value(ROUND_HALF_UP))

@@ -1,0 +1,108 @@
+"""The record of one exchange: one set of names in the journal, the store, the CLI, the API and plugins."""
+
+from typing import Any
+
+import msgspec
+
+from gateway.core.money import usd_text
+from gateway.core.usage import Usage
+
+
+class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One try at a provider. `result`: ok | 4xx | 429 | 5xx | timeout | connect | protocol | cancelled."""
+
+    provider: str
+    model: str | None = None
+    result: str = "ok"
+    status: int | None = None
+    error: str | None = None
+    start_ms: float = 0.0
+    duration_ms: float = 0.0
+    upstream_request_id: str | None = None
+
+
+class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Everything known about one exchange, filled phase by phase; `begin` and `end` frames both carry it.
+
+    Times in `*_ms` are milliseconds from the request's first byte, to the microsecond; None: it did not happen.
+    `status` is what the client was sent (None: nothing). `outcome` is one of OUTCOMES; None: still running.
+    `request_bytes`, `response_bytes`: the bodies' true lengths. `truncated`: a body was cut by `max_body`.
+    """
+
+    id: str
+    started_at: str
+    team: str
+    key: str
+    user: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    tags: list[str] = []
+    client: str | None = None
+    provider: str | None = None
+    dialect: str | None = None
+    endpoint: str | None = None
+    method: str | None = None
+    path: str | None = None
+    route: str | None = None
+    model_requested: str | None = None
+    model_served: str | None = None
+    stream: bool = False
+    status: int | None = None
+    outcome: str | None = None
+    error: str | None = None
+    usage: Usage | None = None
+    usage_source: str = "none"
+    cost_nano_usd: int = 0
+    price_source: str = "none"
+    price_version: str | None = None
+    first_byte_ms: float | None = None
+    first_token_ms: float | None = None
+    duration_ms: float | None = None
+    overhead_us: int | None = None
+    attempts: list[Attempt] = []
+    trace_id: str | None = None
+    request_bytes: int = 0
+    response_bytes: int = 0
+    request_content_type: str | None = None
+    response_content_type: str | None = None
+    content_encoding: str | None = None
+    truncated: bool = False
+
+
+OUTCOMES = (
+    "ok",
+    "client_error",
+    "auth_failed",
+    "rate_limited",
+    "budget_blocked",
+    "policy_blocked",
+    "upstream_error",
+    "timeout",
+    "overloaded",
+    "gateway_error",
+    "cancelled",
+)
+USAGE_SOURCES = ("provider", "partial", "estimated", "none")
+PRICE_SOURCES = ("provider", "config", "genai-prices", "default", "free", "none")
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Record).decode
+
+
+def public(record: Record) -> dict[str, Any]:
+    """Shape a record for people and programs: every field present, the cost also as a decimal string in USD."""
+    shown: dict[str, Any] = {name: getattr(record, name) for name in record.__struct_fields__}
+    shown["usage"] = public_usage(record.usage) if record.usage else None
+    shown["attempts"] = [msgspec.structs.asdict(attempt) for attempt in record.attempts]
+    shown["cost_usd"] = usd_text(record.cost_nano_usd)
+    return shown
+
+
+def public_usage(usage: Usage) -> dict[str, Any]:
+    """Shape a usage: the totals always, parts that are not zero, the provider's own object under `raw`."""
+    fields = msgspec.structs.asdict(usage)
+    raw = bytes(fields.pop("raw"))
+    shown = {name: value for name, value in fields.items() if value or name in ("input_total", "output_total")}
+    if raw:
+        shown["raw"] = msgspec.json.decode(raw)
+    return shown

@@ -1,0 +1,172 @@
+"""Bytes from a client into requests, strictly: llhttp with its gaps closed. Sans-I/O."""
+
+import time
+from typing import Protocol
+
+import httptools
+
+from gateway.http.guard import BadRequest, Limits, check_framing, check_request_line, index_headers
+from gateway.http.headers import Header
+from gateway.http.upgrade import head_without_upgrade
+
+
+class Request:
+    """One request's head. `length` is the body's (None: chunked); `begun_ns` is perf_counter at its first byte."""
+
+    __slots__ = (
+        "begun_ns", "expects_continue", "headers", "index", "keep_alive", "length", "method", "target", "version",
+    )  # fmt: skip
+
+    method: bytes
+    target: bytes
+    version: str
+    headers: list[Header]
+    index: dict[bytes, bytes]  # lower-cased name -> value, the last of a repeated one
+    length: int | None
+    keep_alive: bool
+    expects_continue: bool
+    begun_ns: int
+
+
+class RequestSink(Protocol):
+    """Who takes what was read. A BadRequest raised in here stops the reader for good."""
+
+    def request_begun(self, request: Request) -> None:
+        """A head is complete and sound."""
+
+    def request_body(self, data: bytes) -> None:
+        """A piece of the last begun request's body."""
+
+    def request_ended(self) -> None:
+        """The last begun request is whole."""
+
+
+class RequestReader:
+    """Feed it what the socket gives; it calls the sink. Raises BadRequest, after which it must not be fed again."""
+
+    __slots__ = (
+        "_bad", "_begun_ns", "_headers", "_limits", "_parser", "_request", "_sink", "_target",
+        "_upgrading", "_wire_bytes", "in_head",
+    )  # fmt: skip
+
+    def __init__(self, sink: RequestSink, limits: Limits) -> None:
+        self._sink = sink
+        self._limits = limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._bad: BadRequest | None = None
+        self.in_head = False  # between a head's first byte and its end
+        self._headers: list[Header] = []
+        self._target = b""
+        self._begun_ns = 0
+        self._upgrading = False
+        self._request: Request | None = None  # whose body is being read
+        self._wire_bytes = 0
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a request's body is still expected."""
+        return self._request is not None
+
+    def feed(self, data: bytes) -> None:
+        """Read one piece from the socket. Raises BadRequest."""
+        was_in_head, was_in_body = self.in_head, self._request
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            raise self._bad or BadRequest(400, f"this is not HTTP/1.1: {error}") from None
+        if was_in_head and self.in_head:
+            self._wire_bytes += len(data)
+            if self._wire_bytes > self._limits.head_bytes + self._limits.target_bytes:
+                raise BadRequest(431, f"the head is longer than {self._limits.head_bytes} bytes")
+        elif was_in_body is not None and was_in_body is self._request and was_in_body.length is None:
+            self._wire_bytes += len(data)
+            if self._wire_bytes > self._limits.head_bytes:
+                raise BadRequest(400, "there is too much chunk framing for too little body")
+
+    # ---- parser callbacks -----------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Start a head."""
+        self.in_head = True
+        self._upgrading = False
+        self._headers = []
+        self._wire_bytes = 0
+        self._target = b""
+        self._begun_ns = time.perf_counter_ns()
+
+    def on_url(self, data: bytes) -> None:
+        """Collect the target; it may come in pieces."""
+        self._target += data
+        if len(self._target) > self._limits.target_bytes:
+            self._refuse(BadRequest(414, f"the request target is longer than {self._limits.target_bytes} bytes"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header. What comes after the head is a trailer and ends in a list that nobody reads."""
+        self._headers.append((name.lower(), name, value))
+
+    def on_headers_complete(self) -> None:
+        """Check the head and hand it on."""
+        self.in_head = False
+        if self._parser.should_upgrade():
+            self._upgrading = True
+            return
+        try:
+            self._request = request = self._checked()
+            self._headers = []
+            self._wire_bytes = 0
+            self._sink.request_begun(request)
+        except BadRequest as bad:
+            self._refuse(bad)
+
+    def on_body(self, data: bytes) -> None:
+        """Hand on a piece of the body."""
+        # The smallest chunk costs six bytes on the wire: what goes beyond nine per byte is padding.
+        self._wire_bytes -= len(data) * 9
+        self._sink.request_body(data)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self._upgrading:
+            return
+        self._request = None
+        self._sink.request_ended()
+
+    # ---- inside ---------------------------------------------------------------------------------------------------
+
+    def _refuse(self, bad: BadRequest) -> None:
+        self._bad = bad  # the parser hides what a callback raises
+        raise bad
+
+    def _checked(self) -> Request:
+        request = Request()
+        request.method = self._parser.get_method()
+        request.target = self._target
+        request.version = self._parser.get_http_version()
+        request.headers = headers = self._headers
+        limits = self._limits
+        if len(headers) > limits.header_count or sum([len(n) + len(v) + 4 for _, n, v in headers]) > limits.head_bytes:
+            raise BadRequest(431, f"the head has more than {limits.head_bytes} bytes or {limits.header_count} headers")
+        check_request_line(request.method, request.target, request.version)
+        request.index = index_headers(self._headers)
+        request.length, request.keep_alive, request.expects_continue = check_framing(request.index, request.version)
+        request.begun_ns = self._begun_ns
+        return request
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Refuse CONNECT and WebSockets; read the request as if any other offer had not been made."""
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            raise BadRequest(405, "this is a gateway, not a forward proxy: CONNECT is refused")
+        index = {lower: value for lower, _, value in self._headers}
+        if index.get(b"upgrade", b"").lower() == b"websocket":
+            raise BadRequest(426, "WebSockets are not built yet: use plain HTTP on the same URL")
+        head = head_without_upgrade(method, self._target, self._parser.get_http_version(), self._headers)
+        begun_ns = self._begun_ns
+        self._parser = httptools.HttpRequestParser(self)
+        self.feed(head)
+        if self._request is not None:
+            self._request.begun_ns = begun_ns
+        if rest:
+            self.feed(rest)

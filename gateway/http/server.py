@@ -1,0 +1,416 @@
+"""The side that clients see: one HTTP/1.1 connection, requests in, answers out.
+
+The application is called for each request head and returns a Handler; everything that follows about that
+request is a method call on it. Nothing here awaits: bytes are pushed from callback to callback.
+"""
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gateway.http.guard import BadRequest, Limits
+from gateway.http.reader import Request, RequestReader
+from gateway.http.status import BODILESS, STATUS_LINES
+from gateway.http.watch import Hangups, Watch, kernel_unsent
+
+# Above this a head and a body leave as two buffers of one write instead of being copied together.
+_JOIN_BYTES = 64 * 1024
+_LINGER_S = 2.0  # for a client that is still sending while it should read our early answer
+
+
+class Handler(Protocol):
+    """What the application makes of one request. Called in the order of events; never again after `left`."""
+
+    def body(self, data: bytes) -> None:
+        """Take a piece of the request's body."""
+
+    def body_end(self) -> None:
+        """The request is complete."""
+
+    def left(self) -> None:
+        """The client is gone, or broke the protocol, before the answer was sent whole."""
+
+    def blocked(self) -> None:
+        """The client reads more slowly than the answer comes: stop the source."""
+
+    def drained(self) -> None:
+        """The client has caught up: the source may go on."""
+
+
+Application = Callable[["ServerConnection", Request], Handler]
+
+
+class Site:
+    """What all connections of one worker share."""
+
+    def __init__(self, application: Application, *, limits: Limits, watch: Watch, hangups: Hangups) -> None:
+        self.application = application
+        self.limits = limits
+        self.watch = watch
+        self.hangups = hangups
+        self.connections: set[ServerConnection] = set()
+        self.draining = False
+        self.header_timeout_s = 30.0
+        self.body_timeout_s = 60.0
+        self.keepalive_timeout_s = 75.0
+        self.write_timeout_s = 60.0
+        self.on_count: Callable[[int], None] = lambda _: None
+
+    def render_bad_request(self, bad: BadRequest) -> tuple[bytes, bytes]:
+        """Return header block and body for a message that could not be read as a request."""
+        return b"content-type: text/plain; charset=utf-8\r\n", bad.message.encode() + b"\n"
+
+    def drain(self) -> None:
+        """Close what is idle, and every other connection after its answer."""
+        self.draining = True
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+
+class _Incoming:
+    """A request on its way in: handed to its handler at once when it is its turn, held until then otherwise."""
+
+    __slots__ = ("complete", "handler", "held", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.handler: Handler | None = None
+        self.held: list[bytes] = []
+        self.complete = False
+
+
+class ServerConnection(asyncio.Protocol):
+    """One client connection."""
+
+    def __init__(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
+        # per connection
+        self._site = site
+        self._loop = loop
+        self._transport: Any = None
+        self._reader = RequestReader(self, site.limits)
+        self._reading: _Incoming | None = None  # the request whose body is being received
+        self._queue: deque[_Incoming] = deque()  # requests behind the one being answered
+        self._queued_bytes = 0
+        self._reading_paused = False
+        self._stalled_since = 0.0
+        self._last_unsent = 0
+        self._lingering = False
+        self._refused: BadRequest | None = None
+        self._deadline = 0.0
+        # per answer
+        self._active: _Incoming | None = None
+        self._started = False
+        self._head = b""
+        self._chunked = False
+        self._silent = False
+        self._left_bytes = 0
+        self._keep_alive = True
+
+    # ---- what the application calls -------------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Whether the answer's head is fixed: from then on only its end or an abort can follow."""
+        return self._started
+
+    @property
+    def draining(self) -> bool:
+        """Whether this process takes no new connections any more."""
+        return self._site.draining
+
+    def start(self, status: int, block: bytes, length: int | None) -> None:
+        """Fix the answer's head; it leaves with the first `send`. `length` None: the body is chunked."""
+        active = self._active
+        if active is None:
+            return  # the client left
+        request = active.request
+        keep = request.keep_alive and active.complete and not self._site.draining
+        self._silent = request.method == b"HEAD" or status in BODILESS
+        self._chunked = length is None and not self._silent and request.version == "1.1"
+        parts = [STATUS_LINES[status], block]
+        if self._chunked:
+            parts.append(b"transfer-encoding: chunked\r\n")
+        elif length is not None and status not in BODILESS:
+            parts.append(b"content-length: %d\r\n" % length)
+        elif not self._silent:
+            keep = False  # HTTP/1.0 without a length: the end of the connection is the end of the body
+        self._left_bytes = -1 if length is None else length
+        self._keep_alive = keep
+        if not keep:
+            parts.append(b"connection: close\r\n")
+        elif request.version == "1.0":
+            parts.append(b"connection: keep-alive\r\n")
+        parts.append(b"\r\n")
+        self._head = b"".join(parts)
+        self._started = True
+
+    def send(self, data: bytes, *, end: bool = False) -> None:
+        """Send body bytes in one write, with the head if it has not left yet; `end` completes the answer.
+
+        An `end` before the promised length, or bytes beyond it, cut the connection: a wrong body must look wrong.
+        """
+        head = self._head
+        self._head = b""
+        if self._silent:
+            data = b""
+        elif self._chunked:
+            if data:
+                data = b"%x\r\n%b\r\n" % (len(data), data)
+            if end:
+                data += b"0\r\n\r\n"
+        elif self._left_bytes >= 0:
+            self._left_bytes -= len(data)
+            if self._left_bytes < 0 or (end and self._left_bytes):
+                self.abort()
+                return
+        self._write(head, data)
+        if end:
+            self._finish()
+
+    def abort(self) -> None:
+        """Cut the connection so that no client can take the answer for complete."""
+        transport = self._transport
+        active, self._active = self._active, None
+        if transport is None:
+            return
+        if active is not None and active.request.version == "1.0":
+            # Close-delimited: only a reset tells the client that something is missing.
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    def pause_body(self) -> None:
+        """Stop reading the request's body: whoever takes it cannot keep up."""
+        self._pause_reading()
+
+    def resume_body(self) -> None:
+        """Go on reading the request's body."""
+        if self._queued_bytes <= self._site.limits.pipelined_bytes:
+            self._resume_reading()
+
+    def close_if_idle(self) -> None:
+        """Close now unless a request is under way."""
+        if self._transport is not None and self._active is None and not self._reader.in_head:
+            self._transport.close()
+
+    # ---- what the transport calls ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin: the first head must come within the deadline."""
+        self._transport = transport
+        site = self._site
+        site.connections.add(self)
+        site.watch.add(self)
+        site.on_count(len(site.connections))
+        self._deadline = self._loop.time() + site.header_timeout_s
+
+    def data_received(self, data: bytes) -> None:
+        """Read; the callbacks below do the rest."""
+        if self._lingering or self._refused is not None:
+            return
+        was_in_head = self._reader.in_head
+        try:
+            self._reader.feed(data)
+        except BadRequest as bad:
+            self._reject(bad)
+            return
+        if self._reader.in_body:
+            self._deadline = self._loop.time() + self._site.body_timeout_s
+        elif self._reader.in_head and not was_in_head and self._active is None:
+            self._deadline = self._loop.time() + self._site.header_timeout_s
+
+    def eof_received(self) -> None:
+        """Treat a half-close as leaving: the transport closes, `connection_lost` follows."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End: whoever still works for this client hears of it."""
+        site = self._site
+        site.connections.discard(self)
+        site.watch.discard(self)
+        site.hangups.forget(self)
+        site.on_count(len(site.connections))
+        active, self._active = self._active, None
+        self._transport = None
+        self._queue.clear()
+        if active is not None and active.handler is not None:
+            active.handler.left()
+
+    def pause_writing(self) -> None:
+        """The write buffer is full."""
+        self._stalled_since = self._loop.time()
+        if self._active is not None and self._active.handler is not None:
+            self._active.handler.blocked()
+
+    def resume_writing(self) -> None:
+        """The write buffer has room again."""
+        self._stalled_since = 0.0
+        if self._active is not None and self._active.handler is not None:
+            self._active.handler.drained()
+
+    # ---- what the reader calls ------------------------------------------------------------------------------------
+
+    def request_begun(self, request: Request) -> None:
+        """Hand the request to the application, or queue it behind the one being answered."""
+        self._reading = incoming = _Incoming(request)
+        if self._active is None and not self._queue:
+            self._activate(incoming)
+            return
+        limit = self._site.limits.pipelined_requests
+        if len(self._queue) >= limit:
+            raise BadRequest(400, f"there are more than {limit} requests in the pipeline")
+        self._queue.append(incoming)
+
+    def request_body(self, data: bytes) -> None:
+        """Hand on a piece of the body, or hold it until it is the request's turn."""
+        incoming = self._reading
+        if incoming is None:
+            return
+        if incoming.handler is not None:
+            if incoming is self._active:
+                incoming.handler.body(data)
+            return
+        if incoming is self._active:
+            return  # answered while its head was handed over
+        incoming.held.append(data)
+        self._queued_bytes += len(data)
+        if self._queued_bytes > self._site.limits.pipelined_bytes:
+            self._pause_reading()
+
+    def request_ended(self) -> None:
+        """The request is whole."""
+        incoming, self._reading = self._reading, None
+        if incoming is None:
+            return
+        incoming.complete = True
+        if incoming is self._active:
+            self._deadline = 0.0
+            if incoming.handler is not None:
+                incoming.handler.body_end()
+
+    # ---- taking turns ---------------------------------------------------------------------------------------------
+
+    def _activate(self, incoming: _Incoming) -> None:
+        self._active = incoming
+        self._started = False
+        handler = self._site.application(self, incoming.request)
+        if self._active is not incoming:
+            return  # answered at once
+        incoming.handler = handler
+        if incoming.request.expects_continue and not self._started and not incoming.held and not incoming.complete:
+            self._write(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+        held, incoming.held = incoming.held, []
+        for data in held:
+            handler.body(data)
+        if incoming.complete and self._active is incoming:
+            self._deadline = 0.0
+            handler.body_end()
+
+    def _finish(self) -> None:
+        """The answer is sent whole: take the next request, wait for one, or close."""
+        active, self._active = self._active, None
+        if active is None or self._transport is None:
+            return
+        if not self._keep_alive:
+            self._transport.close() if active.complete else self._linger()
+        elif self._queue:
+            following = self._queue.popleft()
+            self._queued_bytes -= sum(map(len, following.held))
+            self.resume_body()
+            self._activate(following)
+        elif self._refused is not None:
+            self._refuse()
+        else:
+            self._deadline = self._loop.time() + self._site.keepalive_timeout_s
+
+    def _reject(self, bad: BadRequest) -> None:
+        """Refuse what cannot be trusted to be a request, then close. Whole requests before it are answered first."""
+        self._refused = bad
+        if self._reading is not None and self._queue and self._queue[-1] is self._reading:
+            self._queue.pop()
+        self._reading = None
+        active = self._active
+        if active is None:
+            self._refuse()
+        elif not active.complete:
+            if active.handler is not None:
+                active.handler.left()
+            self.abort() if self._started else self._refuse()
+
+    def _refuse(self) -> None:
+        bad = self._refused
+        self._active = None
+        if bad is None:
+            return
+        block, body = self._site.render_bad_request(bad)
+        extra = b"upgrade: websocket\r\n" if bad.status == 426 else b""
+        head = b"%b%b%bcontent-length: %d\r\nconnection: close\r\n\r\n"
+        self._write(head % (STATUS_LINES[bad.status], block, extra, len(body)), body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that we are done and discard what still comes, for a moment: a reset would destroy our answer."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._lingering = True
+        self._reading = None
+        self._resume_reading()
+        self._deadline = self._loop.time() + _LINGER_S
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    # ---- writing, pausing, deadlines ------------------------------------------------------------------------------
+
+    def _write(self, head: bytes, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        try:
+            if len(data) <= _JOIN_BYTES:
+                transport.write(head + data)
+            else:
+                transport.writelines((head, data))
+        except RuntimeError:  # uvloop raises once the peer has reset; connection_lost follows
+            return
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+            self._site.hangups.watch(self, self._transport.get_extra_info("socket").fileno())
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = False
+            self._site.hangups.forget(self)
+            self._transport.resume_reading()
+
+    def hung_up(self) -> None:
+        """The peer left while reading was paused (called by Hangups)."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def check(self, now: float) -> None:
+        """Enforce the deadlines (called by Watch)."""
+        if self._transport is None:
+            return
+        if self._deadline and now > self._deadline and not self._reading_paused:
+            self._expire()
+        elif self._stalled_since:
+            unsent = self._transport.get_write_buffer_size() + kernel_unsent(self._transport)
+            if unsent != self._last_unsent:
+                self._last_unsent = unsent
+                self._stalled_since = now
+            elif now - self._stalled_since > self._site.write_timeout_s:
+                self._transport.abort()
+
+    def _expire(self) -> None:
+        self._deadline = 0.0
+        if self._active is None and not self._reader.in_head:
+            self._transport.close()  # idle, or lingering for long enough
+        elif self._started:
+            self._transport.abort()
+        else:
+            self._reject(BadRequest(408, "the request did not arrive in time"))

@@ -1,0 +1,1 @@
+"""The durable queue between workers and recorder: frames in append-only segments."""

@@ -1,0 +1,133 @@
+"""Every metric that Tollway exports, declared once: name, kind, labels, buckets, unit, meaning."""
+
+from typing import NamedTuple
+
+COUNTER, HISTOGRAM, GAUGE = "counter", "histogram", "gauge"
+
+NANO = 1e9
+MICRO = 1e6
+
+DURATION_BUCKETS = ("0.05", "0.1", "0.25", "0.5", "1", "2", "4", "8", "15", "30", "60", "120", "300", "600", "+Inf")
+FIRST_TOKEN_BUCKETS = ("0.05", "0.1", "0.2", "0.35", "0.5", "0.75", "1", "2", "3", "5", "8", "15", "30", "60", "+Inf")
+# 0.01 is the promise: 99 % of requests wait less than 10 ms for the gateway itself.
+OVERHEAD_BUCKETS = ("0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "1", "+Inf")
+
+
+class Metric(NamedTuple):
+    """One metric. `name` is without `_total`, which counters get when rendered.
+
+    Totals are integers; `per_unit` of them are one of the metric's unit, at rendering only.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    per_unit: float = 1
+
+
+REQUESTS = Metric(
+    "tollway_requests",
+    COUNTER,
+    "Finished client requests, once each.",
+    ("route", "provider", "model", "endpoint", "stream", "outcome"),
+)
+DURATION = Metric(
+    "tollway_request_duration_seconds",
+    HISTOGRAM,
+    "From a request's first byte to the last byte of its answer.",
+    ("route", "provider", "model", "stream"),
+    DURATION_BUCKETS,
+    MICRO,
+)
+FIRST_TOKEN = Metric(
+    "tollway_time_to_first_token_seconds",
+    HISTOGRAM,
+    "Streamed answers: from a request's first byte to the first event with content.",
+    ("provider", "model"),
+    FIRST_TOKEN_BUCKETS,
+    MICRO,
+)
+OVERHEAD = Metric(
+    "tollway_overhead_seconds",
+    HISTOGRAM,
+    "Time that the gateway itself took, without waiting for the provider.",
+    ("phase",),
+    OVERHEAD_BUCKETS,
+    MICRO,
+)
+TOKENS = Metric(
+    "tollway_tokens", COUNTER, "Billed tokens by disjoint types: their sum is right.", ("provider", "model", "type")
+)
+COST = Metric("tollway_cost_usd", COUNTER, "Cost in USD.", ("provider", "model", "team"), per_unit=NANO)
+TEAM_REQUESTS = Metric("tollway_team_requests", COUNTER, "Finished client requests by team.", ("team", "outcome"))
+TEAM_TOKENS = Metric("tollway_team_tokens", COUNTER, "Billed tokens by team and disjoint type.", ("team", "type"))
+ATTEMPTS = Metric(
+    "tollway_upstream_attempts", COUNTER, "Tries at a provider, by how they went.", ("provider", "model", "result")
+)
+USAGE_MISSING = Metric(
+    "tollway_usage_missing", COUNTER, "Answers without usage: an estimate was booked.", ("provider", "reason")
+)
+UNPRICED = Metric(
+    "tollway_unpriced_requests", COUNTER, "Requests for models without a known price.", ("provider", "model")
+)
+REJECTIONS = Metric("tollway_rejections", COUNTER, "Requests refused before a provider was asked.", ("reason",))
+
+# What records move; everything below is read from the board or from the recorder itself.
+FROM_RECORDS = (
+    REQUESTS,
+    DURATION,
+    FIRST_TOKEN,
+    OVERHEAD,
+    TOKENS,
+    COST,
+    TEAM_REQUESTS,
+    TEAM_TOKENS,
+    ATTEMPTS,
+    USAGE_MISSING,
+    UNPRICED,
+    REJECTIONS,
+)
+
+IN_FLIGHT = Metric("tollway_requests_in_flight", GAUGE, "Requests being served now.", ("worker",))
+CONNECTIONS = Metric("tollway_client_connections", GAUGE, "Client connections open now.", ("worker",))
+WORKER_UP = Metric(
+    "tollway_worker_up", GAUGE, "1 if the worker showed a heartbeat in the last 10 seconds.", ("worker",)
+)
+WORKER_RESTARTS = Metric("tollway_worker_restarts", COUNTER, "Children replaced by the supervisor.", ("reason",))
+CONFIG_GENERATION = Metric("tollway_config_generation", GAUGE, "Config generation in force.", ("worker",))
+CONFIG_RELOADED = Metric("tollway_config_last_reload_successful", GAUGE, "0 if the last config change was invalid.")
+JOURNAL_LAG = Metric("tollway_journal_lag_seconds", GAUGE, "How far the store is behind the journal; 0: not at all.")
+JOURNAL_PENDING = Metric("tollway_journal_pending_bytes", GAUGE, "Journal bytes that were not read yet.")
+JOURNAL_RECORDS = Metric(
+    "tollway_journal_records",
+    COUNTER,
+    "Exchanges taken from the journal since the recorder started: applied, amended, duplicate, dead, torn, corrupt.",
+    ("result",),
+)
+JOURNAL_DROPPED = Metric("tollway_journal_dropped", COUNTER, "Frames that a worker could not write.", ("reason",))
+STORE_ERRORS = Metric("tollway_store_errors", COUNTER, "Commits that had to be repeated.", ("op",))
+STORE_SIZE = Metric("tollway_store_size_bytes", GAUGE, "Size of all day files.")
+LAST_APPLY = Metric(
+    "tollway_recorder_last_apply_timestamp_seconds", GAUGE, "When the recorder last committed exchanges; 0: not yet."
+)
+BUILD = Metric("tollway_build_info", GAUGE, "1; the labels say what runs.", ("version", "python"))
+
+FROM_PROCESSES = (
+    IN_FLIGHT,
+    CONNECTIONS,
+    WORKER_UP,
+    WORKER_RESTARTS,
+    CONFIG_GENERATION,
+    CONFIG_RELOADED,
+    JOURNAL_LAG,
+    JOURNAL_PENDING,
+    JOURNAL_RECORDS,
+    JOURNAL_DROPPED,
+    STORE_ERRORS,
+    STORE_SIZE,
+    LAST_APPLY,
+    BUILD,
+)
+CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_PROCESSES}

@@ -1,0 +1,1 @@
+"""Synchronous decisions over plain data: who, where to, at what price. Sans-I/O."""

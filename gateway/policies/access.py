@@ -1,0 +1,63 @@
+"""Who is calling? A key's SHA-256 leads to a principal: the team, the key and what they may do."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from gateway.policies.patterns import Patterns
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """One key of one team, and its rights.
+
+    `allow_models`: patterns of the team (None: every model). `company_models`: patterns of the whole company, which
+    apply in addition. `forward_credentials`: with `x-tollway-key`, the client's own provider credential goes upstream.
+    `bodies`: full | none.
+    """
+
+    team: str
+    key: str
+    allow_models: tuple[str, ...] | None = None
+    forward_credentials: bool = False
+    bodies: str = "full"
+    max_body_bytes: int = 1 << 20
+    company_models: tuple[str, ...] | None = None
+    _rules: tuple[Patterns, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lists = (self.allow_models, self.company_models)
+        object.__setattr__(self, "_rules", tuple(Patterns(texts) for texts in lists if texts is not None))
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the key may not use every model."""
+        return bool(self._rules)
+
+    def allows(self, model: str) -> bool:
+        """Tell whether the key may ask for `model` under this very name (see Routing.allowed for `provider/model`)."""
+        return all(rule.matches(model) for rule in self._rules)
+
+
+class Access:
+    """Every key that is valid now, by the SHA-256 digest of its text."""
+
+    __slots__ = ("_by_hash",)
+
+    def __init__(self, by_hash: Mapping[bytes, Principal]) -> None:
+        self._by_hash = dict(by_hash)
+
+    def identify(self, candidates: Iterable[bytes]) -> Principal | None:
+        """Return whom the first valid credential of a request belongs to; None: nobody we know.
+
+        A look-up by digest tells an attacker's clock nothing about the key.
+        """
+        for credential in candidates:
+            principal = self._by_hash.get(sha256(credential).digest())
+            if principal is not None:
+                return principal
+        return None
+
+    def principals(self) -> tuple[Principal, ...]:
+        """Return everybody who may call."""
+        return tuple(self._by_hash.values())

@@ -1,0 +1,136 @@
+"""What does the public price list say about a model? genai-prices, compiled into integers for one instant."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+
+import genai_prices
+from genai_prices import data_snapshot
+from genai_prices.types import (
+    ConditionalPrice,
+    ModelInfo,
+    ModelPrice,
+    PriceVariant,
+    Provider,
+    StartDateConstraint,
+    TieredPrices,
+    TimeOfDateConstraint,
+)
+
+from gateway.policies.rates import Rates, Schedule, rates_from_usd
+
+VERSION = f"genai-prices {genai_prices.__version__}"
+
+# Their price keys: ours. Prices of things that no usage counts (stored files, pages, video) are left out.
+_KINDS = {
+    "input_mtok": "input",
+    "output_mtok": "output",
+    "cache_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write",
+    "cache_write_5m_mtok": "cache_write_5m",
+    "cache_write_1h_mtok": "cache_write_1h",
+    "input_audio_mtok": "input_audio",
+    "input_image_mtok": "input_image",
+    "output_reasoning_mtok": "output_reasoning",
+    "output_audio_mtok": "output_audio",
+    "output_image_mtok": "output_image",
+    "web_searches_kcount": "web_search",
+    "requests_kcount": "request",
+    "audio_hours": "audio_hour",
+    "input_audio_hours": "audio_hour",
+    "input_mchars": "character",
+}
+
+Constraint = StartDateConstraint | TimeOfDateConstraint | None
+
+
+def find(
+    name: str, base_url: str, models: Iterable[str], context: Mapping[str, str], at_unix_s: float
+) -> Schedule | None:
+    """Find the rates of the first of `models` that is listed: with this provider, else with the one that makes it.
+
+    `context` holds what an answer says about its own price class: service_tier, speed.
+    """
+    providers = data_snapshot.get_snapshot().providers
+    wanted = [model.removeprefix("models/") for model in models]
+    for provider, model in _places(providers, _provider(providers, name, base_url), wanted):
+        found = provider.find_model(model, all_providers=providers)
+        if found is not None:
+            # A model that the provider only resells has no price classes there.
+            own = any(found is each for each in provider.models)
+            return _schedule(found, context if own else {}, datetime.fromtimestamp(at_unix_s, UTC))
+    return None
+
+
+def _provider(providers: list[Provider], name: str, base_url: str) -> Provider | None:
+    for provider in providers:
+        if re.match(provider.api_pattern, base_url):
+            return provider
+    return next((provider for provider in providers if provider.id == name.lower()), None)
+
+
+def _places(providers: list[Provider], home: Provider | None, models: list[str]) -> Iterator[tuple[Provider, str]]:
+    if home is not None:
+        for model in models:
+            yield home, model
+    for model in models:
+        for provider in providers:
+            if provider.model_match is not None and provider.model_match.is_match(model.lower()):
+                yield provider, model
+                break
+
+
+def _schedule(model: ModelInfo, context: Mapping[str, str], at: datetime) -> Schedule:
+    prices = {
+        _KINDS[key]: price
+        for key, price in vars(model.get_prices(at, context)).items()
+        if price is not None and key in _KINDS
+    }
+    starts = {tier.start for price in prices.values() if isinstance(price, TieredPrices) for tier in price.tiers}
+    valid_from, valid_until = _validity(model, at)
+    return Schedule(
+        _rates(prices, 0),
+        tuple((start, _rates(prices, start + 1)) for start in sorted(starts, reverse=True)),
+        valid_from,
+        valid_until,
+    )
+
+
+def _rates(prices: Mapping[str, Decimal | TieredPrices], input_total: int) -> Rates:
+    return rates_from_usd({kind: _price_at(price, input_total) for kind, price in prices.items()})
+
+
+def _price_at(price: Decimal | TieredPrices, input_total: int) -> Decimal:
+    if isinstance(price, Decimal):
+        return price
+    return next((tier.price for tier in reversed(price.tiers) if input_total > tier.start), price.base)
+
+
+def _validity(model: ModelInfo, at: datetime) -> tuple[float, float]:
+    """Return the span around `at` in which the same prices hold: up to the next UTC midnight or hour of change."""
+    constraints = [part.constraint for part in _conditions(model) if part.constraint is not None]
+    if not constraints:
+        return float("-inf"), float("inf")
+    midnight = datetime.combine(at.date(), time(), UTC)
+    changes = {midnight, midnight + timedelta(days=1)}
+    for constraint in constraints:
+        if isinstance(constraint, TimeOfDateConstraint):
+            changes |= {_on_day(midnight, constraint.start_time), _on_day(midnight, constraint.end_time)}
+    return (
+        max(change for change in changes if change <= at).timestamp(),
+        min(change for change in changes if change > at).timestamp(),
+    )
+
+
+def _on_day(midnight: datetime, change: time) -> datetime:
+    """Return the instant of a time of day on the UTC day that begins at `midnight`."""
+    zoned = change if change.tzinfo is not None else change.replace(tzinfo=UTC)
+    utc = datetime.combine(midnight.date(), zoned).astimezone(UTC).time()
+    return datetime.combine(midnight.date(), utc, UTC)
+
+
+def _conditions(model: ModelInfo) -> Iterator[ConditionalPrice | PriceVariant]:
+    if not isinstance(model.prices, ModelPrice):
+        yield from model.prices
+    yield from model.price_variants or ()

@@ -1,0 +1,106 @@
+"""What does an exchange cost, by whose price? The provider's own figure, config, the public list, or the default."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from gateway.core.money import nano_from_pico
+from gateway.core.usage import Usage
+from gateway.policies import price_table
+from gateway.policies.patterns import Patterns
+from gateway.policies.rates import Rates, Schedule, cost_pico_usd, rates_from_usd
+from gateway.policies.routing import Provider
+
+CACHED_MOST = 4096  # model names are the callers' to invent
+
+# provider: model or pattern: kind of token: USD per million
+Overrides = Mapping[str, Mapping[str, Mapping[str, Decimal]]]
+
+
+class Cost(NamedTuple):
+    """An amount, who named the price (a word of the record's `price_source`), and the list's version."""
+
+    nano_usd: int
+    source: str
+    version: str | None
+
+
+class _Priced(NamedTuple):
+    schedule: Schedule
+    source: str
+    version: str | None
+
+
+class PriceBook:
+    """The prices of one snapshot. `default`: USD per million tokens in and out for a model that nobody knows.
+
+    `unknown_model`: default_price | deny | zero. What `deny` forbids is refused before the call; an exchange that took
+    place all the same (served by another model than asked for) is booked at the default price.
+    """
+
+    __slots__ = ("_cache", "_default", "_overrides", "_unknown_model")
+
+    def __init__(self, overrides: Overrides, default: tuple[Decimal, Decimal], unknown_model: str) -> None:
+        self._overrides = {
+            provider: [(Patterns([model]), rates_from_usd(prices)) for model, prices in _exact_first(models)]
+            for provider, models in overrides.items()
+        }
+        if unknown_model == "zero":
+            self._default = _Priced(Schedule(rates_from_usd({})), "none", None)
+        else:
+            usd = {"input": default[0], "output": default[1]}
+            self._default = _Priced(Schedule(rates_from_usd(usd)), "default", None)
+        self._unknown_model = unknown_model
+        self._cache: dict[tuple[str, str | None, str | None, str | None, str | None], _Priced] = {}
+
+    def price(
+        self, provider: Provider, served: str | None, requested: str | None, usage: Usage, at_unix_s: float
+    ) -> Cost:
+        """Price an exchange by the model that served it, else by the one asked for, at the exchange's own time."""
+        if provider.free:
+            return Cost(0, "free", None)
+        if usage.provider_cost_nano_usd is not None:
+            return Cost(usage.provider_cost_nano_usd, "provider", None)
+        key = (provider.name, served, requested, usage.service_tier, usage.speed)
+        priced = self._cache.get(key)
+        if priced is None or not priced[0].valid_from_s <= at_unix_s < priced[0].valid_until_s:
+            priced = self._find(provider, served, requested, _context(usage), at_unix_s)
+            if len(self._cache) >= CACHED_MOST:
+                self._cache.clear()
+            self._cache[key] = priced
+        schedule, source, version = priced
+        return Cost(nano_from_pico(cost_pico_usd(usage, schedule)), source, version)
+
+    def denies(self, provider: Provider, requested: str | None, at_unix_s: float) -> bool:
+        """Tell whether a call must be refused because nobody knows what its model costs."""
+        if self._unknown_model != "deny" or provider.free:
+            return False
+        return self._find(provider, None, requested, {}, at_unix_s) is self._default
+
+    def _find(
+        self, provider: Provider, served: str | None, requested: str | None, context: dict[str, str], at_unix_s: float
+    ) -> _Priced:
+        models = [model for model in dict.fromkeys((served, requested)) if model]
+        for model in models:
+            rates = self._override(provider.name, model)
+            if rates is not None:
+                return _Priced(Schedule(rates), "config", None)
+        schedule = price_table.find(provider.name, provider.base_url, models, context, at_unix_s)
+        return _Priced(schedule, "genai-prices", price_table.VERSION) if schedule else self._default
+
+    def _override(self, provider: str, model: str) -> Rates | None:
+        for patterns, rates in self._overrides.get(provider, ()):
+            if patterns.matches(model):
+                return rates
+        return None
+
+
+def _exact_first(models: Mapping[str, Mapping[str, Decimal]]) -> list[tuple[str, Mapping[str, Decimal]]]:
+    """Order prices so that a model's own name beats a pattern; among patterns the first in the file wins."""
+    return sorted(models.items(), key=lambda item: not Patterns([item[0]]).exact())
+
+
+def _context(usage: Usage) -> dict[str, str]:
+    """Collect what an answer says about its price class."""
+    said = {"service_tier": usage.service_tier, "speed": usage.speed}
+    return {name: value for name, value in said.items() if value is not None}

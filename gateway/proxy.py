@@ -1,0 +1,456 @@
+"""The life of a request, top to bottom:
+
+    read -> identify -> route -> admit -> forward -> relay -> settle -> record
+
+Every decision is synchronous. With a warm connection nothing is awaited and no task is made between the last byte
+of the request and the first byte to the provider. The last three phases, the answer's, are in relay.py.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from urllib.parse import quote
+
+from gateway.books import Entry, finish_attempt
+from gateway.core.clock import Stamps
+from gateway.core.errors import Refusal, UpstreamFailure
+from gateway.core.ids import IdMaker
+from gateway.core.record import Attempt, Record
+from gateway.directory import Directory, check_open
+from gateway.http.client import UpstreamConnection
+from gateway.http.reader import Request
+from gateway.http.server import ServerConnection
+from gateway.intake import Intake
+from gateway.journal.writer import Journal
+from gateway.lanes import Lane, brings_own_credential
+from gateway.local import READERS, local_answer
+from gateway.metrics.board import IN_FLIGHT, JOURNAL_LOST, REJECTED_AUTH, REJECTED_OTHER, Slot
+from gateway.outgoing import Outgoing, edit
+from gateway.policies.access import Principal
+from gateway.policies.routing import Choice, Target
+from gateway.policies.snapshot import Snapshot
+from gateway.refusals import render, unknown_path
+from gateway.relay import Relay
+from gateway.wire import body as json_body
+from gateway.wire.body import Fields
+from gateway.wire.claims import note_claims
+from gateway.wire.credentials import GATEWAY_KEY, candidates
+from gateway.wire.dialect import DIALECTS
+from gateway.wire.endpoint import Place
+from gateway.wire.paths import strip_key
+
+log = logging.getLogger("tollway.proxy")
+
+# A refused body that is no longer than this is read to its end: the connection stays usable.
+_SMALL_BYTES = 64 * 1024
+_JSON = b"content-type: application/json\r\n"
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+_REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
+
+
+class Proxy:
+    """What the exchanges of one worker share. Called with each request head, it returns the request's Flight."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, journal: Journal, slot: Slot, ids: IdMaker) -> None:
+        self.loop = loop
+        self.journal = journal
+        self.slot = slot
+        self.ids = ids
+        self.stamps = Stamps()
+        self.snapshot: Snapshot
+        self.lanes: dict[str, Lane]
+        self.directory: Directory
+
+    def use(self, snapshot: Snapshot, lanes: dict[str, Lane]) -> None:
+        """Serve every request that begins from now on by this config."""
+        self.snapshot, self.lanes = snapshot, lanes
+        self.directory = Directory(snapshot.routing)
+
+    def __call__(self, client: ServerConnection, request: Request) -> "Flight":
+        flight = Flight(self, client, request)
+        flight.open()
+        return flight
+
+
+class Flight:
+    """One request under way."""
+
+    __slots__ = (
+        "_choice", "_client", "_closed", "_connecting", "_dialect", "_directory",
+        "_entry", "_fields", "_id", "_intake", "_lane", "_lanes",
+        "_late_refusal", "_outgoing", "_over", "_own_key", "_place", "_principal", "_proxy", "_query",
+        "_relay", "_request", "_retried", "_snapshot", "_started_ns",
+    )  # fmt: skip
+
+    # Known only from a certain phase on; no phase before it asks for them.
+    _place: Place  # read
+    _principal: Principal  # identify
+    _outgoing: Outgoing  # forward
+    _lane: Lane  # forward
+
+    def __init__(self, proxy: Proxy, client: ServerConnection, request: Request) -> None:
+        self._proxy = proxy
+        self._snapshot = proxy.snapshot  # one config from the first byte to the last
+        self._lanes = proxy.lanes
+        self._directory = proxy.directory
+        self._client = client
+        self._request = request
+        self._started_ns = time.time_ns()
+        self._id = proxy.ids.new(self._started_ns)
+        self._query = b""
+        self._dialect = "openai"  # in which we say no as long as we do not know better
+        self._own_key = False
+        self._intake = Intake(self._snapshot.server.max_request_body_bytes)
+        self._fields: Fields | None = None
+        self._choice: Choice | None = None
+        self._closed = False
+        self._entry: Entry | None = None
+        self._relay: Relay | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._retried = False
+        self._late_refusal: tuple[int, bytes, bytes] | None = None
+        self._over = False
+
+    # ==== read =====================================================================================================
+
+    def open(self) -> None:
+        """Take the head: everything that can be decided without the body is decided here."""
+        self._guarded(self._open)
+
+    def body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        if not self._over:
+            self._guarded(self._take, data)
+
+    def body_end(self) -> None:
+        """The request is complete."""
+        self._intake.complete = True
+        if self._late_refusal is not None:
+            self._answer_refusal(*self._late_refusal)
+        elif not self._over:
+            self._guarded(self._whole)
+
+    def _open(self) -> None:
+        request = self._request
+        path, _, query = request.target.partition(b"?")
+        local = local_answer(request.method, path, self._client.draining)
+        if local is not None:
+            self._answer_ourselves(*local)
+            return
+        self._query, query_key = strip_key(query) if query else (query, None)
+        google = query_key is not None or b"x-goog-api-key" in request.index
+        anthropic = b"anthropic-version" in request.index
+        place, self._choice, self._closed = self._directory.find(
+            request.method, path, anthropic=anthropic, google=google
+        )
+        if place is not None:
+            self._dialect = place.dialect
+        entry = self._identify(path.decode("ascii"), place, query_key)
+        if place is None:
+            raise Refusal("not_found", unknown_path(entry.record.path or ""))
+        self._place = place
+        if place.endpoint.name == "models" and self._choice is None and request.method in READERS:
+            self._list_models(place)
+            return
+        intake = self._intake
+        intake.expect(request, place.endpoint, listed=self._principal.allow_models is not None)
+        if not intake.whole and not intake.is_form:
+            self._depart(entry, place.model)
+
+    def _take(self, data: bytes) -> None:
+        intake, relay = self._intake, self._relay
+        intake.count(data)
+        if relay is not None and relay.upstream is not None:
+            relay.keep_request(data)
+            relay.upstream.send_body(self._framed(data), complete=False)
+            return
+        intake.hold(data)
+        if intake.whole:
+            return
+        if intake.is_form and self._entry is not None:
+            model = intake.form_model()
+            if model is not None or intake.full:
+                intake.is_form = False
+                self._depart(self._entry, model)
+        elif intake.full:
+            self._client.pause_body()  # until the connection is open
+
+    def _whole(self) -> None:
+        intake, entry = self._intake, self._entry
+        if entry is None:
+            return
+        if intake.whole:
+            body = intake.release()
+            intake.hold(body)
+            self._fields = json_body.read(body)
+            self._depart(entry, self._place.model or self._fields.model)
+        elif intake.is_form:
+            intake.is_form = False
+            self._depart(entry, intake.form_model())
+        elif self._relay is not None and self._relay.upstream is not None:
+            self._relay.upstream.send_body(b"0\r\n\r\n" if self._request.length is None else b"", complete=True)
+
+    # ==== identify =================================================================================================
+
+    def _identify(self, path: str, place: Place | None, query_key: bytes | None) -> Entry:
+        """Find out who calls. Of a caller that we do not know, nothing is written down."""
+        request, proxy = self._request, self._proxy
+        principal = self._snapshot.access.identify(candidates(request.index, query_key))
+        if principal is None:
+            raise Refusal("invalid_key", "No valid gateway key: send one made by `tollway key new` as the API key.")
+        self._principal = principal
+        if principal.forward_credentials and GATEWAY_KEY in request.index:
+            self._own_key = brings_own_credential(request.headers)
+        record = Record(
+            id=self._id,
+            started_at=proxy.stamps.text(self._started_ns),
+            team=principal.team,
+            key=principal.key,
+            method=request.method.decode("ascii"),
+            path=path,
+            dialect=place.dialect if place is not None else None,
+            endpoint=place.endpoint.name if place is not None else None,
+            attempts=[],
+        )
+        content_type = request.index.get(b"content-type")
+        if content_type is not None:
+            record.request_content_type = content_type.decode("latin-1")
+        note_claims(record, request.index)
+        keep = principal.max_body_bytes if principal.bodies == "full" else 0
+        started_s = self._started_ns / 1e9
+        self._entry = Entry(proxy.journal, record, begun_ns=request.begun_ns, started_unix_s=started_s, keep=keep)
+        return self._entry
+
+    def _list_models(self, place: Place) -> None:
+        """Answer the list of models at the root ourselves; below a provider's name it is the provider's."""
+        models = self._snapshot.routing.models_for(self._principal, place.dialect)
+        dialect = DIALECTS[place.dialect]
+        if place.model is None:
+            body = dialect.models_body(models)
+        elif place.model in models:
+            body = dialect.model_body(place.model)
+        else:
+            raise Refusal("model_not_found", f"'{place.model}' is not a model that this key may use here.")
+        self._answer_ourselves(200, _JSON + self._own_headers(), body)
+
+    def _answer_ourselves(self, status: int, block: bytes, body: bytes) -> None:
+        self._over = True
+        self._client.start(status, block, len(body))
+        self._client.send(body, end=True)
+
+    # ==== route ====================================================================================================
+
+    def _depart(self, entry: Entry, model: str | None) -> None:
+        """The model is known, or known to be unknown: from here to the provider everything happens at once."""
+        entry.record.model_requested = model
+        entry.record.stream = self._place.endpoint.streams or (self._fields is not None and self._fields.stream)
+        choice = self._choice = self._route(model)
+        relay = self._admit(entry, choice)
+        self._forward(entry, relay, choice.candidates[0])
+
+    def _route(self, model: str | None) -> Choice:
+        """Choose where to go. Only the first candidate is tried yet."""
+        routing, principal, place = self._snapshot.routing, self._principal, self._place
+        if model is not None and not routing.allowed(principal, model):
+            raise Refusal("model_not_allowed", f"This key may not use the model '{model}'.", param="model")
+        if model is None and principal.allow_models is not None and self._request.method == b"POST":
+            advice = "In a form, put the field 'model' before the file."
+            raise Refusal("model_not_allowed", f"This key is held to certain models: name one. {advice}", param="model")
+        choice = self._choice or routing.choose(place.dialect, model, random.random())  # noqa: S311  (no secret)
+        provider, renamed = choice.candidates[0]
+        if self._closed:
+            check_open(place, provider)
+        if not provider.api_keys and provider.missing_keys and not self._own_key:
+            missing = ", ".join(provider.missing_keys)
+            raise Refusal("no_provider", f"The provider '{provider.name}' has no API key: {missing}.")
+        if place.endpoint.meters and self._snapshot.prices.denies(provider, renamed or model, self._started_ns / 1e9):
+            advice = f"An operator can name it under [providers.{provider.name}] prices."
+            raise Refusal("price_unknown", f"Nobody knows what '{renamed or model}' costs. {advice}", param="model")
+        return choice
+
+    # ==== admit ====================================================================================================
+
+    def _admit(self, entry: Entry, choice: Choice) -> Relay:
+        """Write down that the exchange begins, before the provider can know of it."""
+        slot, record, target = self._proxy.slot, entry.record, choice.candidates[0]
+        record.provider = target.provider.name
+        record.route = choice.route
+        record.attempts.append(Attempt(provider=target.provider.name, model=target.model or record.model_requested))
+        relay = self._relay = Relay(self, self._client, entry, self._place, slot)
+        slot.add(IN_FLIGHT)
+        body = self._intake.release()
+        self._intake.hold(body)
+        if not entry.begin(body):
+            slot.add(JOURNAL_LOST)
+            if self._snapshot.server.on_journal_failure == "refuse":
+                raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
+        return relay
+
+    # ==== forward ==================================================================================================
+
+    def _forward(self, entry: Entry, relay: Relay, target: Target) -> None:
+        """Send the request on a warm connection, or open one."""
+        outgoing = self._outgoing = edit(self._place, self._intake.release(), self._fields, target)
+        relay.prepare(
+            target.provider, self._snapshot.prices, own_headers=self._own_headers(), strip_usage=outgoing.asked_usage
+        )
+        self._lane = self._lanes[target.provider.name]
+        entry.record.attempts[-1].start_ms = entry.elapsed_ms()
+        upstream = self._lane.pool.take()
+        if upstream is None:
+            self._connect()
+        else:
+            entry.record.overhead_us = (time.perf_counter_ns() - entry.begun_ns) // 1000
+            self._send(upstream)
+
+    def _connect(self) -> None:
+        self._connecting = self._proxy.loop.create_task(self._connect_and_send(), name=f"connect {self._id}")
+
+    async def _connect_and_send(self) -> None:
+        lane, relay = self._lane, self._relay
+        try:
+            upstream = await lane.pool.connect()
+        except UpstreamFailure as failure:
+            if relay is not None:
+                relay.answer_failed(failure)
+            return
+        finally:
+            self._connecting = None
+        if self._over:
+            lane.pool.free(upstream)  # the client left meanwhile; the next request can use it
+        else:
+            self._guarded(self._send, upstream)
+
+    def _send(self, upstream: UpstreamConnection) -> None:
+        """Hand over the head and as much of the body as is here."""
+        request, relay, intake = self._request, self._relay, self._intake
+        if relay is None:
+            return
+        place, body, _ = self._outgoing
+        if not intake.whole and (more := intake.release()):  # came while the connection was being opened
+            relay.keep_request(more)
+            body += more
+        head = self._lane.head(request, place.path, self._query, metered=place.endpoint.meters, own_key=self._own_key)
+        if not intake.whole and request.length is None:
+            head += b"transfer-encoding: chunked\r\n\r\n"
+            body = self._framed(body) + (b"0\r\n\r\n" if intake.complete else b"")
+        else:
+            length = len(body) if intake.whole else request.length or 0
+            head += b"content-length: %d\r\n\r\n" % length if length or request.method in _WITH_BODY else b"\r\n"
+        relay.upstream = upstream
+        relay.sent = True
+        upstream.send(relay, head, body, is_head_request=request.method == b"HEAD", complete=intake.complete)
+        if not intake.complete:
+            self._client.resume_body()
+
+    def _framed(self, data: bytes) -> bytes:
+        """Frame a piece of a body whose length is not known."""
+        return b"%x\r\n%b\r\n" % (len(data), data) if data and self._request.length is None else data
+
+    def _own_headers(self) -> bytes:
+        lines = b"x-tollway-request-id: %b\r\n" % self._id.encode()
+        choice = self._choice
+        if choice is None or choice.route is None:
+            return lines
+        target = choice.candidates[0]
+        values = (
+            choice.route,
+            target.provider.name,
+            target.model or (self._fields.model if self._fields else None) or "",
+        )
+        named = tuple(quote(value, safe="/:@+ ").encode() for value in values)
+        return lines + b"x-tollway-route: %b\r\nx-tollway-provider: %b\r\nx-tollway-model: %b\r\n" % named
+
+    # ==== what the other side makes of it ==========================================================================
+
+    def blocked(self) -> None:
+        """The client reads more slowly than the provider sends."""
+        if self._relay is not None:
+            self._relay.blocked()
+
+    def drained(self) -> None:
+        """The client has caught up."""
+        if self._relay is not None:
+            self._relay.drained()
+
+    def upload_blocked(self) -> None:
+        """The provider reads more slowly than the client sends."""
+        if not self._intake.complete:
+            self._client.pause_body()
+
+    def upload_drained(self) -> None:
+        """The provider has caught up."""
+        if not self._intake.complete:
+            self._client.resume_body()
+
+    def left(self) -> None:
+        """The client is gone. Before the request was admitted there is nothing to write down."""
+        self._over = True
+        if self._relay is not None:
+            self._relay.left()
+
+    def unanswered(self, failure: UpstreamFailure) -> None:
+        """An attempt failed before the client saw anything of it."""
+        entry = self._entry
+        if self._over or entry is None:
+            return
+        if failure.retryable and not self._retried and self._intake.whole:
+            # The provider closed a kept connection just when we used it: nothing was read, nothing will be billed.
+            self._retried = True
+            finish_attempt(entry, "protocol", error=failure.message)
+            last = entry.record.attempts[-1]
+            entry.record.attempts.append(Attempt(provider=last.provider, model=last.model, start_ms=entry.elapsed_ms()))
+            self._connect()
+            return
+        kind = _REFUSAL_OF_FAILURE.get(failure.kind, "upstream_protocol")
+        self._refuse(Refusal(kind, f"The provider '{self._lane.provider.name}' failed: {failure.message}."))
+
+    # ==== saying no ================================================================================================
+
+    def _guarded(self, phase: Callable[..., None], *arguments: object) -> None:
+        """Run a phase: a refusal is rendered here and nowhere else; a defect of ours ends this request, not others."""
+        try:
+            phase(*arguments)
+        except Refusal as refusal:
+            self._refuse(refusal)
+        except Exception:
+            log.exception("request %s failed", self._id)
+            self._refuse(Refusal("internal_error", f"The gateway failed. Its log names request {self._id}."))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say no in the caller's dialect, and write it down if the caller is known."""
+        if self._over:
+            return
+        self._over = True
+        self._write_down(refusal)
+        if self._client.started:
+            self._client.abort()
+            return
+        block, body = render(refusal, self._dialect, self._id)
+        length = self._request.length
+        if self._intake.complete or length is None or length > _SMALL_BYTES or self._request.expects_continue:
+            self._answer_refusal(refusal.status, block, body)
+        else:
+            self._late_refusal = (refusal.status, block, body)
+
+    def _write_down(self, refusal: Refusal) -> None:
+        entry, slot = self._entry, self._proxy.slot
+        if entry is None:
+            slot.add(REJECTED_AUTH if refusal.kind == "invalid_key" else REJECTED_OTHER)
+            return
+        record = entry.record
+        record.status = refusal.status
+        error = f"{refusal.kind}: {refusal.message}"
+        if self._relay is not None:
+            self._relay.give_up(refusal.outcome, error)
+        elif not entry.closed:
+            record.error = error
+            if not entry.close(refusal.outcome):
+                slot.add(JOURNAL_LOST)
+
+    def _answer_refusal(self, status: int, block: bytes, body: bytes) -> None:
+        self._late_refusal = None
+        self._client.start(status, block, len(body))
+        self._client.send(body, end=True)

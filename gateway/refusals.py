@@ -1,0 +1,39 @@
+"""How the gateway says no: status, headers and a body in the caller's own dialect."""
+
+from gateway.core.errors import REFUSALS, Refusal
+from gateway.http.guard import BadRequest
+from gateway.wire.dialect import DIALECTS
+from gateway.wire.paths import doubled_hint
+
+_JSON = b"content-type: application/json\r\n"
+
+
+def render(refusal: Refusal, dialect: str, exchange_id: str) -> tuple[bytes, bytes]:
+    """Return header block and body. The id stands under every name by which an SDK looks for it."""
+    kind = REFUSALS[refusal.kind]
+    name = exchange_id.encode()
+    block = [
+        _JSON,
+        b"x-tollway-request-id: %b\r\nx-request-id: %b\r\nrequest-id: %b\r\n" % (name, name, name),
+        b"x-tollway-error: %b\r\n" % refusal.kind.encode(),
+    ]
+    if kind.should_retry is not None:
+        block.append(b"x-should-retry: true\r\n" if kind.should_retry else b"x-should-retry: false\r\n")
+    if kind.retry_after_s is not None:
+        block.append(b"retry-after: %d\r\n" % kind.retry_after_s)
+    return b"".join(block), DIALECTS[dialect].refusal_body(refusal, exchange_id)
+
+
+def render_bad_request(bad: BadRequest) -> tuple[bytes, bytes]:
+    """Do the same for a message that could not be read: whose dialect it is cannot be known, most read OpenAI's."""
+    refusal = Refusal("bad_request", bad.message)
+    block = _JSON + b"x-tollway-error: bad_request\r\nx-should-retry: false\r\n"
+    return block, DIALECTS["openai"].refusal_body(refusal, "")
+
+
+def unknown_path(path: str) -> str:
+    """Say what may have been meant by a path that leads nowhere."""
+    return doubled_hint(path) or (
+        f"Nothing is served at {path}. OpenAI clients use base_url …/v1, Anthropic and Gemini clients the bare "
+        "address; /{provider}/… reaches any path of a configured provider."
+    )

@@ -1,0 +1,279 @@
+"""The answer's half of an exchange: from the provider's socket to the client's, metered, kept and written down.
+
+The books are closed (settled, and the end frame in the journal) before the bytes leave that tell the client it has
+everything: the terminal event of a stream, or the last byte.
+"""
+
+import logging
+from typing import Protocol
+
+from gateway.books import Entry, finish_attempt, outcome_of, result_of, settle
+from gateway.core.errors import UpstreamFailure
+from gateway.core.money import usd_text
+from gateway.http.client import AnswerHead, UpstreamConnection
+from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
+from gateway.http.server import ServerConnection
+from gateway.metrics.board import IN_FLIGHT, JOURNAL_LOST, Slot
+from gateway.policies.pricing import PriceBook
+from gateway.policies.routing import Provider
+from gateway.wire.credentials import ANSWER_PRIVATE
+from gateway.wire.decode import Decoder, decoder_for
+from gateway.wire.dialect import DIALECTS
+from gateway.wire.endpoint import Place
+from gateway.wire.meter import Meter
+
+log = logging.getLogger("tollway.relay")
+
+_PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
+_OK = range(200, 300)
+# What an attempt ended in when it brought no answer.
+_RESULTS = {"connect": "connect", "timeout": "timeout", "cancelled": "cancelled"}
+
+
+class Owner(Protocol):
+    """The request's half."""
+
+    def unanswered(self, failure: UpstreamFailure) -> None:
+        """The attempt failed and the client has seen nothing of it: try again, or refuse."""
+
+    def upload_blocked(self) -> None:
+        """The provider reads more slowly than the client sends."""
+
+    def upload_drained(self) -> None:
+        """The provider has caught up."""
+
+
+class Relay:
+    """One exchange from its first upstream byte to its record. `own_headers`: what Tollway adds to the answer's head.
+
+    `strip_usage`: the stream's usage event was asked for by us and is taken out again.
+    """
+
+    __slots__ = (
+        "_client", "_decoder", "_entry", "_head", "_meter", "_over", "_own_headers", "_owner", "_place", "_prices",
+        "_provider", "_slot", "_strip_usage", "sent", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, place: Place, slot: Slot) -> None:
+        self._owner: Owner | None = owner  # let go at the end: a cycle would be work for the garbage collector
+        self._client = client
+        self._entry = entry
+        self._place = place
+        self._slot = slot
+        self._prices: PriceBook
+        self._provider: Provider
+        self._own_headers = b""
+        self._strip_usage = False
+        self.upstream: UpstreamConnection | None = None
+        self.sent = False  # the provider was called
+        self._head: AnswerHead | None = None
+        self._meter: Meter | None = None
+        self._decoder: Decoder | None = None
+        self._over = False
+
+    def prepare(self, provider: Provider, prices: PriceBook, *, own_headers: bytes, strip_usage: bool) -> None:
+        """Take what is known once the request's target is."""
+        self._provider = provider
+        self._prices = prices
+        self._own_headers = own_headers
+        self._strip_usage = strip_usage
+
+    def keep_request(self, data: bytes) -> None:
+        """Keep a piece of a request body that streams through."""
+        self._entry.request(data)
+
+    # ---- relay ----------------------------------------------------------------------------------------------------
+
+    def answer(self, head: AnswerHead | None, data: bytes, end: bool) -> None:
+        """Take what one read of the provider's socket brought."""
+        if self._over:
+            return
+        try:
+            if end:
+                self.upstream = None
+            if head is not None:
+                self._take_head(head)
+            self._pass_on(data, end)
+        except Exception:
+            log.exception("exchange %s: the answer could not be relayed", self._entry.record.id)
+            self._break_off("gateway_error", "the gateway failed while it relayed the answer")
+
+    def _take_head(self, head: AnswerHead) -> None:
+        self._head = head
+        record = self._entry.record
+        record.status = status = head.status
+        index = head.index
+        content_type = index.get(b"content-type", b"")
+        record.response_content_type = content_type.decode("latin-1")
+        upstream_id = index.get(b"x-request-id") or index.get(b"request-id")
+        if upstream_id is not None:
+            record.attempts[-1].upstream_request_id = upstream_id.decode("latin-1")
+        endpoint = self._place.endpoint
+        if not endpoint.meters or status not in _OK:
+            return
+        encoding = index.get(b"content-encoding", b"identity")
+        if encoding != b"identity":
+            record.content_encoding = encoding.decode("latin-1")
+            self._decoder = decoder_for(encoding)
+            self._strip_usage = False  # what is compressed passes untouched
+        record.stream = endpoint.streams or content_type.startswith(b"text/event-stream")
+        self._meter = self._new_meter()
+
+    def _new_meter(self) -> Meter:
+        dialect = DIALECTS[self._place.dialect]
+        return dialect.new_meter(
+            self._place.endpoint, streamed=self._entry.record.stream, strip_usage=self._strip_usage
+        )
+
+    def _pass_on(self, data: bytes, end: bool) -> None:
+        entry, meter, client = self._entry, self._meter, self._client
+        out = data if meter is None else self._metered(meter, data, end)
+        if data:
+            entry.answer(data)
+        if not entry.closed:
+            self._note_progress(end)
+        starts = not client.started
+        if starts and self._head is not None:
+            self._start(self._head, end)
+        if end:
+            self._finish(out)
+        elif out or starts:
+            client.send(out)
+
+    def _note_progress(self, end: bool) -> None:
+        entry, meter = self._entry, self._meter
+        record = entry.record
+        if record.first_byte_ms is None:
+            record.first_byte_ms = entry.elapsed_ms()
+        if meter is None:
+            if end:
+                self._close_books(whole=True)
+            return
+        if record.first_token_ms is None and record.stream and meter.content_seen:
+            record.first_token_ms = entry.elapsed_ms()
+        if end or meter.terminal:
+            self._close_books(whole=True)
+
+    def _metered(self, meter: Meter, data: bytes, end: bool) -> bytes:
+        """Let the meter read along; return what the client gets."""
+        record = self._entry.record
+        if record.content_encoding is not None:
+            if self._decoder is not None and data:
+                meter.feed(self._decoder(data))
+            return data
+        out = meter.feed(data) if data else data
+        if end and (rest := meter.finish()):
+            return out + rest
+        return out
+
+    def _start(self, head: AnswerHead, whole: bool) -> None:
+        """Fix the head that the client gets: the provider's, less what speaks about its host, plus ours."""
+        connection = head.index.get(b"connection")
+        passing = _PASSING
+        if connection is not None and (named := named_in_connection(connection)):
+            passing = passing.without(named)
+        block = write_block(head.headers, passing) + self._own_headers
+        record = self._entry.record
+        if whole and record.usage is not None:
+            block += b"x-tollway-cost-usd: %b\r\n" % usd_text(record.cost_nano_usd).encode()
+        self._client.start(head.status, block, None if self._strip_usage else head.length)
+
+    def _finish(self, out: bytes) -> None:
+        self._over = True
+        self._owner = None
+        self._entry.amend()
+        if self._looks_cut():
+            self._client.send(out)
+            self._client.abort()
+        else:
+            self._client.send(out, end=True)
+
+    def _looks_cut(self) -> bool:
+        """Tell whether an answer that ran to the connection's end lacks its own end: its framing cannot say so."""
+        head, meter = self._head, self._meter
+        return head is not None and head.until_eof and meter is not None and not meter.complete(head.status)
+
+    def blocked(self) -> None:
+        """The client reads more slowly than the provider sends."""
+        if self.upstream is not None:
+            self.upstream.pause()
+
+    def drained(self) -> None:
+        """The client has caught up."""
+        if self.upstream is not None:
+            self.upstream.resume()
+
+    def upload_blocked(self) -> None:
+        """The provider reads more slowly than the client sends."""
+        if self._owner is not None:
+            self._owner.upload_blocked()
+
+    def upload_drained(self) -> None:
+        """The provider has caught up."""
+        if self._owner is not None:
+            self._owner.upload_drained()
+
+    # ---- settle and record ----------------------------------------------------------------------------------------
+
+    def _close_books(self, *, whole: bool, outcome: str | None = None) -> None:
+        """Settle and write the end: from here on the exchange is in the log, whatever happens to this process."""
+        entry = self._entry
+        record = entry.record
+        status = self._head.status if self._head is not None else None
+        meter = self._meter
+        if meter is None and self.sent and status is None and self._place.endpoint.meters:
+            meter = self._new_meter()  # called, and no answer seen: what was asked is all there is to estimate from
+        if meter is not None:
+            whole = whole and meter.complete(status or 200)
+            settle(entry, meter, self._prices, self._provider, whole=whole)
+        if outcome is None:
+            outcome = outcome_of(status or 200)
+            if meter is not None and (meter.error is not None or not whole):
+                outcome = "upstream_error"
+                record.error = record.error or "the stream ended without its terminal event"
+        result = _RESULTS.get(outcome) or (result_of(status) if status is not None else "protocol")
+        finish_attempt(entry, result, status=status, error=record.error)
+        self.close_entry(outcome)
+
+    def close_entry(self, outcome: str) -> None:
+        """Write the end of an exchange, settled or never sent."""
+        if self._entry.begun:
+            self._slot.add(IN_FLIGHT, -1)
+        if not self._entry.close(outcome):
+            self._slot.add(JOURNAL_LOST)
+
+    # ---- when it goes wrong ---------------------------------------------------------------------------------------
+
+    def answer_failed(self, failure: UpstreamFailure) -> None:
+        """The provider could not be reached, or broke off."""
+        self.upstream = None
+        if self._over:
+            return
+        if not self._client.started and self._owner is not None:
+            self._owner.unanswered(failure)
+        else:
+            self._break_off("timeout" if failure.kind == "timeout" else "upstream_error", failure.message)
+
+    def give_up(self, outcome: str, error: str) -> None:
+        """Close the books on an exchange that gets no answer from the provider; the caller tells the client."""
+        self._over = True
+        self._owner = None
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.abort()
+        if not self._entry.closed:
+            self._entry.record.error = error
+            self._close_books(whole=False, outcome=outcome)
+
+    def _break_off(self, outcome: str, error: str) -> None:
+        """End an answer that cannot be completed so that no client takes it for complete."""
+        rest = self._meter.finish() if self._meter is not None and not self._over else b""
+        self.give_up(outcome, error)
+        if rest:
+            self._client.send(rest)
+        self._client.abort()
+
+    def left(self) -> None:
+        """The client is gone: stop the provider at once, and book what it did so far."""
+        if not self._over:
+            self.give_up("cancelled", "the client left before the answer was complete")

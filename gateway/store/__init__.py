@@ -1,0 +1,1 @@
+"""Where finished exchanges live, behind one interface."""

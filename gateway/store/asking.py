@@ -1,0 +1,106 @@
+"""Filters as people write them, on the command line and in query strings: `since=1h`, `min_cost=0.05`, `status=5xx`."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from gateway.core.money import nano_from_usd
+from gateway.core.record import OUTCOMES
+from gateway.store.filters import BadFilter, conditions
+from gateway.store.interface import Query
+
+MAX_LIMIT = 10_000
+MAX_TEXT = 256
+
+_AGES_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+_AGE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw])\Z")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)?\Z")
+_DURATIONS_MS = {"ms": 1.0, "s": 1_000.0, "m": 60_000.0, "h": 3_600_000.0}
+
+
+def query(asked: Mapping[str, str], now_ms: int) -> Query:
+    """Read filters; raise BadFilter naming the one that makes no sense."""
+    fields: dict[str, Any] = {}
+    for name, text in asked.items():
+        if name not in _READERS:
+            raise BadFilter(name, f"there is no such filter; there are {', '.join(_READERS)}")
+        field, read = _READERS[name]
+        try:
+            fields[field] = read(text, now_ms)
+        except ValueError as error:
+            raise BadFilter(name, str(error)) from None
+    wanted = Query(**fields)
+    conditions(wanted)  # what only its use shows: a status or cursor that is none
+    return wanted
+
+
+def instant_ms(text: str, now_ms: int) -> int:
+    """Read an instant: an age such as 90m, 1h, 2d, or ISO 8601 (UTC unless it says otherwise)."""
+    age = _AGE.match(text)
+    if age:
+        return now_ms - int(Decimal(age[1]) * _AGES_MS[age[2]])
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"an age such as 90m, 1h or 2d, or a time such as 2026-11-23T08:00, not {text!r}") from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return int(instant.timestamp() * 1000)
+
+
+def _text(text: str, _: int) -> str:
+    if not text or len(text) > MAX_TEXT:
+        raise ValueError(f"1 to {MAX_TEXT} characters")
+    return text
+
+
+def _outcome(text: str, now_ms: int) -> str:
+    if text not in OUTCOMES and not any(sign in text for sign in "*?["):
+        raise ValueError(f"one of {', '.join(OUTCOMES)}, not {text!r}")
+    return _text(text, now_ms)
+
+
+def _usd(text: str, _: int) -> int:
+    try:
+        amount = nano_from_usd(Decimal(text))
+    except (InvalidOperation, OverflowError):
+        raise ValueError(f"an amount in USD such as 0.05, not {text!r}") from None
+    if not 0 <= amount < 1 << 62:
+        raise ValueError(f"an amount in USD such as 0.05, not {text!r}")
+    return amount
+
+
+def _duration_ms(text: str, _: int) -> float:
+    found = _DURATION.match(text)
+    if not found:
+        raise ValueError(f"a duration such as 500ms or 2.5s, not {text!r}")
+    return float(found[1]) * _DURATIONS_MS[found[2] or "ms"]
+
+
+def _limit(text: str, _: int) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise ValueError(f"a number from 1 to {MAX_LIMIT}, not {text!r}")
+    return int(text)
+
+
+# As written -> field of Query, and how it is read.
+_READERS: dict[str, tuple[str, Callable[[str, int], object]]] = {
+    "team": ("team", _text),
+    "key": ("key", _text),
+    "model": ("model", _text),
+    "provider": ("provider", _text),
+    "status": ("status", _text),
+    "outcome": ("outcome", _outcome),
+    "session": ("session", _text),
+    "user": ("user", _text),
+    "since": ("since_ms", instant_ms),
+    "until": ("until_ms", instant_ms),
+    "min_cost": ("min_cost_nano_usd", _usd),
+    "max_cost": ("max_cost_nano_usd", _usd),
+    "min_duration": ("min_duration_ms", _duration_ms),
+    "text": ("text", _text),
+    "limit": ("limit", _limit),
+    "cursor": ("before", _text),
+}

@@ -1,0 +1,90 @@
+"""How the two bodies of an exchange are kept: pieces put in order, compressed together, and taken apart again."""
+
+import msgspec
+import zstandard
+
+from gateway.journal.frame import REQUEST, RESPONSE, Piece
+
+RAW, ZSTD = 0, 1
+# Below this compression saves less than its frame costs.
+COMPRESS_FROM_BYTES = 256
+LEVEL = 1
+
+# Codec; bytes kept of request and answer (None: no body); layout: JSON list of [direction, offset, length] where a
+# body is not one stretch from its start; data: request and answer behind each other. All None: no body at all.
+Packed = tuple[int | None, int | None, int | None, str | None, bytes | None]
+# A body taken apart: offset and data of each stretch.
+Stretches = list[tuple[int, bytes]]
+
+
+class Packer:
+    """Compress bodies; holds the compressor, which is costly to make. One thread only."""
+
+    def __init__(self) -> None:
+        self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
+
+    def pack(self, request: list[Piece], response: list[Piece]) -> Packed:
+        """Put pieces in order and compress them."""
+        if not request and not response:
+            return None, None, None, None, None
+        if _is_plain(request) and _is_plain(response):
+            first = request[0][2] if request else b""
+            second = response[0][2] if response else b""
+            layout = None
+        else:
+            parts = [(REQUEST, *stretch) for stretch in join(request)] + [
+                (RESPONSE, *stretch) for stretch in join(response)
+            ]
+            first = b"".join([data for direction, _, data in parts if direction == REQUEST])
+            second = b"".join([data for direction, _, data in parts if direction == RESPONSE])
+            layout = msgspec.json.encode([(direction, offset, len(data)) for direction, offset, data in parts]).decode()
+        data = first + second
+        codec = RAW
+        if len(data) >= COMPRESS_FROM_BYTES:
+            data = self._compress(data)
+            codec = ZSTD
+        return codec, len(first) if request else None, len(second) if response else None, layout, data
+
+
+def unpack(packed: Packed) -> tuple[Stretches | None, Stretches | None]:
+    """Undo `pack`: the stretches of request and answer; None: no body."""
+    codec, request_kept, response_kept, layout, _ = packed
+    if codec is None:
+        return None, None
+    plain = decompress(packed)
+    split = request_kept or 0
+    if layout is None:
+        request = None if request_kept is None else [(0, plain[:split])]
+        return request, None if response_kept is None else [(0, plain[split:])]
+    bodies: dict[int, Stretches] = {REQUEST: [], RESPONSE: []}
+    at = 0
+    for direction, offset, length in msgspec.json.decode(layout, type=list[tuple[int, int, int]]):
+        bodies[direction].append((offset, plain[at : at + length]))
+        at += length
+    return bodies[REQUEST] or None, bodies[RESPONSE] or None
+
+
+def decompress(packed: Packed) -> bytes:
+    """Return request and answer behind each other."""
+    codec, _, _, _, data = packed
+    if data is None:
+        return b""
+    return zstandard.ZstdDecompressor().decompress(data) if codec == ZSTD else data
+
+
+def join(pieces: list[Piece]) -> Stretches:
+    """Put pieces in order and join those that touch; bytes that come twice are taken once."""
+    stretches: list[tuple[int, list[bytes]]] = []
+    end = -1
+    for _, offset, data in sorted(pieces, key=lambda piece: piece[1]):
+        if stretches and offset <= end:
+            stretches[-1][1].append(data[end - offset :])
+            end = max(end, offset + len(data))
+        else:
+            stretches.append((offset, [data]))
+            end = offset + len(data)
+    return [(offset, b"".join(parts)) for offset, parts in stretches]
+
+
+def _is_plain(pieces: list[Piece]) -> bool:
+    return not pieces or (len(pieces) == 1 and pieces[0][1] == 0)

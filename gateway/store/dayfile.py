@@ -1,0 +1,114 @@
+"""One SQLite day file, opened for its only writer: settings, schema, transactions, checkpoints."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gateway.store import schema
+from gateway.store.interface import StoreBusy, StoreRefused
+
+LOCK_WAIT_S = 0.25  # then the batch waits in the recorder, which has other things to do
+TRUNCATE_BYTES = 256 * 1024 * 1024
+
+_SIDE_FILES = ("", "-wal", "-shm")
+
+
+class PutAside(StoreBusy):
+    """The file was broken and got out of the way under another name; the next try begins a new one."""
+
+
+class DayFile:
+    """A day file open for writing. `written_bytes` grows with commits and is set to 0 by a checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.written_bytes = 0
+        self.unsynced = False
+        was_left_open = Path(f"{path}-wal").exists()
+        self.sql = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WAIT_S)
+        try:
+            self._refuse_newer()
+            self.sql.execute("PRAGMA page_size=16384")
+            self.sql.execute("PRAGMA journal_mode=WAL")
+            # The journal is the durable copy until a checkpoint, so a commit need not wait for the disk.
+            self.sql.execute("PRAGMA synchronous=NORMAL")
+            self.sql.execute("PRAGMA wal_autocheckpoint=0")
+            self._create()
+        except BaseException:
+            self.sql.close()
+            raise
+        self.was_left_open = was_left_open
+
+    def check(self) -> None:
+        """Raise DatabaseError if the file is damaged."""
+        (found,) = self.sql.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(f"malformed: {found}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what happens inside, or nothing of it."""
+        # IMMEDIATE: a transaction that turns to writing later would fail at once instead of waiting for a lock.
+        self.sql.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.sql.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self.sql.execute("ROLLBACK")
+            raise
+        self.unsynced = True
+
+    def checkpoint(self) -> bool:
+        """Fold the log into the file and sync both; False: a reader still uses a part of the log."""
+        wal = Path(f"{self.path}-wal")
+        mode = "TRUNCATE" if wal.exists() and wal.stat().st_size > TRUNCATE_BYTES else "PASSIVE"
+        busy, logged, moved = self.sql.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        self.written_bytes = 0
+        if busy or logged != moved:
+            return False
+        self.unsynced = False
+        return True
+
+    def close(self) -> None:
+        """Close the file; where nobody else reads, this folds the log in."""
+        self.sql.close()
+
+    def _refuse_newer(self) -> None:
+        found = None
+        if self.sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            found = self.sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+        if found and int(found[0]) > schema.VERSION:
+            raise StoreRefused(newer_schema(self.path, found[0]))
+
+    def _create(self) -> None:
+        with self.transaction():
+            for statement in schema.SCHEMA.split(";"):
+                self.sql.execute(statement)
+            self.sql.execute(schema.INSERT_VERSION, (str(schema.VERSION),))
+        self.unsynced = False
+
+
+def newer_schema(path: Path, version: str) -> str:
+    """Say what to do about a file of a later release."""
+    return (
+        f"{path} was written by a newer release (schema {version}, this one reads up to {schema.VERSION}): "
+        "run `pip install --upgrade tollway`, or move the file away"
+    )
+
+
+def put_aside(path: Path) -> Path:
+    """Move a broken file out of the way, with what belongs to it."""
+    aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
+    for suffix in _SIDE_FILES:
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    return aside
+
+
+def is_broken(error: sqlite3.DatabaseError) -> bool:
+    """Whether an error says that the file itself is damaged, not that it cannot be used now."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "malformed" in str(error)

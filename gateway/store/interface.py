@@ -1,0 +1,135 @@
+"""What every store offers: to the recorder exactly-once commits, to people queries."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from gateway.core.record import Record
+from gateway.journal.reader import Finished
+
+# Metric, label values in the metric's order, part ("" of a counter; an upper edge or "sum" of a histogram).
+TotalKey = tuple[str, tuple[str, ...], str]
+# How records move the totals; given to a store, so that it can count exactly the rows that it really inserted.
+Count = Callable[[Iterable[Record]], Mapping[TotalKey, int]]
+
+GROUPS = ("team", "key", "model", "day", "provider")
+DEFAULT_LIMIT = 50
+
+
+class StoreBusy(Exception):
+    """The store cannot take this batch now (locked, full, gone): keep it and try again."""
+
+
+class StoreRefused(Exception):
+    """The store must not be touched by this release; the message says what to run."""
+
+
+class NoSuchExchange(Exception):
+    """No exchange has this id, or this beginning of an id."""
+
+
+class AmbiguousId(Exception):
+    """Several ids begin like this."""
+
+
+class Committed(NamedTuple):
+    """What a commit did."""
+
+    inserted: int
+    amended: int
+    duplicates: int
+
+
+class Store(Protocol):
+    """The writing side; one recorder thread uses it. Every method may raise StoreBusy: nothing is lost then."""
+
+    def watermarks(self) -> dict[str, int]:
+        """Return where the journal reader goes on, by segment; never beyond what is committed."""
+
+    def totals(self) -> dict[TotalKey, int]:
+        """Return a copy of the committed totals; safe from any thread."""
+
+    def commit(self, finished: Sequence[Finished], watermarks: Mapping[str, int]) -> Committed:
+        """Write exchanges, totals and watermarks. Committing the same again changes nothing."""
+
+    def sync(self) -> bool:
+        """Bring all commits to the disk; True: everything committed before this call survives a power loss."""
+
+    def close(self) -> None:
+        """Let go of the files."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which exchanges, newest first. Text fields match exactly, or as a pattern if they hold `*`, `?` or `[`.
+
+    `status`: a number or a class such as "4xx". `model`: the requested or the served one. `text`: looked for in both
+    bodies. `before`: only exchanges older than this id (the cursor of the page before).
+    """
+
+    team: str | None = None
+    key: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    status: str | None = None
+    outcome: str | None = None
+    session: str | None = None
+    user: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    min_cost_nano_usd: int | None = None
+    max_cost_nano_usd: int | None = None
+    min_duration_ms: float | None = None
+    text: str | None = None
+    limit: int = DEFAULT_LIMIT
+    before: str | None = None
+
+
+class Page(NamedTuple):
+    """Some exchanges. `cursor`: `before` of the next page, None at the end. `complete`: False if time ran out."""
+
+    records: list[Record]
+    cursor: str | None
+    complete: bool
+
+
+class Body(NamedTuple):
+    """A body as kept: stretches of bytes with their offsets; `total_bytes` is its true length."""
+
+    pieces: list[tuple[int, bytes]]
+    total_bytes: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte is there."""
+        return self.kept_bytes == self.total_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """How many bytes are there."""
+        return sum(len(data) for _, data in self.pieces)
+
+
+class Exchange(NamedTuple):
+    """One exchange with its bodies (None: none was kept)."""
+
+    record: Record
+    request: Body | None
+    response: Body | None
+
+
+class Spend(msgspec.Struct, kw_only=True):
+    """What one team, key, model, day or provider used."""
+
+    name: str
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nano_usd: int = 0
+
+    def add(self, requests: int, input_tokens: int, output_tokens: int, cost_nano_usd: int) -> None:
+        """Add to the sums."""
+        self.requests += requests
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.cost_nano_usd += cost_nano_usd

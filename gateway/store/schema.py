@@ -1,0 +1,84 @@
+"""The tables of a day file, and how an exchange becomes rows of them."""
+
+from gateway.core.record import Record
+from gateway.journal.reader import Finished
+from gateway.store.bodies import Packer
+
+VERSION = 1
+DAY_MS = 86_400_000
+
+# `exchanges` is narrow, since filters and sums scan it; what is shown of one exchange stands in `contents`.
+# seq grows over all files and restarts (it begins at the clock's microseconds), so that a follower needs one number.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS exchanges (
+    seq INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    team TEXT NOT NULL, key TEXT NOT NULL, user TEXT, session TEXT,
+    provider TEXT, model_requested TEXT, model_served TEXT,
+    status INTEGER, outcome TEXT,
+    cost_nano_usd INTEGER NOT NULL, input_total INTEGER NOT NULL, output_total INTEGER NOT NULL,
+    duration_us INTEGER
+);
+CREATE TABLE IF NOT EXISTS contents (
+    seq INTEGER PRIMARY KEY,
+    record BLOB NOT NULL,
+    codec INTEGER, request_kept INTEGER, response_kept INTEGER, layout TEXT, bodies BLOB
+);
+CREATE TABLE IF NOT EXISTS watermarks (segment TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (
+    metric TEXT NOT NULL, labels TEXT NOT NULL, part TEXT NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (metric, labels, part)
+) WITHOUT ROWID;
+"""
+
+INSERT_VERSION = "INSERT OR IGNORE INTO meta VALUES ('schema_version', ?)"
+INSERT_EXCHANGE = "INSERT INTO exchanges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_CONTENTS = "INSERT INTO contents VALUES (?,?,?,?,?,?,?)"
+UPDATE_EXCHANGE = """UPDATE exchanges SET id=?2, team=?3, key=?4, user=?5, session=?6, provider=?7, model_requested=?8,
+    model_served=?9, status=?10, outcome=?11, cost_nano_usd=?12, input_total=?13, output_total=?14, duration_us=?15
+    WHERE seq=?1"""
+REPLACE_CONTENTS = INSERT_CONTENTS.replace("INSERT", "REPLACE")
+SELECT_CONTENTS = """SELECT seq, record, codec, request_kept, response_kept, layout, bodies
+    FROM exchanges JOIN contents USING (seq) WHERE id = ?"""
+SELECT_BETWEEN = SELECT_CONTENTS.replace("id = ?", "id BETWEEN ? AND ? LIMIT 2")
+ADD_TOTAL = """INSERT INTO totals VALUES (?,?,?,?)
+    ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value"""
+
+
+def exchange_row(seq: int, key: bytes, record: Record) -> tuple[object, ...]:
+    """Lay out the row of `exchanges`."""
+    usage = record.usage
+    duration_ms = record.duration_ms
+    return (
+        seq,
+        key,
+        record.team,
+        record.key,
+        record.user,
+        record.session,
+        record.provider,
+        record.model_requested,
+        record.model_served,
+        record.status,
+        record.outcome,
+        record.cost_nano_usd,
+        usage.input_total if usage else 0,
+        usage.output_total if usage else 0,
+        None if duration_ms is None else round(duration_ms * 1000),
+    )
+
+
+def contents_row(seq: int, finished: Finished, packer: Packer) -> tuple[object, ...]:
+    """Lay out the row of `contents`."""
+    return (seq, finished.meta, *packer.pack(finished.request, finished.response))
+
+
+def day_number(key: bytes) -> int:
+    """Return the day since the epoch to whose file an id belongs."""
+    return int.from_bytes(key[:6]) // DAY_MS
+
+
+def row_bytes(row: tuple[object, ...]) -> int:
+    """Say about how much a row of `contents` takes in the file, its row of `exchanges` included."""
+    return 200 + sum(len(cell) for cell in row if isinstance(cell, bytes))

@@ -1,0 +1,239 @@
+"""The default store: one SQLite file for each UTC day, written by one thread of the recorder."""
+
+import itertools
+import logging
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from gateway.core.record import decode
+from gateway.journal.frame import REQUEST, RESPONSE, Piece
+from gateway.journal.reader import Finished
+from gateway.store import schema
+from gateway.store.bodies import Packer, Stretches, unpack
+from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
+from gateway.store.interface import Committed, Count, StoreBusy, TotalKey
+
+CHECKPOINT_BYTES = 16 * 1024 * 1024
+OPEN_FILES = 4
+LOOK_UP_AT_ONCE = 500
+
+_log = logging.getLogger(__name__)
+
+
+class SqliteStore:
+    """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals."""
+
+    def __init__(self, folder: Path, count: Count) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._count = count
+        self._packer = Packer()
+        self._files: dict[Path, DayFile] = {}
+        self._totals: Counter[TotalKey] = Counter()
+        self._totals_lock = threading.Lock()
+        self._watermarks: dict[str, int] = {}
+        try:
+            self._seq = itertools.count(self._load())
+        except BaseException:
+            self.close()
+            raise
+
+    def watermarks(self) -> dict[str, int]:
+        """Return the furthest committed position of each segment, as read when the store was opened."""
+        return dict(self._watermarks)
+
+    def totals(self) -> dict[TotalKey, int]:
+        """Return a copy of the committed totals."""
+        with self._totals_lock:
+            return dict(self._totals)
+
+    def commit(self, finished: Sequence[Finished], watermarks: Mapping[str, int]) -> Committed:
+        """Write a batch: a transaction for each day, oldest first, the watermarks with the last one."""
+        days: dict[int, list[Finished]] = {}
+        for one in finished:
+            days.setdefault(schema.day_number(one.key), []).append(one)
+        done = Committed(0, 0, 0)
+        for day in sorted(days):
+            part = self._commit_day(day, days[day], watermarks if day == max(days) else {})
+            done = Committed(*(sum(pair) for pair in zip(done, part, strict=True)))
+        return done
+
+    def sync(self) -> bool:
+        """Checkpoint every file with new commits."""
+        for path, file in self._files.items():
+            with self._translated(path):
+                if file.unsynced and not file.checkpoint():
+                    return False
+        return True
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _load(self) -> int:
+        """Read totals and watermarks of all files, put broken ones aside, and return the first free seq."""
+        highest = 0
+        paths = sorted(self._folder.glob("????-??-??.db"))
+        for path in paths:
+            with suppress(PutAside), self._translated(path):
+                file = self._file(path)
+                if file.was_left_open and path == paths[-1]:
+                    file.check()
+                highest = max(highest, self._load_file(file.sql))
+        return max(highest + 1, time.time_ns() // 1000)
+
+    def _load_file(self, sql: sqlite3.Connection) -> int:
+        totals = sql.execute("SELECT metric, labels, part, value FROM totals").fetchall()
+        watermarks = sql.execute("SELECT segment, offset FROM watermarks").fetchall()
+        (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM exchanges").fetchone()
+        for metric, labels, part, value in totals:
+            self._totals[metric, msgspec.json.decode(labels, type=tuple[str, ...]), part] += value
+        for segment, offset in watermarks:
+            self._watermarks[segment] = max(offset, self._watermarks.get(segment, 0))
+        return int(highest)
+
+    def _commit_day(self, day: int, finished: list[Finished], watermarks: Mapping[str, int]) -> Committed:
+        path = self._folder / f"{_day_name(day)}.db"
+        with self._translated(path):
+            file = self._file(path)
+            rows, amendments = _by_key(finished)
+            try:
+                done = self._transact(file, rows, amendments, watermarks)
+            except sqlite3.IntegrityError:
+                # A replay: some are there already. Rare, so looking for them first is not the usual path.
+                for key in _known(file.sql, list(rows)):
+                    there = rows.pop(key)
+                    if there.amends:
+                        amendments[key] = there
+                done = self._transact(file, rows, amendments, watermarks)
+            if file.written_bytes >= CHECKPOINT_BYTES:
+                file.checkpoint()
+        return done._replace(duplicates=len(finished) - done.inserted - done.amended)
+
+    def _transact(
+        self,
+        file: DayFile,
+        rows: Mapping[bytes, Finished],
+        amendments: Mapping[bytes, Finished],
+        watermarks: Mapping[str, int],
+    ) -> Committed:
+        changes: Counter[TotalKey] = Counter()
+        fresh = list(rows.values())
+        with file.transaction():
+            for one in amendments.values():
+                if not self._amend(file.sql, one, changes):
+                    fresh.append(one)  # its end was lost, but what amends it is a whole record
+            file.written_bytes += self._insert(file.sql, fresh)
+            changes.update(self._count([one.record for one in fresh]))
+            file.sql.executemany(schema.ADD_TOTAL, _total_rows(changes))
+            if watermarks:
+                file.sql.execute("DELETE FROM watermarks")
+                file.sql.executemany("INSERT INTO watermarks VALUES (?,?)", watermarks.items())
+        # Only now: what a scrape has seen must be there after a crash.
+        with self._totals_lock:
+            self._totals.update(changes)
+        return Committed(len(fresh), len(rows) + len(amendments) - len(fresh), 0)
+
+    def _insert(self, sql: sqlite3.Connection, fresh: Sequence[Finished]) -> int:
+        """Insert rows; return about how many bytes that writes."""
+        numbered = [(next(self._seq), one) for one in fresh]
+        sql.executemany(
+            schema.INSERT_EXCHANGE, [schema.exchange_row(seq, one.key, one.record) for seq, one in numbered]
+        )
+        contents = [schema.contents_row(seq, one, self._packer) for seq, one in numbered]
+        sql.executemany(schema.INSERT_CONTENTS, contents)
+        return sum(schema.row_bytes(row) for row in contents)
+
+    def _amend(self, sql: sqlite3.Connection, one: Finished, changes: Counter[TotalKey]) -> bool:
+        """Replace the record of an exchange that is there, add to its bodies; False: it is not there."""
+        found = sql.execute(schema.SELECT_CONTENTS, (one.key,)).fetchone()
+        if found is None:
+            return False
+        seq, meta, *packed = found
+        changes.subtract(self._count([decode(meta)]))
+        changes.update(self._count([one.record]))
+        request, response = unpack(packed)
+        whole = one._replace(
+            request=[*_pieces(REQUEST, request), *one.request],
+            response=[*_pieces(RESPONSE, response), *one.response],
+        )
+        sql.execute(schema.UPDATE_EXCHANGE, schema.exchange_row(seq, one.key, one.record))
+        sql.execute(schema.REPLACE_CONTENTS, schema.contents_row(seq, whole, self._packer))
+        return True
+
+    def _file(self, path: Path) -> DayFile:
+        """Return the open file; a file that was deleted meanwhile is begun anew."""
+        file = self._files.pop(path, None)
+        if file is not None and not path.exists():
+            file.close()
+            file = None
+        self._files[path] = file = file or DayFile(path)
+        for surplus in list(self._files)[:-OPEN_FILES]:
+            self._files.pop(surplus).close()
+        return file
+
+    @contextmanager
+    def _translated(self, path: Path) -> Iterator[None]:
+        """Turn SQLite's errors into StoreBusy: the caller keeps its batch and comes again."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not is_broken(error):
+                raise StoreBusy(f"{path}: {error}") from error
+            if path in self._files:
+                self._files.pop(path).close()
+            aside = put_aside(path)
+            _log.error("%s is damaged (%s): moved to %s, a new file is begun", path, error, aside)
+            raise PutAside(f"{path}: {error}") from error
+
+
+def _by_key(finished: Iterable[Finished]) -> tuple[dict[bytes, Finished], dict[bytes, Finished]]:
+    """Part new exchanges from amendments; an amendment of an exchange of the same batch is merged into it."""
+    rows: dict[bytes, Finished] = {}
+    amendments: dict[bytes, Finished] = {}
+    for one in finished:
+        if not one.amends:
+            rows.setdefault(one.key, one)
+            continue
+        before = rows if one.key in rows else amendments
+        earlier = before.get(one.key)
+        if earlier is None:
+            before[one.key] = one
+            continue
+        before[one.key] = one._replace(request=earlier.request + one.request, response=earlier.response + one.response)
+    return rows, amendments
+
+
+def _known(sql: sqlite3.Connection, keys: list[bytes]) -> list[bytes]:
+    found: list[bytes] = []
+    for start in range(0, len(keys), LOOK_UP_AT_ONCE):
+        some = keys[start : start + LOOK_UP_AT_ONCE]
+        marks = ",".join("?" * len(some))
+        found += [key for (key,) in sql.execute(f"SELECT id FROM exchanges WHERE id IN ({marks})", some)]  # noqa: S608 only question marks
+    return found
+
+
+def _total_rows(changes: Mapping[TotalKey, int]) -> list[tuple[str, str, str, int]]:
+    return [
+        (metric, msgspec.json.encode(labels).decode(), part, value)
+        for (metric, labels, part), value in changes.items()
+        if value
+    ]
+
+
+def _pieces(direction: int, stretches: Stretches | None) -> list[Piece]:
+    return [(direction, offset, data) for offset, data in stretches or ()]
+
+
+def _day_name(day: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()

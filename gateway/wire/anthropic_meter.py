@@ -1,0 +1,165 @@
+"""Usage, model and end of Anthropic Messages answers, whole and streamed."""
+
+from typing import Any
+
+import msgspec
+
+from gateway.core.usage import Usage
+from gateway.wire.counts import clamp, count, members, text
+from gateway.wire.endpoint import Endpoint
+from gateway.wire.meter import Answer, JsonMeter, Meter, Sight, StreamMeter, error_text
+from gateway.wire.scan import UNREADABLE
+from gateway.wire.sse import payload
+
+_decode_any = msgspec.json.Decoder().decode
+
+
+def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
+    """Make the meter for one answer."""
+    if streamed:
+        return MessagesMeter()
+    return JsonMeter(read_answer, generates=endpoint.name in ("messages", "text_completion"))
+
+
+def read_answer(answer: Answer) -> Sight:
+    """Read a JSON answer."""
+    usage = None
+    if answer.usage:
+        seen = _members_of(answer.usage)
+        usage = read_usage(seen, bytes(answer.usage)) if seen else None
+    return Sight(
+        usage,
+        answer.model if isinstance(answer.model, str) else None,
+        error_text(answer.error) if answer.error else None,
+    )
+
+
+def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
+    """Normalise a usage object: here the cached parts stand beside `input_tokens`, not inside."""
+    get = seen.get
+    read = count(get("cache_read_input_tokens"))
+    written = count(get("cache_creation_input_tokens"))
+    split = members(get("cache_creation"))
+    one_hour = count(split.get("ephemeral_1h_input_tokens"))
+    written = max(written, one_hour + count(split.get("ephemeral_5m_input_tokens")))
+    usage = Usage(
+        input_total=count(get("input_tokens")) + written + read,
+        output_total=count(get("output_tokens")),
+        input_cached_read=read,
+        # What the split does not name was written for five minutes: deltas repeat the sum, not the split.
+        input_cache_write_5m=written - one_hour,
+        input_cache_write_1h=one_hour,
+        raw=msgspec.Raw(raw),
+    )
+    details, tools = get("output_tokens_details"), get("server_tool_use")
+    if type(details) is dict:
+        usage.output_reasoning = count(details.get("thinking_tokens"))
+    if type(tools) is dict:
+        usage.web_searches = count(tools.get("web_search_requests"))
+    usage.service_tier = text(get("service_tier"))
+    usage.speed = text(get("speed"))
+    iterations = get("iterations")
+    for each in iterations if type(iterations) is list else ():
+        if members(each).get("type") == "compaction":
+            _add_compaction(usage, each)
+    return clamp(usage)
+
+
+def _add_compaction(usage: Usage, entry: dict[str, Any]) -> None:
+    """Add a compaction pass: it is billed, and the totals leave it out."""
+    extra = read_usage({name: value for name, value in entry.items() if name != "iterations"}, b"")
+    usage.input_total += extra.input_total
+    usage.output_total += extra.output_total
+    usage.input_cached_read += extra.input_cached_read
+    usage.input_cache_write_5m += extra.input_cache_write_5m
+    usage.input_cache_write_1h += extra.input_cache_write_1h
+
+
+class Event(msgspec.Struct):
+    """The members of a stream event that are read."""
+
+    type: Any = None
+    message: Any = None
+    usage: Any = None
+    error: Any = None
+
+
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+class MessagesMeter(StreamMeter):
+    """Watch a Messages stream: usage begins in message_start, grows in message_delta, ends with message_stop."""
+
+    __slots__ = ("_counted", "_seen")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[str, Any] = {}
+        self._counted = False  # a message_delta has told the output; message_start only seeds it
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes and return them. A read whose last event is a delta holds neither the end nor an error."""
+        self._bytes += len(data)
+        if self._room > 0:
+            self._sample.append(data[: self._room])
+            self._room -= len(data)
+        if (
+            self._busy
+            or self._mark in data
+            or not data.startswith(b"event: content_block_delta", data.rfind(b"event: "))
+            or not data.endswith(self.ending)
+        ):
+            return self._look(data)
+        return data
+
+    def usage(self) -> Usage | None:
+        """Return the merged usage; output that no message_delta has told yet is estimated from the text."""
+        if not self._seen:
+            return None
+        usage = read_usage(self._seen, msgspec.json.encode(self._seen))
+        if not self._counted:
+            usage.output_total = max(usage.output_total, self._output_tokens())
+        return usage
+
+    def _event(self, event: bytes) -> bool:
+        if self.content_seen and event.startswith(b"event: content_block_"):
+            return True
+        try:
+            seen = _decode_event(payload(event))
+        except UNREADABLE:
+            return True
+        if seen.type == "message_start":
+            self._start(members(seen.message))
+        elif seen.type == "message_delta":
+            self._merge(members(seen.usage))
+        elif seen.type == "content_block_delta":
+            self.content_seen = True
+        elif seen.type == "message_stop":
+            self.terminal = True
+        elif seen.type == "error" or seen.error:
+            self.error = error_text(seen.error) or "error"
+        return True
+
+    def _start(self, message: dict[str, Any]) -> None:
+        model = message.get("model")
+        self.model = self.model or (model if isinstance(model, str) else None)
+        if not self._seen:  # some servers repeat message_start
+            self._seen = dict(members(message.get("usage")))
+
+    def _merge(self, usage: dict[str, Any]) -> None:
+        """Take what the delta tells: its counts are cumulative, and what it leaves out stands."""
+        self._counted = self._counted or "output_tokens" in usage
+        self._seen.update({name: value for name, value in usage.items() if value is not None})
+
+    def _text(self, chunk: dict[str, Any]) -> list[str]:
+        delta = members(chunk.get("delta"))
+        if chunk.get("type") != "content_block_delta":
+            return []
+        return [delta.get(name, "") for name in ("text", "thinking", "partial_json")]
+
+
+def _members_of(raw: msgspec.Raw) -> dict[str, Any]:
+    try:
+        return members(_decode_any(raw))
+    except UNREADABLE:
+        return {}

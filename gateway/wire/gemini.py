@@ -1,0 +1,121 @@
+"""How the Gemini dialect looks from outside: endpoints, credential, refusals, model lists."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.core.errors import Refusal
+from gateway.wire import openai
+from gateway.wire.body import Fields
+from gateway.wire.endpoint import Endpoint, EndpointTable, classify, words
+
+_COUNT = Endpoint(name="count_tokens", reads_body=True)
+_EMBED = Endpoint(name="embeddings", reads_body=True, meters=True)
+
+# What stands behind the colon of `models/{m}:{action}`, in lower case.
+ACTIONS = {
+    "generatecontent": Endpoint(name="generate_content", reads_body=True, meters=True),
+    "streamgeneratecontent": Endpoint(name="generate_content", reads_body=True, meters=True, streams=True),
+    "counttokens": _COUNT,
+    "embedcontent": _EMBED,
+    "batchembedcontents": _EMBED,
+    "predict": Endpoint(name="image", reads_body=True, meters=True),
+    "predictlongrunning": Endpoint(name="other", reads_body=True),
+    "batchgeneratecontent": Endpoint(name="batch", reads_body=True),
+    "asyncbatchembedcontent": Endpoint(name="batch", reads_body=True),
+}
+
+# `/v1beta/openai/…` speaks the OpenAI dialect behind Google's door.
+ENDPOINTS = EndpointTable(
+    posts={"interactions": Endpoint(name="other", reads_body=True, meters=True)}
+    | {f"openai/{path}": endpoint for path, endpoint in openai.ENDPOINTS.posts.items()},
+    families={
+        "batches": "batch",
+        "models": "models",
+        "cachedcontents": "other",
+        "files": "other",
+        "filesearchstores": "other",
+        "tunedmodels": "models",
+        "operations": "other",
+        "upload": "other",
+    },
+)
+
+# HTTP status: Google's own name for it
+_STATUS_NAMES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "UNIMPLEMENTED",
+    408: "DEADLINE_EXCEEDED",
+    413: "INVALID_ARGUMENT",
+    415: "INVALID_ARGUMENT",
+    426: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+def endpoint(method: str, path: str) -> Endpoint:
+    """Find the endpoint of a path: by the action behind its last colon, else by its words."""
+    if method == "POST":
+        parts = words(path)
+        action = ACTIONS.get(parts[-1].rpartition(":")[2]) if parts and ":" in parts[-1] else None
+        if action is not None:
+            return action
+    return classify(ENDPOINTS, method, path)
+
+
+def credential(key: bytes) -> tuple[bytes, bytes]:
+    """Return the header that carries a provider key."""
+    return b"x-goog-api-key", key
+
+
+def refusal_body(refusal: Refusal, request_id: str) -> bytes:
+    """Write a refusal as the error body that Google clients understand."""
+    info = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": refusal.kind.upper(),
+        "domain": "tollway",
+        "metadata": {"request_id": request_id},
+    }
+    error = {
+        "code": refusal.status,
+        "message": refusal.message,
+        "status": _STATUS_NAMES.get(refusal.status, "UNKNOWN"),
+        "details": [info],
+    }
+    return msgspec.json.encode({"error": error})
+
+
+def error_event(refusal: Refusal, request_id: str, endpoint: Endpoint) -> bytes:
+    """Write a refusal as an event inside a stream (its SDK reads `data: ` lines only)."""
+    return b"data: " + refusal_body(refusal, request_id) + b"\r\n\r\n"
+
+
+def models_body(models: Sequence[str]) -> bytes:
+    """Write the answer of GET /v1beta/models."""
+    return msgspec.json.encode({"models": [_model(name) for name in models]})
+
+
+def model_body(model: str) -> bytes:
+    """Write the answer of GET /v1beta/models/{m}."""
+    return msgspec.json.encode(_model(model))
+
+
+def wants_usage_injection(endpoint: Endpoint, fields: Fields) -> bool:
+    """Say no: every chunk carries the usage so far."""
+    return False
+
+
+def _model(name: str) -> dict[str, str | list[str]]:
+    return {
+        "name": f"models/{name}",
+        "baseModelId": name,
+        "displayName": name,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    }

@@ -1,0 +1,235 @@
+"""Usage, model and end of Gemini answers: whole, as server-sent events, and as a JSON array that grows."""
+
+from math import ceil
+from typing import Any
+
+import msgspec
+
+from gateway.core.usage import Usage
+from gateway.wire import openai_meter
+from gateway.wire.counts import clamp, count, members, text
+from gateway.wire.endpoint import Endpoint
+from gateway.wire.meter import (
+    BYTES_PER_TOKEN,
+    TAIL_BYTES,
+    Answer,
+    JsonMeter,
+    Meter,
+    Sight,
+    StreamMeter,
+    error_text,
+)
+from gateway.wire.scan import UNREADABLE, value_end
+from gateway.wire.sse import Splitter, payload
+
+_KEY = b'"usageMetadata"'
+_COUNTS = frozenset({"promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount"})
+_TEXT_SHARE = 4  # an array's elements are printed wide: a quarter of the bytes is text, at most
+
+_decode_any = msgspec.json.Decoder().decode
+_decode_answer = msgspec.json.Decoder(Answer).decode
+
+
+def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
+    """Make the meter for one answer. Behind `/openai/` this API speaks the OpenAI dialect."""
+    if endpoint.name == "generate_content":
+        return GenerateMeter() if streamed else JsonMeter(read_answer, key=_KEY)
+    if streamed or endpoint.name in openai_meter.TEXT_ENDPOINTS:
+        return openai_meter.new_meter(endpoint, streamed=streamed, strip_usage=strip_usage)
+    return JsonMeter(read_answer, key=_KEY, generates=False)
+
+
+def read_answer(answer: Answer) -> Sight:
+    """Read a JSON answer."""
+    if not answer.usageMetadata and answer.usage:
+        return openai_meter.read_answer(answer)
+    model = answer.modelVersion
+    return Sight(
+        read_usage(answer.usageMetadata) if answer.usageMetadata else None,
+        model if isinstance(model, str) else None,
+        error_text(answer.error) if answer.error else None,
+    )
+
+
+def read_usage(raw: msgspec.Raw) -> Usage | None:
+    """Normalise a usageMetadata object: thoughts stand beside the candidates, tool prompts beside the prompt."""
+    try:
+        seen = _decode_any(raw)
+    except UNREADABLE:
+        return None
+    if type(seen) is not dict or _COUNTS.isdisjoint(seen):
+        return None
+    get = seen.get
+    tool = count(get("toolUsePromptTokenCount"))
+    thoughts = count(get("thoughtsTokenCount"))
+    usage = Usage(
+        input_total=count(get("promptTokenCount")) + tool,
+        # A missing count is zero: a blocked prompt has no candidates, a thinking model may not have begun them.
+        output_total=count(get("candidatesTokenCount") or get("responseTokenCount")) + thoughts,
+        input_cached_read=count(get("cachedContentTokenCount")),
+        input_tool=tool,
+        output_reasoning=thoughts,
+        raw=msgspec.Raw(bytes(raw)),
+    )
+    read = _by_modality(get("promptTokensDetails") or get("promptTokenDetails"))
+    _by_modality(get("toolUsePromptTokensDetails"), read)
+    wrote = _by_modality(get("candidatesTokensDetails") or get("responseTokensDetails"))
+    usage.input_audio = read.get("AUDIO", 0)
+    usage.input_image = read.get("IMAGE", 0) + read.get("DOCUMENT", 0)
+    usage.output_audio = wrote.get("AUDIO", 0)
+    usage.output_image = wrote.get("IMAGE", 0)
+    usage.service_tier = text(get("serviceTier"))
+    return clamp(usage)
+
+
+def _by_modality(details: Any, into: dict[Any, int] | None = None) -> dict[Any, int]:
+    found = {} if into is None else into
+    for entry in details if type(details) is list else ():
+        modality = members(entry).get("modality")
+        if isinstance(modality, str):
+            found[modality] = found.get(modality, 0) + count(entry.get("tokenCount"))
+    return found
+
+
+class Chunk(Answer):
+    """An answer, and what tells its end."""
+
+    candidates: Any = None
+    promptFeedback: Any = None
+
+
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+
+
+class GenerateMeter(StreamMeter):
+    """Watch a generateContent stream: each chunk tells the usage so far, the last one why it ended.
+
+    Without `alt=sse` the same chunks come as the elements of one JSON array; the first byte tells which.
+    """
+
+    __slots__ = ("_array", "_tail", "_telling")
+
+    ending = b"}\r\n\r\n"
+    mark = b'"finishReason"'
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._telling = b""  # the last read or event that carries usage: its last chunk counts
+        self._tail = b""  # of an array
+        self._array: bool | None = None  # None: no byte yet
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes and return them."""
+        if self._array is None:
+            self._begin(data)
+        if self._array:
+            self._feed_array(data)
+            return data
+        if not self._busy and data.endswith(self.ending) and data.rfind(_KEY) >= 0:
+            self._telling = data
+        return super().feed(data)
+
+    def usage(self) -> Usage | None:
+        """Return what the last chunk that told says."""
+        answer = self._last_answer()
+        return read_usage(answer.usageMetadata) if answer else None
+
+    def estimate(self, request_bytes: int) -> Usage:
+        """Guess from what passed."""
+        guess = super().estimate(request_bytes)
+        if self._array and self.content_seen:
+            guess.output_total = max(1, ceil(self._bytes / _TEXT_SHARE / BYTES_PER_TOKEN))
+        return guess
+
+    def _begin(self, data: bytes) -> None:
+        start = data.lstrip()[:1]
+        if start:
+            self._array = start == b"["
+
+    def _event(self, event: bytes) -> bool:
+        if _KEY in event:
+            self._telling = event
+        if self.content_seen and self._mark not in event and self.late not in event:
+            return True
+        try:
+            chunk = _decode_chunk(payload(event))
+        except UNREADABLE:
+            return True
+        if isinstance(chunk.modelVersion, str):
+            self.model = chunk.modelVersion
+        if chunk.error:
+            self.error = error_text(chunk.error)
+        candidates = [each for each in _list(chunk.candidates) if type(each) is dict]
+        self.content_seen = self.content_seen or any(_parts(each) for each in candidates)
+        blocked = members(chunk.promptFeedback).get("blockReason")
+        self.terminal = self.terminal or bool(blocked) or any(each.get("finishReason") for each in candidates)
+        return True
+
+    def _feed_array(self, data: bytes) -> None:
+        self._bytes += len(data)
+        tail = self._tail + data
+        self.content_seen = self.content_seen or b'"parts"' in tail
+        closed = data.rstrip().endswith(b"]")
+        self._tail = tail = tail[-TAIL_BYTES:]
+        if closed:
+            self.terminal = self.mark in tail or b'"blockReason"' in tail
+        if b'"error"' in data:
+            self.error = self._array_error(tail)
+        answer = self._last_answer() if closed or self.model is None else None
+        if answer and isinstance(answer.modelVersion, str):
+            self.model = answer.modelVersion
+
+    def _last_answer(self) -> Answer | None:
+        if self._array:
+            return _last_element(self._tail)
+        for event in reversed([*(splitter := Splitter()).feed(self._telling), splitter.rest()]):
+            try:
+                answer = _decode_answer(payload(event))
+            except UNREADABLE:
+                continue
+            if answer.usageMetadata:
+                return answer
+        return None
+
+    def _array_error(self, tail: bytes) -> str | None:
+        element = _element(b"{" + tail[tail.rfind(b'"error"') :])
+        return error_text(element.error) if element else self.error
+
+    def _text(self, chunk: dict[str, Any]) -> list[str]:
+        return [
+            part["text"] if isinstance(part.get("text"), str) else str(part.get("functionCall", ""))
+            for candidate in _list(chunk.get("candidates"))
+            for part in _parts(members(candidate))
+        ]
+
+
+def _last_element(tail: bytes) -> Answer | None:
+    """Read the last element that tells its usage, from that member on."""
+    at = tail.rfind(_KEY)
+    while at >= 0:
+        answer = _element(b"{" + tail[at:])
+        if answer:
+            return answer
+        at = tail.rfind(_KEY, 0, at)
+    return None
+
+
+def _element(data: bytes) -> Answer | None:
+    """Decode the object at the start of `data`, which must be followed by the next element or the array's end."""
+    behind = value_end(data, 0)
+    if behind is None or data[behind : behind + 1] not in (b",", b"]", b""):
+        return None
+    try:
+        return _decode_answer(data[:behind])
+    except UNREADABLE:
+        return None
+
+
+def _parts(candidate: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the parts of a candidate that hold something."""
+    parts = _list(members(candidate.get("content")).get("parts"))
+    return [part for part in parts if type(part) is dict and any(part.values())]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if type(value) is list else []

@@ -1,0 +1,130 @@
+"""How the OpenAI dialect looks from outside: endpoints, credential, refusals, model lists."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.core.errors import Refusal
+from gateway.wire.body import Fields
+from gateway.wire.endpoint import Endpoint, EndpointTable
+
+CHAT = Endpoint(name="chat", reads_body=True, meters=True)
+TEXT_COMPLETION = Endpoint(name="text_completion", reads_body=True, meters=True)
+RESPONSES = Endpoint(name="responses", reads_body=True, meters=True)
+EMBEDDINGS = Endpoint(name="embeddings", reads_body=True, meters=True)
+IMAGE = Endpoint(name="image", reads_body=True, meters=True)
+SPEECH = Endpoint(name="audio", reads_body=True, meters=True)
+OTHER = Endpoint(name="other", reads_body=True, meters=True)
+FREE = Endpoint(name="other", reads_body=True)
+
+# Audio and image uploads are multipart: they stream through, and so their model is not read.
+ENDPOINTS = EndpointTable(
+    posts={
+        "chat/completions": CHAT,
+        "completions": TEXT_COMPLETION,
+        "responses": RESPONSES,
+        "responses/compact": RESPONSES,
+        "responses/input_tokens": Endpoint(name="count_tokens", reads_body=True),
+        "embeddings": EMBEDDINGS,
+        "moderations": FREE,
+        "rerank": OTHER,
+        "decisions": OTHER,
+        "fim/completions": CHAT,
+        "images/generations": IMAGE,
+        "images/edits": Endpoint(name="image", meters=True),
+        "images/variations": Endpoint(name="image", meters=True),
+        "audio/speech": SPEECH,
+        "audio/transcriptions": Endpoint(name="audio", meters=True),
+        "audio/translations": Endpoint(name="audio", meters=True),
+        "batches": Endpoint(name="batch"),
+    },
+    families={
+        "chat": "chat",
+        "completions": "text_completion",
+        "responses": "responses",
+        "embeddings": "embeddings",
+        "images": "image",
+        "audio": "audio",
+        "batches": "batch",
+        "models": "models",
+        "files": "other",
+        "uploads": "other",
+        "vector_stores": "other",
+        "conversations": "other",
+        "threads": "other",
+        "assistants": "other",
+        "fine_tuning": "other",
+        "containers": "other",
+        "evals": "other",
+        "videos": "other",
+    },
+)
+
+# First words of paths that clients use at the root without /v1.
+FIRST_WORDS = frozenset({path.partition("/")[0] for path in ENDPOINTS.posts} | ENDPOINTS.families.keys())
+
+# kind: (error type, error code)
+_REFUSALS = {
+    "invalid_key": ("invalid_request_error", "invalid_api_key"),
+    "bad_request": ("invalid_request_error", "invalid_request"),
+    "not_found": ("invalid_request_error", "not_found"),
+    "method_not_allowed": ("invalid_request_error", "method_not_allowed"),
+    "model_not_allowed": ("invalid_request_error", "model_not_allowed"),
+    "model_not_found": ("invalid_request_error", "model_not_found"),
+    "path_not_allowed": ("invalid_request_error", "path_not_allowed"),
+    "body_too_large": ("invalid_request_error", "request_too_large"),
+    "unsupported_encoding": ("invalid_request_error", "unsupported_encoding"),
+    "request_timeout": ("invalid_request_error", "request_timeout"),
+    "upgrade_required": ("invalid_request_error", "upgrade_required"),
+    "price_unknown": ("invalid_request_error", "price_unknown"),
+    "no_provider": ("server_error", "no_provider"),
+    "journal_down": ("server_error", "journal_down"),
+    "overloaded": ("server_error", "overloaded"),
+    "draining": ("server_error", "overloaded"),
+    "upstream_connect": ("upstream_error", "upstream_connect_error"),
+    "upstream_protocol": ("upstream_error", "upstream_protocol_error"),
+    "upstream_timeout": ("upstream_error", "upstream_timeout"),
+    "internal_error": ("server_error", "internal_error"),
+}
+
+
+def credential(key: bytes) -> tuple[bytes, bytes]:
+    """Return the header that carries a provider key."""
+    return b"Authorization", b"Bearer " + key
+
+
+def refusal_body(refusal: Refusal, request_id: str) -> bytes:
+    """Write a refusal as the error body that OpenAI clients understand."""
+    return msgspec.json.encode({"error": _error(refusal)})
+
+
+def error_event(refusal: Refusal, request_id: str, endpoint: Endpoint) -> bytes:
+    """Write a refusal as an event inside a stream."""
+    if endpoint.name == "responses":
+        event = {"type": "error", "sequence_number": 0, "error": _error(refusal)}
+        return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
+    return b"data: " + msgspec.json.encode({"error": _error(refusal)}) + b"\n\n"
+
+
+def models_body(models: Sequence[str]) -> bytes:
+    """Write the answer of GET /v1/models."""
+    return msgspec.json.encode({"object": "list", "data": [_model(name) for name in models]})
+
+
+def model_body(model: str) -> bytes:
+    """Write the answer of GET /v1/models/{id}."""
+    return msgspec.json.encode(_model(model))
+
+
+def wants_usage_injection(endpoint: Endpoint, fields: Fields) -> bool:
+    """Tell whether a stream was asked for that would end without its usage."""
+    return fields.stream and not fields.include_usage and endpoint.name in ("chat", "text_completion")
+
+
+def _error(refusal: Refusal) -> dict[str, str | None]:
+    kind, code = _REFUSALS[refusal.kind]
+    return {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}
+
+
+def _model(name: str) -> dict[str, str | int]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "tollway"}

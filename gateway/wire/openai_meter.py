@@ -1,0 +1,224 @@
+"""Usage, model and end of OpenAI-shaped answers: chat, completions, Responses, and what media endpoints stream."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from gateway.core.usage import Usage
+from gateway.wire.counts import members
+from gateway.wire.endpoint import Endpoint
+from gateway.wire.meter import Answer, JsonMeter, Meter, Sight, StreamMeter, error_text
+from gateway.wire.openai_usage import read_usage
+from gateway.wire.scan import UNREADABLE
+from gateway.wire.sse import payload
+
+TEXT_ENDPOINTS = frozenset({"chat", "text_completion", "responses"})
+
+_decode_any = msgspec.json.Decoder().decode
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_SPELLINGS = {b'"usage":null': b'"usage":{', b'"usage": null': b'"usage": {'}
+# What the event that we asked for may hold; anything else is the client's, and the event stays.
+_USAGE_EVENT_KEYS = frozenset(
+    {
+        "id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage", "obfuscation",
+        "provider", "sla_metrics",
+    }
+)  # fmt: skip
+_RESPONSES_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_MEDIA_ENDS = frozenset(
+    {"image_generation.completed", "image_edit.completed", "speech.audio.done", "transcript.text.done"}
+)
+
+
+def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
+    """Make the meter for one answer."""
+    if not streamed:
+        return JsonMeter(read_answer, generates=endpoint.name in TEXT_ENDPOINTS)
+    if endpoint.name in ("chat", "text_completion"):
+        return ChatMeter(strip_usage=strip_usage)
+    return ResponsesMeter()
+
+
+def read_answer(answer: Answer) -> Sight:
+    """Read a JSON answer."""
+    return Sight(
+        read_usage(answer.usage, answer.service_tier, answer.tool_usage) if answer.usage else None,
+        answer.model if isinstance(answer.model, str) else None,
+        error_text(answer.error) if answer.error else None,
+    )
+
+
+class Chunk(msgspec.Struct):
+    """The members of a chat chunk that are read."""
+
+    model: Any = None
+    choices: Any = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    x_groq: Any = None
+    service_tier: Any = None
+    error: Any = None
+
+
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+
+
+class ChatMeter(StreamMeter):
+    """Watch a chat or completions stream: usage on some late chunk, then [DONE]."""
+
+    __slots__ = ("_ended", "_tier", "_usage")
+
+    def __init__(self, *, strip_usage: bool = False) -> None:
+        super().__init__(strip_usage=strip_usage)
+        self._usage = b""  # the last usage object seen: some servers repeat it, growing, on every chunk
+        self._tier: Any = None
+        self._ended = False
+
+    def usage(self) -> Usage | None:
+        """Return what the last usage object says."""
+        return read_usage(self._usage, self._tier) if self._usage else None
+
+    def complete(self, status: int) -> bool:
+        """Accept a finish reason where a server never sends [DONE]."""
+        if super().complete(status) or self._ended:
+            return True
+        newest = self._last.rfind(b"data:")
+        return newest >= 0 and _FINISHED.search(self._last, newest) is not None
+
+    def _event(self, event: bytes) -> bool:
+        if self.content_seen and self._mark not in event and self.late not in event and b"[DONE]" not in event:
+            return True
+        data = payload(event)
+        if data.startswith(b"[DONE]"):
+            self.terminal = True
+            return True
+        try:
+            chunk = _decode_chunk(data)
+        except UNREADABLE:
+            return True
+        self._read_chunk(chunk, event)
+        return not (self._strip and self._is_injected(chunk, data))
+
+    def _read_chunk(self, chunk: Chunk, event: bytes) -> None:
+        if self.model is None and isinstance(chunk.model, str) and chunk.model:
+            self.model = chunk.model
+        if chunk.error:
+            self.error = error_text(chunk.error)
+        self.content_seen = self.content_seen or _has_content(chunk.choices)
+        usage = _usage_in(chunk)
+        if usage:
+            self._usage = usage
+            self._tier = chunk.service_tier
+            self._ended = not chunk.choices or _FINISHED.search(event) is not None
+        elif self._mark == self.mark and bytes(chunk.usage) == b"null":
+            # Null stands on every chunk: learn this server's spelling of the one that counts.
+            self._mark = next((real for null, real in _SPELLINGS.items() if null in event), self._mark)
+
+    def _is_injected(self, chunk: Chunk, data: bytes) -> bool:
+        """Tell whether this is the event that the client did not ask for, and nothing else is in it."""
+        if chunk.choices != [] or not bytes(chunk.usage).startswith(b"{"):
+            return False
+        return members(_decode_any(data)).keys() <= _USAGE_EVENT_KEYS
+
+    def _text(self, chunk: dict[str, Any]) -> list[str]:
+        found: list[str] = []
+        for choice in chunk.get("choices") or ():
+            found += _texts(members(choice).get("delta"))
+            found.append(members(choice).get("text", ""))
+        return found
+
+
+class Event(msgspec.Struct):
+    """The members of a Responses event, or of a media stream's, that are read."""
+
+    type: Any = None
+    response: Answer | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    error: Any = None
+    message: Any = None
+    code: Any = None
+
+
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+class ResponsesMeter(StreamMeter):
+    """Watch a stream of typed events: the last one holds the whole response with its usage."""
+
+    __slots__ = ("_sight",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sight = Sight()
+
+    def usage(self) -> Usage | None:
+        """Return what the terminal event says."""
+        return self._sight.usage
+
+    def _event(self, event: bytes) -> bool:
+        if self.content_seen and self._mark not in event and self.late not in event and b"[DONE]" not in event:
+            # A terminal event without usage would be missed here; every server sends the member, null or not.
+            return True
+        data = payload(event)
+        try:
+            seen = _decode_event(data)
+        except UNREADABLE:
+            self.terminal = self.terminal or data.startswith(b"[DONE]")
+            return True
+        self._read_event(seen)
+        return True
+
+    def _read_event(self, seen: Event) -> None:
+        kind = seen.type if isinstance(seen.type, str) else ""
+        if seen.response is not None:
+            sight = read_answer(seen.response)
+            self.model = sight.model or self.model
+            self.error = sight.error or self.error
+            if sight.usage:
+                self._sight = sight
+        if seen.usage:
+            self._sight.usage = read_usage(seen.usage) or self._sight.usage
+        if kind == "error" or seen.error:
+            self.error = error_text(seen.error or {"type": seen.code, "message": seen.message})
+        self.content_seen = self.content_seen or kind.endswith((".delta", ".partial_image", ".done"))
+        self.terminal = self.terminal or kind in _RESPONSES_ENDS or kind in _MEDIA_ENDS
+
+    def _text(self, chunk: dict[str, Any]) -> list[str]:
+        delta = chunk.get("delta")
+        return [delta] if isinstance(delta, str) and str(chunk.get("type")).endswith(".delta") else []
+
+
+def _usage_in(chunk: Chunk) -> bytes:
+    """Find the usage object of a chunk: its own, or Groq's beside its id."""
+    usage = bytes(chunk.usage)
+    if usage.startswith(b"{"):
+        return usage
+    groq = members(chunk.x_groq).get("usage")
+    return msgspec.json.encode(groq) if type(groq) is dict else b""
+
+
+def _has_content(choices: Any) -> bool:
+    if type(choices) is not list:
+        return False
+    return any(type(choice) is dict and (choice.get("text") or any(_delta(choice))) for choice in choices)
+
+
+def _delta(choice: dict[str, Any]) -> list[Any]:
+    return [value for name, value in members(choice.get("delta")).items() if name != "role"]
+
+
+def _texts(delta: Any) -> list[str]:
+    """Collect the text that a delta adds: content, reasoning, refusals, the arguments of calls."""
+    if type(delta) is not dict:
+        return []
+    found = [value for name, value in delta.items() if name != "role" and isinstance(value, str)]
+    for call in [*_list(delta.get("tool_calls")), {"function": delta.get("function_call")}]:
+        function = members(members(call).get("function"))
+        found += [function.get("name") or "", function.get("arguments") or ""]
+    for part in _list(delta.get("content")):
+        found += [value for name, value in members(part).items() if name == "text" and isinstance(value, str)]
+    return found
+
+
+def _list(value: Any) -> list[Any]:
+    return value if type(value) is list else []

@@ -1,0 +1,96 @@
+"""What did an OpenAI-shaped answer consume? One reader for all the shapes of `usage` that this dialect has grown."""
+
+from typing import Any
+
+import msgspec
+
+from gateway.core.usage import Usage
+from gateway.wire.counts import amount, clamp, cost_nano_usd, count, members, text
+from gateway.wire.scan import UNREADABLE
+
+_decode = msgspec.json.Decoder().decode
+
+_TICKS_PER_NANO_USD = 10  # xAI counts in 1e-10 USD
+_TOTALS = frozenset({"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens", "seconds"})
+_EXTRAS = frozenset({"cost", "estimated_cost", "cost_in_usd_ticks", "seconds", "server_tool_use_details"})
+
+
+def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
+    """Normalise a usage object; None where it says nothing. `tier`, `tools`: its siblings in the answer."""
+    try:
+        seen = _decode(raw)
+    except UNREADABLE:
+        return None
+    if type(seen) is not dict or _TOTALS.isdisjoint(seen):
+        return None
+    get = seen.get
+    read = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
+    wrote = get("completion_tokens_details") or get("output_tokens_details") or get("output_token_details")
+    usage = Usage(
+        input_total=count(get("prompt_tokens") or get("input_tokens")),
+        output_total=count(get("completion_tokens") or get("output_tokens")),
+        raw=msgspec.Raw(bytes(raw)),
+    )
+    if type(read) is dict:
+        _read_input(usage, read)
+    if not usage.input_cached_read:
+        usage.input_cached_read = _flat_cached(get)
+    if type(wrote) is dict:
+        usage.output_reasoning = count(wrote.get("reasoning_tokens"))
+        usage.output_audio = count(wrote.get("audio_tokens"))
+        usage.output_image = count(wrote.get("image_tokens"))
+    _add_hidden_output(usage, count(get("total_tokens")))
+    if tier:
+        usage.service_tier = text(tier)
+    if tools or not _EXTRAS.isdisjoint(seen):
+        _read_extras(usage, seen, members(tools))
+    return clamp(usage)
+
+
+def _read_input(usage: Usage, details: dict[str, Any]) -> None:
+    get = details.get
+    usage.input_cached_read = count(get("cached_tokens"))
+    usage.input_cache_write_other = count(get("cache_write_tokens"))
+    usage.input_audio = count(get("audio_tokens"))
+    usage.input_image = count(get("image_tokens"))
+
+
+def _flat_cached(get: Any) -> int:
+    """Find cached tokens where they stand beside the totals: DeepSeek, Together."""
+    return count(get("prompt_cache_hit_tokens") or get("cached_tokens"))
+
+
+def _add_hidden_output(usage: Usage, total: int) -> None:
+    """Add reasoning that `completion_tokens` leaves out: xAI names it, Google's compatible API only sums it up."""
+    reasoning = usage.output_reasoning
+    if reasoning > usage.output_total:
+        usage.output_total += reasoning
+    hidden = total - usage.input_total - usage.output_total
+    if hidden > 0 and usage.output_total:
+        usage.output_total += hidden
+        if hidden != reasoning:
+            usage.output_reasoning += hidden
+
+
+def _read_extras(usage: Usage, seen: dict[str, Any], tools: dict[str, Any]) -> None:
+    """Read what only some providers report: seconds, searches, and what they charged."""
+    if seen.get("type") == "duration":
+        usage.seconds = amount(seen.get("seconds"))
+    usage.web_searches = count(members(tools.get("web_search")).get("num_requests")) or count(
+        members(seen.get("server_tool_use_details")).get("web_search_requests")
+    )
+    usage.provider_cost_nano_usd = _charged(seen)
+
+
+def _charged(seen: dict[str, Any]) -> int | None:
+    ticks = seen.get("cost_in_usd_ticks")
+    if ticks is not None:
+        return -(-count(ticks) // _TICKS_PER_NANO_USD)
+    cost = seen.get("cost", seen.get("estimated_cost"))
+    if type(cost) is dict:  # Perplexity splits it
+        cost = cost.get("total_cost")
+    charged = cost_nano_usd(cost)
+    if charged is not None and seen.get("is_byok") is True:
+        # OpenRouter with the customer's own key: its fee, and what the provider bills beside it.
+        charged += cost_nano_usd(members(seen.get("cost_details")).get("upstream_inference_cost")) or 0
+    return charged

@@ -1,0 +1,1 @@
+"""Evaluator plugins that ship with Tollway. None is built yet."""

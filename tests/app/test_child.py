@@ -1,0 +1,74 @@
+"""Child: one slot of the process table. What needs a supervisor around it is in test_supervisor.py."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.app import child as child_module
+from gateway.app.channel import Config
+from gateway.app.child import Child
+from gateway.app.startup import StartError
+
+CONFIG = Config(generation=1, sources={}, root="/")
+
+# A child in as few words as possible: it says that it is ready, then does what is appended.
+READY = "import os,socket,time; s=socket.socket(fileno=int(os.environ['TOLLWAY_CONTROL_FD']));"
+READY += 's.send(b\'\\x10\\0\\0\\0{"type":"ready"}\');'
+
+
+@asynccontextmanager
+async def child_that(does: str, changed: Callable[[], None] = lambda: None) -> AsyncIterator[Child]:
+    """Run a Python one-liner as a child."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        child = Child("worker 0", [sys.executable, "-S", "-c", does], listener, changed)
+        child.begin(CONFIG)
+        try:
+            yield child
+        finally:
+            await child.kill()
+
+
+async def test_child_is_ready_when_it_says_so() -> None:
+    """Up, with a pid, told to everybody who wants to know."""
+    changes: list[None] = []
+    async with child_that(READY + "s.recv(1<<20); time.sleep(60)", lambda: changes.append(None)) as child:
+        await asyncio.wait_for(child.ready.wait(), 10)
+
+        assert child.pid is not None
+        assert 1 == len(changes)
+    assert child.pid is None
+    assert not child.ready.is_set()
+
+
+async def test_child_that_closes_its_channel_and_stays_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a process can be neither reloaded nor drained any more: it is replaced."""
+    monkeypatch.setattr(child_module, "SILENT_S", 0.1)
+    async with child_that(READY + "s.close(); time.sleep(60)") as child:
+        while not child.restarts:
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(child.ready.wait(), 10)
+
+
+async def test_command_that_does_not_exist_fails_the_start() -> None:
+    """The reason is in the sentence."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        child = Child("recorder", ["/no/such/program"], listener, lambda: None)
+        with pytest.raises(StartError, match=r"the recorder ended before it was ready \(could not be started: .*such"):
+            await child.begin(CONFIG)
+        await child.kill()
+
+
+async def test_stop_before_the_process_is_up_ends_it_all_the_same() -> None:
+    """A drain may come while a replacement is being started."""
+    async with child_that(READY + "s.recv(4); s.recv(1<<20); time.sleep(60)") as child:
+        hurry = asyncio.Event()
+        hurry.set()
+
+        await asyncio.wait_for(child.stop(60, hurry), 10)
+
+        assert child.life is not None
+        assert child.life.done()

@@ -1,0 +1,267 @@
+"""Supervisor: real processes are started, led, replaced and ended."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import gateway
+from gateway.app.supervisor import our_commands
+from tests.app.processes import LIMIT_S, Run, answer_of, supervised
+
+CONFIG = """\
+[server]
+listen = "127.0.0.1:{port}"
+admin = "127.0.0.1:0"
+workers = 2
+drain_timeout = "{drain}"
+
+[providers.local]
+dialect = "openai"
+base_url = "http://127.0.0.1:9"
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "config.toml").write_text(CONFIG.format(port=0, drain="60 s"))
+    (tmp_path / "orders").write_text("")
+    return tmp_path
+
+
+def pid_of(run: Run, name: str) -> int:
+    """Return the pid of the newest child of that name."""
+    lines = [line for line in run.notes.read_text().splitlines() if line.startswith(f"{name} pid ")]
+    return int(lines[-1].rpartition(" ")[2])
+
+
+def test_start_serve_drain(root: Path) -> None:
+    """Children get their config first; SIGTERM ends the workers, then the recorder, with status 0."""
+    with supervised(root) as run:
+        ports = run.announced()
+        assert answer_of(ports["listen"]).endswith("generation 1")
+        assert "recorder generation 1" == answer_of(ports["admin"])
+        run.signal(signal.SIGTERM)
+
+        assert 0 == run.ends()
+        ends = [line for line in run.notes.read_text().splitlines() if "drained" in line]
+        assert ["worker 0 ends, drained", "worker 1 ends, drained"] == sorted(ends[:2])
+        assert ["recorder ends, drained"] == ends[2:]
+        for name in ("worker 0", "worker 1", "recorder"):
+            assert run.noted(f'{name} got {{"type":"config"') == 1
+        with pytest.raises(ConnectionRefusedError):
+            answer_of(ports["listen"])
+
+
+def test_recorder_is_told_the_state(root: Path) -> None:
+    """What only the supervisor knows (who is up, restarts, the last reload) reaches the metrics."""
+    with supervised(root) as run:
+        run.announced()
+        up = '"reload_ok":true,"problems":[],"workers":2,"running":["worker 0","worker 1","recorder"]'
+        run.until(lambda: run.noted(f'recorder got {{"type":"state","generation":1,{up}'))
+
+        os.kill(pid_of(run, "worker 1"), signal.SIGKILL)
+        run.until(lambda: run.noted(f'{up},"restarts":{{"worker 0":0,"worker 1":1,"recorder":0}}'))
+
+        (root / "config.toml").write_text("[server]\nworkers = 0\n")
+        run.until(lambda: run.noted('"generation":1,"reload_ok":false,"problems":["config.toml: server.workers'))
+        assert run.said("config refused, the one before it stays in force: config.toml: server.workers")
+
+
+@pytest.mark.parametrize("name", ["worker 0", "recorder"])
+def test_killed_child_is_replaced_at_once(root: Path, name: str) -> None:
+    """kill -9 of any child: a new one takes its place, with the config of now, on the same socket."""
+    with supervised(root) as run:
+        ports = run.announced()
+        (root / "teams").mkdir()
+        (root / "teams" / "a.toml").write_text("")
+        run.until(lambda: run.noted('"generation":2,"sources"') == 3)
+        time.sleep(1)  # older than a child that dies young
+        began = time.monotonic()
+
+        os.kill(pid_of(run, name), signal.SIGKILL)
+        run.until(lambda: run.noted(f"{name} pid") == 2)
+
+        assert time.monotonic() - began < 2
+        run.until(lambda: run.noted(f'{name} got {{"type":"config","generation":2') == 2)
+        assert answer_of(ports["listen"]).endswith("generation 2")
+        assert run.said(f"a child died child='{name}' status='signal SIGKILL'")
+
+
+def test_child_that_keeps_dying_is_replaced_ever_more_slowly(root: Path) -> None:
+    """A broken worker must not turn the supervisor into a fork bomb; the others go on."""
+    with supervised(root) as run:
+        ports = run.announced()
+        (root / "orders").write_text("worker 0: die\n")
+        os.kill(pid_of(run, "worker 0"), signal.SIGKILL)
+        run.until(lambda: run.said("replaced_in_s=0.5"))
+
+        assert 6 > run.noted("worker 0 pid")
+        assert run.said("worker 0 cannot live")
+        assert answer_of(ports["listen"]).startswith("worker 1")
+
+        (root / "orders").write_text("")
+        run.until(lambda: "worker 0" in answer_of(ports["listen"]))
+        run.signal(signal.SIGTERM)
+        assert 0 == run.ends()
+
+
+@pytest.mark.parametrize("name", ["worker 1", "recorder"])
+def test_child_that_cannot_start_ends_the_start(root: Path, name: str) -> None:
+    """At the first start there is nothing to go on with: status 1, and the child's own words."""
+    (root / "orders").write_text(f"{name}: die\n")
+    with supervised(root) as run:
+        assert 1 == run.ends()
+        assert run.said(f"{name} cannot live")
+        assert run.said(f"refused: the {name} ended before it was ready (exit status 1)")
+        assert not (root / "announced").exists()
+        for other in {"worker 0", "worker 1", "recorder"} - {name}:
+            if run.noted(f"{other} pid"):
+                with pytest.raises(ProcessLookupError):
+                    os.kill(pid_of(run, other), 0)
+
+
+def test_child_that_dies_later_does_not_end_the_gateway(root: Path) -> None:
+    """Once it served, a child that dies young every time is replaced, however often."""
+    (root / "orders").write_text("worker 1: die_when_ready\n")
+    with supervised(root) as run:
+        run.until(lambda: run.noted("worker 1 pid") == 3)
+
+        assert run.process.poll() is None
+        assert run.said("status='exit status 3'")
+
+
+def test_change_reaches_all_children_within_a_second(root: Path) -> None:
+    """A new team, and its end; each change is one generation for everybody."""
+    with supervised(root) as run:
+        run.announced()
+        (root / "teams").mkdir()
+        for generation, change in ((2, lambda p: p.write_text("")), (3, Path.unlink)):
+            began = time.monotonic()
+            change(root / "teams" / "new.toml")
+            run.until(lambda wanted=generation: run.noted(f'"generation":{wanted},"sources"') == 3)
+
+            assert time.monotonic() - began < 1
+
+
+def test_broken_change_reaches_nobody(root: Path) -> None:
+    """The old config stays in force until the file is mended."""
+    with supervised(root) as run:
+        ports = run.announced()
+        good = (root / "config.toml").read_text()
+        (root / "config.toml").write_text("[server")
+        run.until(lambda: run.said("config refused"))
+
+        assert answer_of(ports["listen"]).endswith("generation 1")
+        assert 3 == run.noted('"type":"config"')
+
+        (root / "config.toml").write_text(good + "[models]\n")
+        run.until(lambda: run.noted('"generation":2,"sources"') == 3)
+
+
+def test_sighup_reloads_what_did_not_change(root: Path) -> None:
+    """Secrets in files may have changed, though no text of the config did."""
+    with supervised(root) as run:
+        run.announced()
+        run.signal(signal.SIGHUP)
+
+        run.until(lambda: run.noted('"generation":2,"sources"') == 3)
+
+
+def test_children_end_when_the_supervisor_is_killed(root: Path) -> None:
+    """kill -9 of the supervisor: its end of the channel closes, and the next one can start at once."""
+    with supervised(root) as run:
+        port = run.announced()["listen"]
+        run.process.kill()
+        run.process.wait()
+        (root / "announced").unlink()
+        (root / "config.toml").write_text(CONFIG.format(port=port, drain="60 s"))
+
+        with supervised(root) as second:
+            assert port == second.announced()["listen"]
+            second.until(lambda: second.noted("orphaned") == 3)
+            second.signal(signal.SIGTERM)
+            assert 0 == second.ends()
+
+
+def test_second_gateway_on_the_same_data_is_refused(root: Path) -> None:
+    """The sentence names who has it."""
+    with supervised(root) as run:
+        run.announced()
+        other = Run(root)
+
+        assert 1 == other.ends()
+        assert run.said(f"is in use by another `tollway serve` (pid {run.process.pid})")
+        assert run.process.poll() is None
+
+
+def test_port_in_use_is_refused(root: Path) -> None:
+    """No child is started for nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (root / "config.toml").write_text(CONFIG.format(port=port, drain="1 s"))
+        with supervised(root) as run:
+            assert 1 == run.ends()
+            assert run.said(f"refused: cannot listen on 127.0.0.1:{port}: another program listens there")
+            assert 0 == run.noted("pid")
+
+
+def test_drain_has_a_limit(root: Path) -> None:
+    """A worker that does not end is killed after drain_timeout and a last warning; the rest ends as always."""
+    (root / "config.toml").write_text(CONFIG.format(port=0, drain="200 ms"))
+    (root / "orders").write_text("worker 0: stay\n")
+    with supervised(root) as run:
+        run.announced()
+        run.signal(signal.SIGTERM)
+
+        assert 0 == run.ends()
+        assert run.said("a child took too long to drain child='worker 0'")
+        assert run.noted("recorder ends, drained")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_second_signal_ends_at_once(root: Path, number: signal.Signals) -> None:
+    """Nobody has to wait for a stream that never ends."""
+    (root / "orders").write_text("worker 0: stay\n")
+    with supervised(root) as run:
+        run.announced()
+        run.signal(number)
+        run.until(lambda: run.noted("worker 1 ends, drained"))
+        began = time.monotonic()
+        run.signal(number)
+
+        assert 0 == run.ends()
+        assert time.monotonic() - began < LIMIT_S / 2
+        assert run.noted("recorder ends, drained")
+
+
+def test_signal_during_the_start_ends_it(root: Path) -> None:
+    """A start may take long; it can be given up like everything else."""
+    (root / "orders").write_text("worker 0: never_ready\n")
+    with supervised(root) as run:
+        run.until(lambda: run.noted('worker 0 got {"type":"config"'))
+        run.signal(signal.SIGTERM)
+
+        assert 0 == run.ends()
+        assert not (root / "announced").exists()
+
+
+def test_our_children_name_their_role() -> None:
+    """`ps` shows who is who, and a folder named `gateway` in the current directory is not run by mistake."""
+    commands = our_commands()
+
+    assert (sys.executable, "gateway.app.worker", "3") == (commands.worker(3)[0], *commands.worker(3)[-2:])
+    assert "gateway.app.recorder" == commands.recorder[-1]
+
+
+def test_our_children_do_not_look_into_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of a checkout Python must not take modules from where the user happens to be."""
+    monkeypatch.chdir(tmp_path)
+    assert "-P" in our_commands().recorder
+
+    monkeypatch.chdir(Path(gateway.__file__).parents[1])
+    assert "-P" not in our_commands().recorder

@@ -1,0 +1,52 @@
+"""Access: which key is whose, and what it may do."""
+
+from hashlib import sha256
+
+import pytest
+
+from gateway.policies.access import Access, Principal
+
+
+def digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+def test_key_is_found_by_its_hash() -> None:
+    """A credential leads to the principal whose hash it has; any other credential leads nowhere."""
+    ci = Principal(team="search", key="ci")
+    access = Access({digest("tw-1"): ci})
+
+    assert ci is access.identify([b"tw-1"])
+    assert access.identify([b"tw-2"]) is None
+    assert access.identify([digest("tw-1")]) is None
+    assert access.identify([]) is None
+
+
+def test_first_valid_credential_of_a_request_counts() -> None:
+    """SDKs send placeholders beside the real key: an unknown credential does not hide a known one."""
+    ci, laptop = Principal(team="search", key="ci"), Principal(team="search", key="laptop")
+    access = Access({digest("tw-1"): ci, digest("tw-2"): laptop})
+
+    assert laptop is access.identify([b"unused", b"tw-2", b"tw-1"])
+
+
+@pytest.mark.parametrize(
+    ("team", "company", "model", "expected"),
+    [
+        (None, None, "anything", True),
+        (("gpt-4o*",), None, "gpt-4o-mini", True),
+        (("gpt-4o*",), None, "gpt-5", False),
+        ((), None, "gpt-5", False),
+        (None, ("claude-*",), "gpt-5", False),
+        (("*",), ("claude-*",), "gpt-5", False),
+        (("gpt-*",), ("*",), "gpt-5", True),
+    ],
+)
+def test_team_and_company_must_both_allow_a_model(
+    team: tuple[str, ...] | None, company: tuple[str, ...] | None, model: str, expected: bool
+) -> None:
+    """What the company forbids no team can allow; no list at all allows everything, an empty one nothing."""
+    principal = Principal(team="t", key="k", allow_models=team, company_models=company)
+
+    assert expected == principal.allows(model)
+    assert (team is not None or company is not None) == principal.is_limited

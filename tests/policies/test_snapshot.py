@@ -1,0 +1,18 @@
+"""Snapshot: plain values that one request holds on to."""
+
+import pytest
+
+from gateway.policies.snapshot import Address, Server
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [(Address("127.0.0.1", 8080), "127.0.0.1:8080"), (Address("::1", 80), "[::1]:80")]
+)
+def test_address_reads_as_in_config(address: Address, expected: str) -> None:
+    """An address prints in the form in which it is configured."""
+    assert expected == str(address)
+
+
+def test_admin_token_does_not_show() -> None:
+    """The server's settings may be logged."""
+    assert "hush" not in repr(Server(data_dir="d", store_dir="s", admin_token="hush"))
