@@ -1,25 +1,32 @@
 """What an exchange cost and how it is written down: its journal frames, its settlement, its final record."""
 
 import time
+from collections.abc import Sequence
 
 from gateway.core.record import Attempt, Record, encode
 from gateway.core.usage import Usage
 from gateway.journal.capture import Capture
-from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE
+from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Piece
 from gateway.journal.writer import Journal
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
 from gateway.wire.meter import Meter
+
+# A body that is no longer is written in one piece and needs no bookkeeping.
+_SMALL_BYTES = 64 * 1024
 
 
 class Entry:
     """One exchange in the books. Every method is synchronous and returns after the bytes are in the journal.
 
     `begun_ns` is perf_counter at the request's first byte; `started_unix_s` the wall clock then (prices depend on it).
+    `keep`: how many bytes of each body are written down.
     """
 
-    __slots__ = ("_answer", "_journal", "_part_meta", "_request", "begun", "begun_ns", "closed", "record",
-                 "started_unix_s")  # fmt: skip
+    __slots__ = (
+        "_answer", "_first", "_journal", "_keep", "_part_meta", "_request", "begun", "begun_ns", "closed", "record",
+        "started_unix_s",
+    )  # fmt: skip
 
     def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_unix_s: float, keep: int) -> None:
         self.record = record
@@ -28,35 +35,49 @@ class Entry:
         self.begun = False
         self.closed = False
         self._journal = journal
-        self._request = Capture(REQUEST, keep)
-        self._answer = Capture(RESPONSE, keep)
+        self._keep = keep
+        self._request: Capture | None = None
+        self._first = b""  # an answer that comes in one piece needs no more than this
+        self._answer: Capture | None = None
         self._part_meta = b""
 
     def begin(self, body: bytes) -> bool:
         """Write what is known before the first upstream byte. False: the journal could not take it."""
-        due = self._request.add(body) if body else None
-        written = self._journal.append(BEGIN, encode(self.record), () if due else self._request.rest())
         self.begun = True
-        if due:
-            self._part(due)
+        if len(body) <= _SMALL_BYTES and len(body) <= self._keep:
+            self.record.request_bytes = len(body)
+            return self._journal.append(BEGIN, encode(self.record), ((REQUEST, 0, body),) if body else ())
+        written = self._journal.append(BEGIN, encode(self.record))
+        self.request(body)
         return written
 
     def request(self, data: bytes) -> None:
-        """Keep a piece of a request body that streams through."""
+        """Keep a piece of a request body that is long or streams through."""
+        if self._request is None:
+            self._request = Capture(REQUEST, self._keep)
+            self._request.start_at(self.record.request_bytes)
         due = self._request.add(data)
+        self.record.request_bytes = self._request.total
         if due:
             self._part(due)
 
     def answer(self, data: bytes) -> None:
         """Keep a piece of the answer."""
+        if self._answer is None:
+            if not self._first and len(data) <= _SMALL_BYTES:
+                self._first = data
+                return
+            self._answer = Capture(RESPONSE, self._keep)
+            if self._first:
+                self._answer.add(self._first)
         due = self._answer.add(data)
         if due:
             self._part(due)
 
     @property
-    def request_bytes(self) -> int:
-        """The true length of the request's body so far."""
-        return self._request.total
+    def answer_bytes(self) -> int:
+        """The true length of the answer's body so far."""
+        return self._answer.total if self._answer is not None else len(self._first)
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request's first byte, to the microsecond."""
@@ -70,21 +91,29 @@ class Entry:
 
     def amend(self) -> None:
         """Write down what came after the end: bytes behind the terminal event."""
-        if self._answer.total != self.record.response_bytes:
+        if self.answer_bytes != self.record.response_bytes:
             self._write(AMEND)
 
     def _write(self, kind: int) -> bool:
         record = self.record
         record.duration_ms = self.elapsed_ms()
-        record.request_bytes = self._request.total
-        record.response_bytes = self._answer.total
-        record.truncated = self._request.cut or self._answer.cut
-        pieces = self._request.rest() if self._request.total else []
-        if self._answer.total:
-            pieces += self._answer.rest()
+        record.response_bytes = self.answer_bytes
+        pieces: Sequence[Piece] = ()
+        if self._answer is None and self._first:
+            if len(self._first) <= self._keep:
+                pieces = ((RESPONSE, 0, self._first),)
+            else:
+                self._answer = Capture(RESPONSE, self._keep)
+                self._answer.add(self._first)
+        if self._answer is not None:
+            pieces = self._answer.rest()
+            record.truncated = self._answer.cut
+        if self._request is not None:
+            pieces = [*self._request.rest(), *pieces]
+            record.truncated = record.truncated or self._request.cut
         return self._journal.append(kind, encode(record), pieces)
 
-    def _part(self, due: list[tuple[int, int, bytes]]) -> None:
+    def _part(self, due: Sequence[Piece]) -> None:
         if not self._part_meta:
             self._part_meta = b'{"id":"%b"}' % self.record.id.encode()
         self._journal.append(PART, self._part_meta, due)
@@ -101,7 +130,7 @@ def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *,
     if usage is not None:
         record.usage_source = "provider" if whole else "partial"
     else:
-        usage = meter.estimate(entry.request_bytes)
+        usage = meter.estimate(record.request_bytes)
         record.usage_source = "estimated"
     record.usage = usage
     cost = prices.price(provider, meter.model, record.model_requested, usage, entry.started_unix_s)

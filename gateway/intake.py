@@ -15,11 +15,12 @@ class Intake:
     `whole`: it is read to its end before anything is sent. `is_form`: its model is still being looked for.
     """
 
-    __slots__ = ("_held", "_limit", "_received", "complete", "is_form", "whole")
+    __slots__ = ("_held", "_held_bytes", "_limit", "_received", "complete", "is_form", "whole")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._received = 0
         self.complete = False
         self.whole = False
@@ -31,27 +32,28 @@ class Intake:
         Such a key is held to it on endpoints that we do not know, too: every JSON body is read for its model then.
         """
         self._check(request.length or 0)
-        is_post = request.method == b"POST"
-        content_type = request.index.get(b"content-type", b"")
+        is_post = request.head.method == b"POST"
+        content_type = request.head.index.get(b"content-type", b"")
         is_form = content_type.startswith(b"multipart/")
         self.whole = is_post and not is_form and (endpoint.reads_body or (listed and b"json" in content_type))
         self.is_form = is_post and is_form
-        if self.whole and b"content-encoding" in request.index:
+        if self.whole and b"content-encoding" in request.head.index:
             raise Refusal("unsupported_encoding", "Send the JSON body as it is, without Content-Encoding.")
 
     @property
     def full(self) -> bool:
         """Whether as much is held back as may be."""
-        return self._received >= HOLD_BYTES
+        return self._held_bytes >= HOLD_BYTES
 
     def count(self, data: bytes) -> None:
-        """Count what came. Raises Refusal beyond the limit."""
+        """Count what came of a body whose length the head did not tell. Raises Refusal beyond the limit."""
         self._received += len(data)
         self._check(self._received)
 
     def hold(self, data: bytes) -> None:
         """Keep a piece for later."""
         self._held.append(data)
+        self._held_bytes += len(data)
 
     def form_model(self) -> str | None:
         """Look for the model in what is held of a form."""

@@ -2,28 +2,13 @@
 
 from collections.abc import Iterable
 
-from gateway.http.headers import FRAMING, HOP_BY_HOP, Header, Passing, named_in_connection, write_block
 from gateway.http.pool import Origin, Pool, Pools
-from gateway.http.reader import Request
 from gateway.policies.routing import Provider
 from gateway.policies.snapshot import Server
-from gateway.wire.credentials import ACCOUNT, CREDENTIALS, GATEWAY_KEY, PRIVATE, PRIVATE_PREFIXES
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.paths import join
 
 _MAX_PATHS = 1_000  # remembered per provider
-
-_ALWAYS = HOP_BY_HOP | FRAMING | PRIVATE
-# With our key the client's credentials and account stay here; with its own they go along, and only ours stays.
-_EXCHANGED = _ALWAYS | CREDENTIALS | ACCOUNT
-_IDENTITY = frozenset((b"accept-encoding",))
-_PASSING = {
-    # (own key, metered)
-    (False, False): Passing(_EXCHANGED, PRIVATE_PREFIXES),
-    (False, True): Passing(_EXCHANGED | _IDENTITY, PRIVATE_PREFIXES),
-    (True, False): Passing(_ALWAYS, PRIVATE_PREFIXES),
-    (True, True): Passing(_ALWAYS | _IDENTITY, PRIVATE_PREFIXES),
-}
 
 
 class Lane:
@@ -44,25 +29,20 @@ class Lane:
         self._base_path = provider.base_path
         self._paths: dict[str, bytes] = {}
 
-    def head(self, request: Request, path: str, query: bytes, *, metered: bool, own_key: bool) -> bytes:
-        """Write the head of the request to the provider, up to where the framing headers follow.
+    def head(self, method: bytes, path: str, query: bytes, *, block: bytes, own_key: bool) -> bytes:
+        """Write the head of a request to the provider, up to where the framing headers follow.
 
-        `own_key`: the client brought its provider credential and is allowed to use it.
+        `block`: the client's headers that pass. `own_key`: the client's provider credential is among them.
         """
-        passing = _PASSING[own_key, metered]
-        connection = request.index.get(b"connection")
-        if connection is not None and (named := named_in_connection(connection)):
-            passing = passing.without(named)
         return b"".join(
             (
-                request.method,
+                method,
                 b" ",
                 self._paths.get(path) or self._joined(path),
                 b"?" + query if query else b"",
                 self._host,
                 b"" if own_key else self._credential(),
-                b"accept-encoding: identity\r\n" if metered else b"",
-                write_block(request.headers, passing),
+                block,
             )
         )
 
@@ -90,9 +70,3 @@ async def open_lanes(pools: Pools, providers: Iterable[Provider], server: Server
     await pools.prepare(origins)
     pools.keep(origins, idle_timeout_s=server.idle_timeout_s, connect_timeout_s=server.connect_timeout_s)
     return {provider.name: Lane(provider, pools[origin]) for provider, origin in zip(every, origins, strict=True)}
-
-
-def brings_own_credential(headers: list[Header]) -> bool:
-    """Tell whether a request carries a provider credential beside its gateway key."""
-    names = {lower for lower, _, _ in headers}
-    return GATEWAY_KEY in names and bool(names & CREDENTIALS)

@@ -1,12 +1,16 @@
 """What the data port answers itself, without a key: the probes of load balancers and of coding agents."""
 
+from gateway.http.reader import Head
+
 _PLAIN = b"content-type: text/plain; charset=utf-8\r\n"
+_LONGEST = len(b"/healthz")
 READERS = (b"GET", b"HEAD")
 
 
-def local_answer(method: bytes, path: bytes, draining: bool) -> tuple[int, bytes, bytes] | None:
+def local_answer(head: Head, *, draining: bool) -> tuple[int, bytes, bytes] | None:
     """Return status, header block and body of an answer of our own; None: the request is for a provider."""
-    if len(path) > 8 or method not in READERS:
+    path = head.target
+    if len(path) > _LONGEST or head.method not in READERS:
         return None
     if path == b"/":
         return 200, _PLAIN, b"Tollway. Set this as base_url; /healthz and /readyz tell how it is.\n"

@@ -11,35 +11,33 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from copy import copy
 from urllib.parse import quote
 
 from gateway.books import Entry, finish_attempt
 from gateway.core.clock import Stamps
 from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.ids import IdMaker
-from gateway.core.record import Attempt, Record
+from gateway.core.record import Attempt
 from gateway.directory import Directory, check_open
 from gateway.http.client import UpstreamConnection
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.intake import Intake
+from gateway.introduction import Introduction, introduce
 from gateway.journal.writer import Journal
-from gateway.lanes import Lane, brings_own_credential
+from gateway.lanes import Lane
 from gateway.local import READERS, local_answer
 from gateway.metrics.board import IN_FLIGHT, JOURNAL_LOST, REJECTED_AUTH, REJECTED_OTHER, Slot
 from gateway.outgoing import Outgoing, edit
-from gateway.policies.access import Principal
 from gateway.policies.routing import Choice, Target
 from gateway.policies.snapshot import Snapshot
 from gateway.refusals import render, unknown_path
-from gateway.relay import Relay
+from gateway.relay import Relay, Terms
 from gateway.wire import body as json_body
 from gateway.wire.body import Fields
-from gateway.wire.claims import note_claims
-from gateway.wire.credentials import GATEWAY_KEY, candidates
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.endpoint import Place
-from gateway.wire.paths import strip_key
 
 log = logging.getLogger("tollway.proxy")
 
@@ -78,34 +76,29 @@ class Flight:
     """One request under way."""
 
     __slots__ = (
-        "_choice", "_client", "_closed", "_connecting", "_dialect", "_directory",
-        "_entry", "_fields", "_id", "_intake", "_lane", "_lanes",
-        "_late_refusal", "_outgoing", "_over", "_own_key", "_place", "_principal", "_proxy", "_query",
-        "_relay", "_request", "_retried", "_snapshot", "_started_ns",
+        "_choice", "_client", "_connecting", "_dialect", "_entry", "_fields", "_intake", "_intro", "_lane", "_lanes",
+        "_late_refusal", "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_snapshot",
+        "_started_ns", "id",
     )  # fmt: skip
 
     # Known only from a certain phase on; no phase before it asks for them.
-    _place: Place  # read
-    _principal: Principal  # identify
+    _intro: Introduction  # identify
+    _place: Place  # identify
     _outgoing: Outgoing  # forward
     _lane: Lane  # forward
 
     def __init__(self, proxy: Proxy, client: ServerConnection, request: Request) -> None:
         self._proxy = proxy
-        self._snapshot = proxy.snapshot  # one config from the first byte to the last
+        self._snapshot = snapshot = proxy.snapshot  # one config from the first byte to the last
         self._lanes = proxy.lanes
-        self._directory = proxy.directory
         self._client = client
         self._request = request
-        self._started_ns = time.time_ns()
-        self._id = proxy.ids.new(self._started_ns)
-        self._query = b""
+        self._started_ns = now_ns = time.time_ns()
+        self.id = proxy.ids.new(now_ns)
         self._dialect = "openai"  # in which we say no as long as we do not know better
-        self._own_key = False
-        self._intake = Intake(self._snapshot.server.max_request_body_bytes)
+        self._intake = Intake(snapshot.server.max_request_body_bytes)
         self._fields: Fields | None = None
         self._choice: Choice | None = None
-        self._closed = False
         self._entry: Entry | None = None
         self._relay: Relay | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -121,7 +114,11 @@ class Flight:
 
     def body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        if not self._over:
+        if self._over:
+            return
+        if self._intake.whole and self._request.length is not None:
+            self._intake.hold(data)  # its length was checked with the head
+        else:
             self._guarded(self._take, data)
 
     def body_end(self) -> None:
@@ -133,31 +130,22 @@ class Flight:
             self._guarded(self._whole)
 
     def _open(self) -> None:
-        request = self._request
-        path, _, query = request.target.partition(b"?")
-        local = local_answer(request.method, path, self._client.draining)
+        request, intake = self._request, self._intake
+        local = local_answer(request.head, draining=self._client.draining)
         if local is not None:
             self._answer_ourselves(*local)
             return
-        self._query, query_key = strip_key(query) if query else (query, None)
-        google = query_key is not None or b"x-goog-api-key" in request.index
-        anthropic = b"anthropic-version" in request.index
-        place, self._choice, self._closed = self._directory.find(
-            request.method, path, anthropic=anthropic, google=google
-        )
-        if place is not None:
-            self._dialect = place.dialect
-        entry = self._identify(path.decode("ascii"), place, query_key)
+        entry = self._identify()
+        place = self._intro.place
         if place is None:
             raise Refusal("not_found", unknown_path(entry.record.path or ""))
         self._place = place
-        if place.endpoint.name == "models" and self._choice is None and request.method in READERS:
+        if place.endpoint.name == "models" and self._choice is None and request.head.method in READERS:
             self._list_models(place)
             return
-        intake = self._intake
-        intake.expect(request, place.endpoint, listed=self._principal.allow_models is not None)
+        intake.expect(request, place.endpoint, listed=self._intro.principal.allow_models is not None)
         if not intake.whole and not intake.is_form:
-            self._depart(entry, place.model)
+            self._depart(entry, place.model, b"")
 
     def _take(self, data: bytes) -> None:
         intake, relay = self._intake, self._relay
@@ -173,7 +161,7 @@ class Flight:
             model = intake.form_model()
             if model is not None or intake.full:
                 intake.is_form = False
-                self._depart(self._entry, model)
+                self._depart(self._entry, model, intake.release())
         elif intake.full:
             self._client.pause_body()  # until the connection is open
 
@@ -183,41 +171,30 @@ class Flight:
             return
         if intake.whole:
             body = intake.release()
-            intake.hold(body)
-            self._fields = json_body.read(body)
-            self._depart(entry, self._place.model or self._fields.model)
+            fields = self._fields = json_body.read(body)
+            self._depart(entry, self._place.model or fields.model, body)
         elif intake.is_form:
             intake.is_form = False
-            self._depart(entry, intake.form_model())
+            self._depart(entry, intake.form_model(), intake.release())
         elif self._relay is not None and self._relay.upstream is not None:
             self._relay.upstream.send_body(b"0\r\n\r\n" if self._request.length is None else b"", complete=True)
 
     # ==== identify =================================================================================================
 
-    def _identify(self, path: str, place: Place | None, query_key: bytes | None) -> Entry:
-        """Find out who calls. Of a caller that we do not know, nothing is written down."""
-        request, proxy = self._request, self._proxy
-        principal = self._snapshot.access.identify(candidates(request.index, query_key))
-        if principal is None:
-            raise Refusal("invalid_key", "No valid gateway key: send one made by `tollway key new` as the API key.")
-        self._principal = principal
-        if principal.forward_credentials and GATEWAY_KEY in request.index:
-            self._own_key = brings_own_credential(request.headers)
-        record = Record(
-            id=self._id,
-            started_at=proxy.stamps.text(self._started_ns),
-            team=principal.team,
-            key=principal.key,
-            method=request.method.decode("ascii"),
-            path=path,
-            dialect=place.dialect if place is not None else None,
-            endpoint=place.endpoint.name if place is not None else None,
-            attempts=[],
-        )
-        content_type = request.index.get(b"content-type")
-        if content_type is not None:
-            record.request_content_type = content_type.decode("latin-1")
-        note_claims(record, request.index)
+    def _identify(self) -> Entry:
+        """Find out who calls for what, and open an entry in the books."""
+        request, snapshot, proxy = self._request, self._snapshot, self._proxy
+        intro = request.head.notes
+        if not isinstance(intro, Introduction) or intro.snapshot is not snapshot:
+            intro = request.head.notes = introduce(request.head, snapshot, proxy.directory)
+        self._intro = intro
+        self._dialect = intro.dialect
+        self._choice = intro.choice
+        record = copy(intro.record)
+        record.id = self.id
+        record.started_at = proxy.stamps.text(self._started_ns)
+        record.attempts = []
+        principal = intro.principal
         keep = principal.max_body_bytes if principal.bodies == "full" else 0
         started_s = self._started_ns / 1e9
         self._entry = Entry(proxy.journal, record, begun_ns=request.begun_ns, started_unix_s=started_s, keep=keep)
@@ -225,7 +202,7 @@ class Flight:
 
     def _list_models(self, place: Place) -> None:
         """Answer the list of models at the root ourselves; below a provider's name it is the provider's."""
-        models = self._snapshot.routing.models_for(self._principal, place.dialect)
+        models = self._snapshot.routing.models_for(self._intro.principal, place.dialect)
         dialect = DIALECTS[place.dialect]
         if place.model is None:
             body = dialect.models_body(models)
@@ -242,27 +219,28 @@ class Flight:
 
     # ==== route ====================================================================================================
 
-    def _depart(self, entry: Entry, model: str | None) -> None:
+    def _depart(self, entry: Entry, model: str | None, body: bytes) -> None:
         """The model is known, or known to be unknown: from here to the provider everything happens at once."""
-        entry.record.model_requested = model
-        entry.record.stream = self._place.endpoint.streams or (self._fields is not None and self._fields.stream)
+        record, fields = entry.record, self._fields
+        record.model_requested = model
+        record.stream = self._place.endpoint.streams or (fields is not None and fields.stream)
         choice = self._choice = self._route(model)
-        relay = self._admit(entry, choice)
-        self._forward(entry, relay, choice.candidates[0])
+        self._admit(entry, choice, body)
+        self._forward(entry, choice.candidates[0], body)
 
     def _route(self, model: str | None) -> Choice:
         """Choose where to go. Only the first candidate is tried yet."""
-        routing, principal, place = self._snapshot.routing, self._principal, self._place
+        routing, principal, place = self._snapshot.routing, self._intro.principal, self._place
         if model is not None and not routing.allowed(principal, model):
             raise Refusal("model_not_allowed", f"This key may not use the model '{model}'.", param="model")
-        if model is None and principal.allow_models is not None and self._request.method == b"POST":
+        if model is None and principal.allow_models is not None and self._request.head.method == b"POST":
             advice = "In a form, put the field 'model' before the file."
             raise Refusal("model_not_allowed", f"This key is held to certain models: name one. {advice}", param="model")
         choice = self._choice or routing.choose(place.dialect, model, random.random())  # noqa: S311  (no secret)
         provider, renamed = choice.candidates[0]
-        if self._closed:
+        if self._intro.closed:
             check_open(place, provider)
-        if not provider.api_keys and provider.missing_keys and not self._own_key:
+        if not provider.api_keys and provider.missing_keys and not self._intro.own_key:
             missing = ", ".join(provider.missing_keys)
             raise Refusal("no_provider", f"The provider '{provider.name}' has no API key: {missing}.")
         if place.endpoint.meters and self._snapshot.prices.denies(provider, renamed or model, self._started_ns / 1e9):
@@ -272,33 +250,39 @@ class Flight:
 
     # ==== admit ====================================================================================================
 
-    def _admit(self, entry: Entry, choice: Choice) -> Relay:
+    def _admit(self, entry: Entry, choice: Choice, body: bytes) -> None:
         """Write down that the exchange begins, before the provider can know of it."""
-        slot, record, target = self._proxy.slot, entry.record, choice.candidates[0]
+        record, target = entry.record, choice.candidates[0]
         record.provider = target.provider.name
         record.route = choice.route
-        record.attempts.append(Attempt(provider=target.provider.name, model=target.model or record.model_requested))
-        relay = self._relay = Relay(self, self._client, entry, self._place, slot)
-        slot.add(IN_FLIGHT)
-        body = self._intake.release()
-        self._intake.hold(body)
+        record.attempts.append(
+            Attempt(
+                provider=target.provider.name,
+                model=target.model or record.model_requested,
+                start_ms=entry.elapsed_ms(),
+            )
+        )
         if not entry.begin(body):
-            slot.add(JOURNAL_LOST)
+            self._proxy.slot.add(JOURNAL_LOST)
             if self._snapshot.server.on_journal_failure == "refuse":
                 raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
-        return relay
 
     # ==== forward ==================================================================================================
 
-    def _forward(self, entry: Entry, relay: Relay, target: Target) -> None:
+    def _forward(self, entry: Entry, target: Target, body: bytes) -> None:
         """Send the request on a warm connection, or open one."""
-        outgoing = self._outgoing = edit(self._place, self._intake.release(), self._fields, target)
-        relay.prepare(
-            target.provider, self._snapshot.prices, own_headers=self._own_headers(), strip_usage=outgoing.asked_usage
+        proxy = self._proxy
+        outgoing = self._outgoing = edit(self._place, body, self._fields, target)
+        lane = self._lane = self._lanes[target.provider.name]
+        self._relay = Relay(
+            self,
+            self._client,
+            entry,
+            outgoing,
+            Terms(target.provider, self._snapshot.prices, self._own_headers(), proxy.slot),
         )
-        self._lane = self._lanes[target.provider.name]
-        entry.record.attempts[-1].start_ms = entry.elapsed_ms()
-        upstream = self._lane.pool.take()
+        proxy.slot.add(IN_FLIGHT)
+        upstream = lane.pool.take()
         if upstream is None:
             self._connect()
         else:
@@ -306,7 +290,7 @@ class Flight:
             self._send(upstream)
 
     def _connect(self) -> None:
-        self._connecting = self._proxy.loop.create_task(self._connect_and_send(), name=f"connect {self._id}")
+        self._connecting = self._proxy.loop.create_task(self._connect_and_send(), name=f"connect {self.id}")
 
     async def _connect_and_send(self) -> None:
         lane, relay = self._lane, self._relay
@@ -332,16 +316,17 @@ class Flight:
         if not intake.whole and (more := intake.release()):  # came while the connection was being opened
             relay.keep_request(more)
             body += more
-        head = self._lane.head(request, place.path, self._query, metered=place.endpoint.meters, own_key=self._own_key)
+        method, intro = request.head.method, self._intro
+        head = self._lane.head(method, place.path, intro.query, block=intro.block, own_key=intro.own_key)
         if not intake.whole and request.length is None:
             head += b"transfer-encoding: chunked\r\n\r\n"
             body = self._framed(body) + (b"0\r\n\r\n" if intake.complete else b"")
         else:
             length = len(body) if intake.whole else request.length or 0
-            head += b"content-length: %d\r\n\r\n" % length if length or request.method in _WITH_BODY else b"\r\n"
+            head += b"content-length: %d\r\n\r\n" % length if length or method in _WITH_BODY else b"\r\n"
         relay.upstream = upstream
         relay.sent = True
-        upstream.send(relay, head, body, is_head_request=request.method == b"HEAD", complete=intake.complete)
+        upstream.send(relay, head, body, is_head_request=method == b"HEAD", complete=intake.complete)
         if not intake.complete:
             self._client.resume_body()
 
@@ -350,7 +335,7 @@ class Flight:
         return b"%x\r\n%b\r\n" % (len(data), data) if data and self._request.length is None else data
 
     def _own_headers(self) -> bytes:
-        lines = b"x-tollway-request-id: %b\r\n" % self._id.encode()
+        lines = b"x-tollway-request-id: %b\r\n" % self.id.encode()
         choice = self._choice
         if choice is None or choice.route is None:
             return lines
@@ -416,8 +401,8 @@ class Flight:
         except Refusal as refusal:
             self._refuse(refusal)
         except Exception:
-            log.exception("request %s failed", self._id)
-            self._refuse(Refusal("internal_error", f"The gateway failed. Its log names request {self._id}."))
+            log.exception("request %s failed", self.id)
+            self._refuse(Refusal("internal_error", f"The gateway failed. Its log names request {self.id}."))
 
     def _refuse(self, refusal: Refusal) -> None:
         """Say no in the caller's dialect, and write it down if the caller is known."""
@@ -428,9 +413,14 @@ class Flight:
         if self._client.started:
             self._client.abort()
             return
-        block, body = render(refusal, self._dialect, self._id)
+        block, body = render(refusal, refusal.dialect or self._dialect, self.id)
         length = self._request.length
-        if self._intake.complete or length is None or length > _SMALL_BYTES or self._request.expects_continue:
+        if (
+            self._intake.complete
+            or length is None
+            or length > _SMALL_BYTES
+            or self._request.head.framing.expects_continue
+        ):
             self._answer_refusal(refusal.status, block, body)
         else:
             self._late_refusal = (refusal.status, block, body)

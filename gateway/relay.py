@@ -5,7 +5,7 @@ everything: the terminal event of a stream, or the last byte.
 """
 
 import logging
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.books import Entry, finish_attempt, outcome_of, result_of, settle
 from gateway.core.errors import UpstreamFailure
@@ -14,12 +14,12 @@ from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.server import ServerConnection
 from gateway.metrics.board import IN_FLIGHT, JOURNAL_LOST, Slot
+from gateway.outgoing import Outgoing
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
 from gateway.wire.credentials import ANSWER_PRIVATE
 from gateway.wire.decode import Decoder, decoder_for
 from gateway.wire.dialect import DIALECTS
-from gateway.wire.endpoint import Place
 from gateway.wire.meter import Meter
 
 log = logging.getLogger("tollway.relay")
@@ -43,40 +43,36 @@ class Owner(Protocol):
         """The provider has caught up."""
 
 
-class Relay:
-    """One exchange from its first upstream byte to its record. `own_headers`: what Tollway adds to the answer's head.
+class Terms(NamedTuple):
+    """What an exchange is relayed on. `own_headers`: what Tollway adds to the answer's head."""
 
-    `strip_usage`: the stream's usage event was asked for by us and is taken out again.
-    """
+    provider: Provider
+    prices: PriceBook
+    own_headers: bytes
+    slot: Slot
+
+
+class Relay:
+    """One exchange from its first upstream byte to its record."""
 
     __slots__ = (
-        "_client", "_decoder", "_entry", "_head", "_meter", "_over", "_own_headers", "_owner", "_place", "_prices",
-        "_provider", "_slot", "_strip_usage", "sent", "upstream",
+        "_client", "_decoder", "_entry", "_head", "_meter", "_over", "_owner", "_place", "_strip_usage", "_terms",
+        "sent", "upstream",
     )  # fmt: skip
 
-    def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, place: Place, slot: Slot) -> None:
+    def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, outgoing: Outgoing, terms: Terms) -> None:
         self._owner: Owner | None = owner  # let go at the end: a cycle would be work for the garbage collector
         self._client = client
         self._entry = entry
-        self._place = place
-        self._slot = slot
-        self._prices: PriceBook
-        self._provider: Provider
-        self._own_headers = b""
-        self._strip_usage = False
+        self._place = outgoing.place
+        self._strip_usage = outgoing.asked_usage
+        self._terms = terms
         self.upstream: UpstreamConnection | None = None
         self.sent = False  # the provider was called
         self._head: AnswerHead | None = None
         self._meter: Meter | None = None
         self._decoder: Decoder | None = None
         self._over = False
-
-    def prepare(self, provider: Provider, prices: PriceBook, *, own_headers: bytes, strip_usage: bool) -> None:
-        """Take what is known once the request's target is."""
-        self._provider = provider
-        self._prices = prices
-        self._own_headers = own_headers
-        self._strip_usage = strip_usage
 
     def keep_request(self, data: bytes) -> None:
         """Keep a piece of a request body that streams through."""
@@ -172,7 +168,7 @@ class Relay:
         passing = _PASSING
         if connection is not None and (named := named_in_connection(connection)):
             passing = passing.without(named)
-        block = write_block(head.headers, passing) + self._own_headers
+        block = write_block(head.headers, passing) + self._terms.own_headers
         record = self._entry.record
         if whole and record.usage is not None:
             block += b"x-tollway-cost-usd: %b\r\n" % usd_text(record.cost_nano_usd).encode()
@@ -225,7 +221,7 @@ class Relay:
             meter = self._new_meter()  # called, and no answer seen: what was asked is all there is to estimate from
         if meter is not None:
             whole = whole and meter.complete(status or 200)
-            settle(entry, meter, self._prices, self._provider, whole=whole)
+            settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
         if outcome is None:
             outcome = outcome_of(status or 200)
             if meter is not None and (meter.error is not None or not whole):
@@ -233,14 +229,13 @@ class Relay:
                 record.error = record.error or "the stream ended without its terminal event"
         result = _RESULTS.get(outcome) or (result_of(status) if status is not None else "protocol")
         finish_attempt(entry, result, status=status, error=record.error)
-        self.close_entry(outcome)
+        self._write_end(outcome)
 
-    def close_entry(self, outcome: str) -> None:
-        """Write the end of an exchange, settled or never sent."""
-        if self._entry.begun:
-            self._slot.add(IN_FLIGHT, -1)
+    def _write_end(self, outcome: str) -> None:
+        slot = self._terms.slot
+        slot.add(IN_FLIGHT, -1)
         if not self._entry.close(outcome):
-            self._slot.add(JOURNAL_LOST)
+            slot.add(JOURNAL_LOST)
 
     # ---- when it goes wrong ---------------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ def load() -> list[dict[str, Any]]:
 
 def dialect_of(exchange: dict[str, Any]) -> str:
     """Name the dialect that a recorded provider speaks."""
-    return {"anthropic": "anthropic", "gemini": "gemini"}.get(exchange["provider"], "openai")
+    provider: str = exchange["provider"]
+    return {"anthropic": "anthropic", "gemini": "gemini"}.get(provider, "openai")
 
 
 def path_of(exchange: dict[str, Any]) -> str:
@@ -55,7 +56,7 @@ def chunks(exchange: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def final_document(exchange: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the document that tells the usage: the answer, or what a stream's events add up to, parsed the plain way."""
+    """Return the document that tells the usage: the answer, or what a stream adds up to, parsed the plain way."""
     if not exchange["stream"]:
         return exchange["response"] if isinstance(exchange["response"], dict) else None
     found: dict[str, Any] | None = None
@@ -63,7 +64,7 @@ def final_document(exchange: dict[str, Any]) -> dict[str, Any] | None:
         usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage")
         if isinstance(chunk.get("message"), dict):
             found = {"model": chunk["message"]["model"], "usage": dict(chunk["message"]["usage"])}
-        elif chunk.get("type") == "message_delta" and found:
+        elif chunk.get("type") == "message_delta" and found and usage:
             found["usage"].update({name: value for name, value in usage.items() if value is not None})
         elif isinstance(chunk.get("response"), dict) and chunk["response"].get("usage"):
             found = chunk["response"]

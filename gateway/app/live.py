@@ -16,7 +16,7 @@ from gateway.policies.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-# Changes are seen by the kernel's word, and by looking twice a second where that does not come (network file systems).
+# The kernel tells of changes in the two folders. Looking twice a second finds the others: links, network file systems.
 POLL_MS = 500
 SETTLE_MS = 50  # an editor's several writes are one change
 NEEDS_RESTART = ("listen", "admin", "workers", "data_dir", "store_dir", "tls_cert", "tls_key")
@@ -109,10 +109,7 @@ class Live:
                 log.warning("config: a changed %s takes effect at the next start", name)
 
     def _folders(self) -> list[Path]:
-        """Return the directories in which a change matters, links followed."""
-        files = [self.file, *team_files(self.root)]
-        folders = {self.root, self.root / TEAMS, *(path.resolve().parent for path in files)}
-        return sorted(folder for folder in folders if folder.is_dir())
+        return [folder for folder in (self.root, self.root / TEAMS) if folder.is_dir()]
 
     def _fingerprint(self) -> dict[Path, tuple[int, int, int]]:
         found = {}

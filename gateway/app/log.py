@@ -23,3 +23,5 @@ def configure(role: str | None = None, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine(_FORMAT.format(role=role.replace("%", "%%")), "%Y-%m-%dT%H:%M:%S"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # It reports every change in a watched folder; where our own log lies in one, each line would cause the next.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.cli.options import PROBLEM, AsJson, ConfigFile, Place, place_of, print_json, print_problems
+from gateway.cli.options import PROBLEM, AsJson, ConfigFile, Place, counted, place_of, print_json, print_problems
 from gateway.config import compile
 from gateway.config.load import Config, parse, read
 from gateway.config.problems import ConfigError, Problem
@@ -37,7 +37,7 @@ def _refuse(problems: tuple[Problem, ...], *, as_json: bool) -> None:
         print_json({"ok": False, "problems": [problem._asdict() for problem in problems]})
         return
     print_problems(problems)
-    typer.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}", err=True)
+    typer.echo(counted(len(problems), "problem"), err=True)
 
 
 def _summary(config: Config, snapshot: Snapshot) -> dict[str, object]:
@@ -69,13 +69,13 @@ def _print_summary(place: Place, config: Config, snapshot: Snapshot, *, from_fil
         shares = (f"{each.provider}/{each.model or route.model} {each.weight / total:.0%}" for each in route.targets)
         console.print(f"route {route.model} → {', '.join(shares)}", markup=False, soft_wrap=True)
     for name, team in config.teams.items():
-        console.print(f"team {name}: {_count(len(team.keys), 'key')}", markup=False)
+        console.print(f"team {name}: {counted(len(team.keys), 'key')}", markup=False)
     counts = (
         (len(config.teams), "team"),
         (len(config.company.providers), "provider"),
         (len(config.company.routes), "route"),
     )
-    console.print(", ".join(_count(*each) for each in counts))
+    console.print(", ".join(counted(*each) for each in counts))
 
 
 def _providers(snapshot: Snapshot) -> Table:
@@ -83,7 +83,3 @@ def _providers(snapshot: Snapshot) -> Table:
     for each in snapshot.routing.providers():
         table.add_row(each.name, each.dialect, each.base_url, str(len(each.api_keys)))
     return table
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -173,7 +173,7 @@ def connections(place: Place) -> str:
   LangChain    ChatOpenAI(base_url="{url}/v1", api_key="{key}", model="{model}")
   Claude Code  ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={key} ANTHROPIC_MODEL={model} claude
   Codex        TOLLWAY_KEY={key} codex -m {model} -c model_provider=tollway -c 'model_providers.tollway={codex}'
-  curl         curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' -d '{body}'"""
+  curl         curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' --json '{body}'"""
 
 
 def _step(console: Console, number: int, title: str) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.cli.options import AsJson, ConfigFile, fail, load, place_of, print_json
+from gateway.cli.options import AsJson, ConfigFile, counted, fail, load, place_of, print_json
 from gateway.config import edit
 from gateway.config.load import parse, read
 from gateway.config.problems import ConfigError
@@ -95,7 +95,7 @@ def _warn_of_problems(config: Path | None) -> None:
         parse(read(place.file.absolute(), required=place.required), os.environ, place.root)
     except ConfigError as error:
         typer.secho(
-            f"but the config has {len(error.problems)} problem(s), so a running gateway keeps the one before: "
+            f"but the config has {counted(len(error.problems), 'problem')}, so a running gateway keeps the one before: "
             "see `tollway check`",
             fg="yellow",
             err=True,

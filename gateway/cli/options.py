@@ -66,6 +66,11 @@ def fail(message: str, code: int = PROBLEM) -> NoReturn:
     raise typer.Exit(code)
 
 
+def counted(number: int, what: str) -> str:
+    """Write "1 team", "2 teams"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def print_json(value: Any) -> None:
     """Print one JSON object on a line of its own."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

@@ -11,7 +11,7 @@ from gateway.app import log
 from gateway.app.live import Live
 from gateway.app.startup import StartError
 from gateway.app.supervisor import Supervisor, our_commands
-from gateway.cli.options import PROBLEM, ConfigFile, Place, fail, place_of, print_problems
+from gateway.cli.options import PROBLEM, ConfigFile, Place, counted, fail, place_of, print_problems
 from gateway.config import compile, edit
 from gateway.config.load import team_files
 from gateway.config.problems import ConfigError
@@ -62,8 +62,9 @@ def _first_key(place: Place) -> str | None:
 def _announce(running: Supervisor, key: str | None) -> None:
     live = running.live
     company, teams = live.config.company, live.config.teams
-    keys = sum(len(team.keys) for team in teams.values())
-    _say(f"Tollway {gateway.__version__} serves {len(company.providers)} providers to {len(teams)} teams ({keys} keys)")
+    providers, keys = len(company.providers), sum(len(team.keys) for team in teams.values())
+    parts = (providers, "provider"), (len(company.routes), "route"), (len(teams), "team"), (keys, "key")
+    _say(f"Tollway {gateway.__version__}: {', '.join(counted(*part) for part in parts)}")
     _say(f"  agents  {_url(running.listen, tls=live.snapshot.server.tls_cert is not None)}")
     _say(f"  admin   {_url(running.admin, tls=False)}   (/metrics, /api)")
     _say(

@@ -113,8 +113,13 @@ def _provider(config: Config, name: str, section: ProviderSection, env: Mapping[
 
 def _prices(config: Config) -> PriceBook:
     prices = config.company.prices
+    overrides = {
+        name: {model: {str(kind): usd for kind, usd in rates.items()} for model, rates in section.prices.items()}
+        for name, section in config.company.providers.items()
+        if section.prices
+    }
     return PriceBook(
-        {name: section.prices for name, section in config.company.providers.items() if section.prices},
+        overrides,
         (prices.default_price.input, prices.default_price.output),
         prices.unknown_model,
     )

@@ -48,6 +48,7 @@ class Refusal(Exception):
         self.kind = kind
         self.message = message
         self.param = param  # the request field at fault, where there is one
+        self.dialect: str | None = None  # whose words to say it in, where only the refuser knows
 
     @property
     def status(self) -> int:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from gateway.http.headers import Header
 
+MAX_LENGTH_DIGITS = 18  # of a Content-Length: fits 64 bits with room to add
 METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
 # A header of which a second one would make two readers disagree about the message or the caller.
@@ -81,7 +82,7 @@ def check_framing(index: dict[bytes, bytes], version: str) -> Framing:
         length = None
     elif b"content-length" in index:
         digits = index[b"content-length"]
-        if not digits.isdigit() or len(digits) > 19:
+        if not digits.isdigit() or len(digits) > MAX_LENGTH_DIGITS:
             raise BadRequest(400, "Content-Length is not a number")
         length = int(digits)
     expects = index.get(b"expect")

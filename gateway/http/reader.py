@@ -1,30 +1,47 @@
 """Bytes from a client into requests, strictly: llhttp with its gaps closed. Sans-I/O."""
 
 import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import httptools
 
-from gateway.http.guard import BadRequest, Limits, check_framing, check_request_line, index_headers
+from gateway.http.guard import (
+    MAX_LENGTH_DIGITS,
+    BadRequest,
+    Limits,
+    check_framing,
+    check_request_line,
+    index_headers,
+)
 from gateway.http.headers import Header
 from gateway.http.upgrade import head_without_upgrade
 
 
-class Request:
-    """One request's head. `length` is the body's (None: chunked); `begun_ns` is perf_counter at its first byte."""
+class Head:
+    """A request's head, checked. Requests that repeat it on the same connection share it.
 
-    __slots__ = (
-        "begun_ns", "expects_continue", "headers", "index", "keep_alive", "length", "method", "target", "version",
-    )  # fmt: skip
+    `index`: lower-cased name -> value, the last of a repeated one. `framing.length` is the first request's; each
+    request has its own. `notes`: whatever the application worked out from this head and wants to find again.
+    """
 
-    method: bytes
-    target: bytes
-    version: str
-    headers: list[Header]
-    index: dict[bytes, bytes]  # lower-cased name -> value, the last of a repeated one
+    __slots__ = ("framing", "headers", "index", "method", "notes", "target", "version")
+
+    def __init__(self, method: bytes, target: bytes, version: str, headers: list[Header]) -> None:
+        check_request_line(method, target, version)
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.index = index_headers(headers)
+        self.framing = check_framing(self.index, version)
+        self.notes: object = None
+
+
+class Request(NamedTuple):
+    """One request. `length` is its body's (None: chunked); `begun_ns` is perf_counter at its first byte."""
+
+    head: Head
     length: int | None
-    keep_alive: bool
-    expects_continue: bool
     begun_ns: int
 
 
@@ -45,8 +62,8 @@ class RequestReader:
     """Feed it what the socket gives; it calls the sink. Raises BadRequest, after which it must not be fed again."""
 
     __slots__ = (
-        "_bad", "_begun_ns", "_headers", "_limits", "_parser", "_request", "_sink", "_target",
-        "_upgrading", "_wire_bytes", "in_head",
+        "_bad", "_begun_ns", "_headers", "_last", "_length_at", "_limits", "_parser", "_read_bytes", "_request",
+        "_sink", "_target", "_upgrading", "_wire_bytes", "in_head",
     )  # fmt: skip
 
     def __init__(self, sink: RequestSink, limits: Limits) -> None:
@@ -60,7 +77,10 @@ class RequestReader:
         self._begun_ns = 0
         self._upgrading = False
         self._request: Request | None = None  # whose body is being read
-        self._wire_bytes = 0
+        self._wire_bytes = 0  # of a head or a chunked body that takes several reads
+        self._read_bytes = 0
+        self._last: Head | None = None  # the last request's, and where its Content-Length stands
+        self._length_at = -1
 
     @property
     def in_body(self) -> bool:
@@ -70,6 +90,7 @@ class RequestReader:
     def feed(self, data: bytes) -> None:
         """Read one piece from the socket. Raises BadRequest."""
         was_in_head, was_in_body = self.in_head, self._request
+        self._read_bytes = self._wire_bytes + len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -113,7 +134,7 @@ class RequestReader:
             self._upgrading = True
             return
         try:
-            self._request = request = self._checked()
+            self._request = request = self._read_head()
             self._headers = []
             self._wire_bytes = 0
             self._sink.request_begun(request)
@@ -139,20 +160,39 @@ class RequestReader:
         self._bad = bad  # the parser hides what a callback raises
         raise bad
 
-    def _checked(self) -> Request:
-        request = Request()
-        request.method = self._parser.get_method()
-        request.target = self._target
-        request.version = self._parser.get_http_version()
-        request.headers = headers = self._headers
-        limits = self._limits
-        if len(headers) > limits.header_count or sum([len(n) + len(v) + 4 for _, n, v in headers]) > limits.head_bytes:
+    def _read_head(self) -> Request:
+        headers, limits = self._headers, self._limits
+        # A head is never longer than what was read since it began, which is cheap to know.
+        too_long = self._read_bytes > limits.head_bytes and _size(headers) > limits.head_bytes
+        if too_long or len(headers) > limits.header_count:
             raise BadRequest(431, f"the head has more than {limits.head_bytes} bytes or {limits.header_count} headers")
-        check_request_line(request.method, request.target, request.version)
-        request.index = index_headers(self._headers)
-        request.length, request.keep_alive, request.expects_continue = check_framing(request.index, request.version)
-        request.begun_ns = self._begun_ns
-        return request
+        method, target, version = self._parser.get_method(), self._target, self._parser.get_http_version()
+        last = self._last
+        if last is not None and target == last.target and method == last.method and version == last.version:
+            length = self._length_of_same(headers, last.headers)
+            if length >= 0:
+                return Request(last, length, self._begun_ns)
+        self._last = head = Head(method, target, version, headers)
+        names = [lower for lower, _, _ in headers]
+        self._length_at = names.index(b"content-length") if b"content-length" in names else -1
+        return Request(head, head.framing.length, self._begun_ns)
+
+    def _length_of_same(self, headers: list[Header], last: list[Header]) -> int:
+        """Return the body's length if these headers repeat the last ones but for it; -1: they do not.
+
+        An agent sends the same head with every request of a connection. Checking that is cheaper than checking it.
+        """
+        at = self._length_at
+        if at < 0 or at >= len(headers):
+            return -1
+        mine = headers[at]
+        if mine[0] != b"content-length" or not mine[2].isdigit() or len(mine[2]) > MAX_LENGTH_DIGITS:
+            return -1
+        headers[at] = last[at]
+        if headers == last:
+            return int(mine[2])
+        headers[at] = mine
+        return -1
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Refuse CONNECT and WebSockets; read the request as if any other offer had not been made."""
@@ -166,7 +206,10 @@ class RequestReader:
         begun_ns = self._begun_ns
         self._parser = httptools.HttpRequestParser(self)
         self.feed(head)
-        if self._request is not None:
-            self._request.begun_ns = begun_ns
+        self._begun_ns = begun_ns
         if rest:
             self.feed(rest)
+
+
+def _size(headers: list[Header]) -> int:
+    return sum(len(name) + len(value) + 4 for _, name, value in headers)

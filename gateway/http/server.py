@@ -126,10 +126,10 @@ class ServerConnection(asyncio.Protocol):
         active = self._active
         if active is None:
             return  # the client left
-        request = active.request
-        keep = request.keep_alive and active.complete and not self._site.draining
-        self._silent = request.method == b"HEAD" or status in BODILESS
-        self._chunked = length is None and not self._silent and request.version == "1.1"
+        head = active.request.head
+        keep = head.framing.keep_alive and active.complete and not self._site.draining
+        self._silent = head.method == b"HEAD" or status in BODILESS
+        self._chunked = length is None and not self._silent and head.version == "1.1"
         parts = [STATUS_LINES[status], block]
         if self._chunked:
             parts.append(b"transfer-encoding: chunked\r\n")
@@ -141,7 +141,7 @@ class ServerConnection(asyncio.Protocol):
         self._keep_alive = keep
         if not keep:
             parts.append(b"connection: close\r\n")
-        elif request.version == "1.0":
+        elif head.version == "1.0":
             parts.append(b"connection: keep-alive\r\n")
         parts.append(b"\r\n")
         self._head = b"".join(parts)
@@ -176,7 +176,7 @@ class ServerConnection(asyncio.Protocol):
         active, self._active = self._active, None
         if transport is None:
             return
-        if active is not None and active.request.version == "1.0":
+        if active is not None and active.request.head.version == "1.0":
             # Close-delimited: only a reset tells the client that something is missing.
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -299,7 +299,12 @@ class ServerConnection(asyncio.Protocol):
         if self._active is not incoming:
             return  # answered at once
         incoming.handler = handler
-        if incoming.request.expects_continue and not self._started and not incoming.held and not incoming.complete:
+        if (
+            incoming.request.head.framing.expects_continue
+            and not self._started
+            and not incoming.held
+            and not incoming.complete
+        ):
             self._write(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
         held, incoming.held = incoming.held, []
         for data in held:

@@ -29,7 +29,7 @@ class Capture:
     def __init__(self, direction: int, limit_bytes: int) -> None:
         self._direction = direction
         self._limit = limit_bytes
-        self._head_limit = limit_bytes - min(TAIL_BYTES, limit_bytes // 2)
+        self._head_limit = limit_bytes - min(TAIL_BYTES, (limit_bytes + 1) // 2)
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._written = 0  # bytes of the head that were handed out
@@ -41,6 +41,10 @@ class Capture:
     def cut(self) -> bool:
         """Whether bytes in the middle were left out."""
         return 0 < self._limit < self.total
+
+    def start_at(self, written: int) -> None:
+        """Go on behind a first piece of `written` bytes that is in the journal already."""
+        self.total = self._written = written
 
     def add(self, data: bytes) -> list[Piece] | None:
         """Take the next bytes of the body; return what is due to be written now, each piece at most 64 KiB."""

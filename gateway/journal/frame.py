@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 try:  # same polynomial, 12 times faster; not available on every platform
-    from isal.isal_zlib import crc32 as _crc32
+    from isal import isal_zlib as checksums
 except ImportError:
-    _crc32 = zlib.crc32
+    checksums = zlib
 
 BEGIN, PART, END, AMEND = 1, 2, 3, 4
 KINDS = (BEGIN, PART, END, AMEND)
@@ -47,13 +47,16 @@ class NewerVersion(FrameError):
 
 def pack(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> bytes:
     """Lay out one frame. The checksum covers kind and version too, which seed it."""
-    if pieces:
-        heads = [_PIECE.pack(direction, offset, len(data)) for direction, offset, data in pieces]
-        datas = [piece[2] for piece in pieces]
-        payload = b"".join((_COUNTS.pack(len(meta), len(pieces)), meta, *heads, *datas))
-    else:
+    if not pieces:
         payload = _COUNTS.pack(len(meta), 0) + meta
-    checksum = _crc32(payload, kind | VERSION << 8)
+    elif len(pieces) == 1:
+        direction, offset, data = pieces[0]
+        length = len(data)
+        payload = b"".join((_COUNTS.pack(len(meta), 1), meta, _PIECE.pack(direction, offset, length), data))
+    else:
+        heads = [_PIECE.pack(direction, offset, len(data)) for direction, offset, data in pieces]
+        payload = b"".join((_COUNTS.pack(len(meta), len(pieces)), meta, *heads, *(piece[2] for piece in pieces)))
+    checksum = checksums.crc32(payload, kind | VERSION << 8)
     return HEADER.pack(MAGIC, len(payload), checksum, kind, VERSION, 0) + payload
 
 
@@ -70,7 +73,7 @@ def unpack(data: bytes, at: int = 0) -> Frame | None:
     if len(data) - start < length:
         return None
     payload = data[start : start + length]
-    if _crc32(payload, kind | version << 8) != checksum:
+    if checksums.crc32(payload, kind | version << 8) != checksum:
         raise FrameError("checksum differs")
     if version > VERSION:
         raise NewerVersion(f"frame version {version}, this release reads up to {VERSION}")

@@ -170,14 +170,13 @@ class _Draw:
 
     __slots__ = ("_bounds", "_targets")
 
-    def __init__(self, weighted: Iterable[Weighted]) -> None:
-        positive = [each for each in weighted if each.weight]
-        self._targets = [each.target for each in positive]
-        self._bounds = list(accumulate(each.weight for each in positive))
+    def __init__(self, weighted: Sequence[Weighted]) -> None:
+        self._targets = [each.target for each in weighted]
+        self._bounds = list(accumulate(each.weight for each in weighted))
 
     def at(self, draw: float) -> Target:
-        """Return the target whose share `draw` falls into."""
-        return self._targets[bisect_right(self._bounds, draw * self._bounds[-1], hi=len(self._bounds) - 1)]
+        """Return the target whose share `draw` falls into; one of weight 0 has none."""
+        return self._targets[bisect_right(self._bounds, draw * self._bounds[-1])]
 
 
 def _without_version(path: str) -> str:

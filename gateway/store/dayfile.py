@@ -26,20 +26,18 @@ class DayFile:
         self.path = path
         self.written_bytes = 0
         self.unsynced = False
-        was_left_open = Path(f"{path}-wal").exists()
+        if not path.exists():
+            _make(path)
+        self.was_left_open = Path(f"{path}-wal").exists()
         self.sql = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WAIT_S)
         try:
             self._refuse_newer()
-            self.sql.execute("PRAGMA page_size=16384")
-            self.sql.execute("PRAGMA journal_mode=WAL")
             # The journal is the durable copy until a checkpoint, so a commit need not wait for the disk.
             self.sql.execute("PRAGMA synchronous=NORMAL")
             self.sql.execute("PRAGMA wal_autocheckpoint=0")
-            self._create()
         except BaseException:
             self.sql.close()
             raise
-        self.was_left_open = was_left_open
 
     def check(self) -> None:
         """Raise DatabaseError if the file is damaged."""
@@ -77,18 +75,26 @@ class DayFile:
         self.sql.close()
 
     def _refuse_newer(self) -> None:
-        found = None
-        if self.sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            found = self.sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
-        if found and int(found[0]) > schema.VERSION:
-            raise StoreRefused(newer_schema(self.path, found[0]))
+        (version,) = self.sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+        if int(version) > schema.VERSION:
+            raise StoreRefused(newer_schema(self.path, version))
 
-    def _create(self) -> None:
-        with self.transaction():
-            for statement in schema.SCHEMA.split(";"):
-                self.sql.execute(statement)
-            self.sql.execute(schema.INSERT_VERSION, (str(schema.VERSION),))
-        self.unsynced = False
+
+def _make(path: Path) -> None:
+    """Make an empty day file under another name: readers must never see one without its tables."""
+    hidden = path.with_name(f"{path.name}.new")
+    for suffix in _SIDE_FILES:
+        Path(f"{hidden}{suffix}").unlink(missing_ok=True)  # of a process that was killed here
+    sql = sqlite3.connect(hidden, isolation_level=None)
+    try:
+        # Bodies are blobs of some kilobytes: fewer and larger pages cost less than the default of 4096.
+        sql.execute("PRAGMA page_size=8192")
+        sql.execute("PRAGMA journal_mode=WAL")
+        sql.executescript(schema.SCHEMA)
+        sql.execute(schema.INSERT_VERSION, (str(schema.VERSION),))
+    finally:
+        sql.close()
+    hidden.rename(path)
 
 
 def newer_schema(path: Path, version: str) -> str:
@@ -111,4 +117,6 @@ def put_aside(path: Path) -> Path:
 def is_broken(error: sqlite3.DatabaseError) -> bool:
     """Whether an error says that the file itself is damaged, not that it cannot be used now."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "malformed" in str(error)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return True
+    return "malformed" in str(error) or "no such table" in str(error)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,7 +159,7 @@ class StoreReader:
         db = await _open(path)
         try:
             await db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-            await db.create_function("has_text", 3, _has_text, deterministic=True)
+            await db.create_function("has_text", 3, _text_search(deadline), deterministic=True)
             await _refuse_newer(db, path)
             yield db
         except OperationalError as error:
@@ -204,11 +204,20 @@ def _body(stretches: Stretches | None, total_bytes: int) -> Body | None:
     return Body(stretches, max(total_bytes, kept_to))
 
 
-def _has_text(codec: int | None, bodies: bytes | None, wanted: str) -> bool:
-    """Search both bodies, without regard to the case of ASCII letters; also as JSON would escape the text."""
-    plain = decompress((codec, None, None, None, bodies)).lower()
-    needles = (wanted.encode(), msgspec.json.encode(wanted)[1:-1], _escaped(wanted))
-    return any(needle.lower() in plain for needle in needles)
+def _text_search(deadline: float) -> Callable[[int | None, bytes | None, str], bool]:
+    """Make the function that searches both bodies, without regard to the case of ASCII letters.
+
+    It takes text as JSON would escape it, too. It looks at the clock itself: in SQLite's steps it is a single one.
+    """
+
+    def has_text(codec: int | None, bodies: bytes | None, wanted: str) -> bool:
+        if time.monotonic() > deadline:
+            raise QueryTimeout
+        plain = decompress((codec, None, None, None, bodies)).lower()
+        needles = (wanted.encode(), msgspec.json.encode(wanted)[1:-1], _escaped(wanted))
+        return any(needle.lower() in plain for needle in needles)
+
+    return has_text
 
 
 def _escaped(text: str) -> bytes:

@@ -1,6 +1,5 @@
 """How are a provider's numbers read without trusting them? Anything that is no plausible count is no count."""
 
-import math
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +16,7 @@ def count(value: Any) -> int:
         return value if 0 <= value <= MOST else 0
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 14:
         value = float(value)
-    if isinstance(value, float) and math.isfinite(value) and 0 <= value <= MOST:
+    if isinstance(value, float) and 0 <= value <= MOST:
         return int(value)
     return 0
 

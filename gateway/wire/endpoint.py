@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 class EndpointTable(NamedTuple):
-    """`posts`: what a POST to exactly this path is. `families`: the name of everything else below a first word."""
+    """`posts`: what a POST to exactly this path is. `families`: by words of a path, what it is otherwise."""
 
     posts: Mapping[str, Endpoint]
     families: Mapping[str, str]
@@ -50,8 +50,7 @@ def classify(table: EndpointTable, method: str, path: str) -> Endpoint:
             known = table.posts.get("/".join(parts[start:]))
             if known is not None:
                 return known
-    for part in parts:
-        family = table.families.get(part)
-        if family is not None:
+    for word, family in table.families.items():
+        if word in parts:
             return Endpoint(name=family)
     return Endpoint(name="other", meters=method == "POST")

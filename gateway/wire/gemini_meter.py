@@ -11,6 +11,7 @@ from gateway.wire.counts import clamp, count, members, text
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import (
     BYTES_PER_TOKEN,
+    NESTED_MOST,
     TAIL_BYTES,
     Answer,
     JsonMeter,
@@ -205,12 +206,12 @@ class GenerateMeter(StreamMeter):
 
 def _last_element(tail: bytes) -> Answer | None:
     """Read the last element that tells its usage, from that member on."""
-    at = tail.rfind(_KEY)
-    while at >= 0:
-        answer = _element(b"{" + tail[at:])
-        if answer:
-            return answer
+    at = len(tail)
+    for _ in range(NESTED_MOST):
         at = tail.rfind(_KEY, 0, at)
+        answer = _element(b"{" + tail[at:]) if at >= 0 else None
+        if at < 0 or answer:
+            return answer
     return None
 
 

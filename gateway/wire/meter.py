@@ -16,7 +16,8 @@ from gateway.wire.sse import Splitter, payload
 
 SAMPLE_BYTES = 16 << 10  # of a stream's beginning, to tell text from framing when its usage never comes
 LATE_BYTES = 4096  # an error stands at the end of what is read
-WHOLE_BYTES = 1 << 20  # up to here a JSON answer is kept and parsed, 0.6 ms at most; beyond, its ends are
+WHOLE_BYTES = 1 << 20  # up to here a JSON answer is kept and parsed, in a millisecond at most; beyond, its ends are
+NESTED_MOST = 16  # how many look-alikes of the usage member are tried, from the end
 HEAD_BYTES = 4 << 10
 TAIL_BYTES = 64 << 10
 JSON_FRAME_BYTES = 400  # ids, names and braces around the text of an answer
@@ -160,7 +161,10 @@ class JsonMeter:
         parts = self._parts
         if self._size > WHOLE_BYTES:
             return _parse_ends(parts[0], b"".join(parts[1:]), self._key)
-        return _parse(parts[0] if len(parts) == 1 else b"".join(parts))
+        whole = parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._size > TAIL_BYTES and not self._generates:  # vectors: long, and plain at the end
+            return _parse_ends(whole[:HEAD_BYTES], whole[-TAIL_BYTES:], self._key) or _parse(whole)
+        return _parse(whole)
 
     def _forget(self) -> None:
         """Keep the head and the tail of an answer that is too long to keep."""
@@ -190,23 +194,27 @@ def _parse(body: bytes) -> Answer | None:
 
 def _parse_ends(head: bytes, tail: bytes, key: bytes) -> Answer | None:
     """Read a long document from its end: what stands behind `key` must be the rest of one object, or it is nested."""
-    at = tail.rfind(key)
-    while at >= 0:
+    at = len(tail)
+    for _ in range(NESTED_MOST):
+        at = tail.rfind(key, 0, at)
+        if at < 0:
+            return None
         try:
             answer = _decode_answer(b"{" + tail[at:])
         except UNREADABLE:
-            at = tail.rfind(key, 0, at)
             continue
         # What stands before `key` is in the head, or shortly before it.
-        answer.model = answer.model or _string_behind(head, b'"model"') or _string_behind(tail, b'"model"')
-        answer.service_tier = answer.service_tier or _string_behind(tail, b'"service_tier"')
+        answer.model = (
+            answer.model or _string_behind(head.partition(b'"model"')) or _string_behind(tail.rpartition(b'"model"'))
+        )
+        answer.service_tier = answer.service_tier or _string_behind(tail.rpartition(b'"service_tier"'))
         return answer
     return None
 
 
-def _string_behind(data: bytes, key: bytes) -> str | None:
-    """Return the string that follows the last `key` in raw JSON."""
-    _, found, rest = data.rpartition(key)
+def _string_behind(parted: tuple[bytes, bytes, bytes]) -> str | None:
+    """Return the string that follows a key in raw JSON."""
+    _, found, rest = parted
     parts = rest.split(b'"', 2)
     if not found or len(parts) < 3 or parts[0].strip() != b":":
         return None

@@ -36,6 +36,7 @@ _FORBIDDEN = {
     "gemini": {"auth_tokens", "permissions", "authtokens", "organizations"},
 }  # fmt: skip
 
+_MODEL = re.compile(r"models/(.+)", re.IGNORECASE)
 _GEMINI_VERSION = re.compile(r"v1(?:alpha|beta)\d*")
 _SUSPICIOUS = re.compile(
     r"//|\\|;|[\x00-\x20\x7f?#]|%2f|%5c|%2e|%3b|%25|%0|%1|%7f|%(?![0-9a-f]{2})|/\.{1,2}(?:/|\Z)", re.IGNORECASE
@@ -145,13 +146,13 @@ def _below_v1(method: str, rest: list[str], *, anthropic: bool, google: bool) ->
 
 def _model_in(path: str) -> str | None:
     """Read the model that a path names: `models/{m}`, `models/{m}:{action}`."""
-    _, found, rest = path.partition("models/") if "odels/" in path else ("", "", "")
-    if not found:
+    found = _MODEL.search(unquote(path))
+    if found is None:
         return None
-    name = unquote(rest)
+    name = found[1]
     head, colon, action = name.rpartition(":")
     # OpenAI's fine-tuned models have colons of their own; an action stands behind the last one.
-    return head if colon and action.lower() in gemini.ACTIONS else name or None
+    return head if colon and action.lower() in gemini.ACTIONS else name
 
 
 def opened(path: str, allowed: Iterable[str]) -> bool:

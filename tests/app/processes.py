@@ -1,6 +1,6 @@
 """Real processes for the supervisor's tests: a supervisor whose children do little, and note down what they see.
 
-Children obey the file `orders`: lines `NAME: die | die_when_ready | stay | silent | orphan_check`.
+Children obey the file `orders`: lines `NAME: die | die_when_ready | never_ready | stay | linger`.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ class Run:
                 stdout=output,
                 stderr=output,
                 env=os.environ | {"PYTHONPATH": str(HERE.parents[2])},
+                start_new_session=True,  # a process group of its own, as in a terminal
             )
 
     def noted(self, text: str) -> int:
@@ -135,7 +136,7 @@ async def live_a_childs_life(root: Path, name: str) -> None:
             if isinstance(message, channel.Config):
                 generation = message.generation
                 end.send(channel.Applied(generation))
-                if generation == 1:
+                if generation == 1 and order != "never_ready":
                     end.send(channel.Ready())
             if order == "die_when_ready":
                 await asyncio.sleep(0.05)
@@ -146,6 +147,8 @@ async def live_a_childs_life(root: Path, name: str) -> None:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
                     await asyncio.sleep(600)
                 break
+        if order == "linger" and message is None:
+            await asyncio.sleep(1)
         notes.write(f"{name} ends, {'drained' if message else 'orphaned'}\n")
 
 

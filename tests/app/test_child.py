@@ -38,8 +38,10 @@ async def test_child_is_ready_when_it_says_so() -> None:
     async with child_that(READY + "s.recv(1<<20); time.sleep(60)", lambda: changes.append(None)) as child:
         await asyncio.wait_for(child.ready.wait(), 10)
 
-        assert child.pid is not None
+        pid, up = child.pid, child.ready.is_set()
         assert 1 == len(changes)
+    assert pid
+    assert up
     assert child.pid is None
     assert not child.ready.is_set()
 
@@ -47,10 +49,15 @@ async def test_child_is_ready_when_it_says_so() -> None:
 async def test_child_that_closes_its_channel_and_stays_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such a process can be neither reloaded nor drained any more: it is replaced."""
     monkeypatch.setattr(child_module, "SILENT_S", 0.1)
-    async with child_that(READY + "s.close(); time.sleep(60)") as child:
-        while not child.restarts:
-            await asyncio.sleep(0.01)
+    replaced = asyncio.Event()
+    async with child_that(READY + "s.close(); time.sleep(60)", replaced.set) as child:
         await asyncio.wait_for(child.ready.wait(), 10)
+        first = child.pid
+        while child.pid in (first, None):
+            replaced.clear()
+            await asyncio.wait_for(replaced.wait(), 10)
+
+        assert 1 == child.restarts
 
 
 async def test_command_that_does_not_exist_fails_the_start() -> None:

@@ -40,3 +40,11 @@ def test_role_is_what_the_command_line_says(
     logging.getLogger("x").warning("hello")
 
     assert "WARNING worker 0: hello" in capsys.readouterr().err
+
+
+def test_watcher_does_not_report_our_own_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """`tollway serve > log` beside the config must not write for ever about its own writing."""
+    log.configure("supervisor")
+    logging.getLogger("watchfiles.main").info("1 change detected")
+
+    assert "" == capsys.readouterr().err

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def pid_of(run: Run, name: str) -> int:
     """Return the pid of the newest child of that name."""
     lines = [line for line in run.notes.read_text().splitlines() if line.startswith(f"{name} pid ")]
     return int(lines[-1].rpartition(" ")[2])
+
+
+def told_all(run: Run, news: str) -> bool:
+    """Tell whether the two workers and the recorder got a message."""
+    return run.noted(news) == 3
 
 
 def test_start_serve_drain(root: Path) -> None:
@@ -140,10 +146,11 @@ def test_change_reaches_all_children_within_a_second(root: Path) -> None:
     with supervised(root) as run:
         run.announced()
         (root / "teams").mkdir()
-        for generation, change in ((2, lambda p: p.write_text("")), (3, Path.unlink)):
+        for generation, change in ((2, Path.touch), (3, Path.unlink)):
+            news = f'"generation":{generation},"sources"'
             began = time.monotonic()
             change(root / "teams" / "new.toml")
-            run.until(lambda wanted=generation: run.noted(f'"generation":{wanted},"sources"') == 3)
+            run.until(partial(told_all, run, news))
 
             assert time.monotonic() - began < 1
 
@@ -173,7 +180,8 @@ def test_sighup_reloads_what_did_not_change(root: Path) -> None:
 
 
 def test_children_end_when_the_supervisor_is_killed(root: Path) -> None:
-    """kill -9 of the supervisor: its end of the channel closes, and the next one can start at once."""
+    """kill -9 of the supervisor: its end of the channel closes. The next one waits until they let go of the port."""
+    (root / "orders").write_text("worker 0: linger\n")
     with supervised(root) as run:
         port = run.announced()["listen"]
         run.process.kill()
@@ -225,18 +233,31 @@ def test_drain_has_a_limit(root: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_second_signal_ends_at_once(root: Path, number: signal.Signals) -> None:
-    """Nobody has to wait for a stream that never ends."""
+    """Nobody has to wait for a stream that never ends; until then nobody new gets in."""
     (root / "orders").write_text("worker 0: stay\n")
     with supervised(root) as run:
-        run.announced()
+        port = run.announced()["listen"]
         run.signal(number)
         run.until(lambda: run.noted("worker 1 ends, drained"))
+        with pytest.raises(ConnectionRefusedError):
+            answer_of(port)
         began = time.monotonic()
         run.signal(number)
 
         assert 0 == run.ends()
         assert time.monotonic() - began < LIMIT_S / 2
         assert run.noted("recorder ends, drained")
+
+
+def test_ctrl_c_in_a_terminal_drains(root: Path) -> None:
+    """The terminal signals the whole group; the children must not be torn out of their work by it."""
+    with supervised(root) as run:
+        run.announced()
+        os.killpg(run.process.pid, signal.SIGINT)
+
+        assert 0 == run.ends()
+        assert 3 == run.noted("ends, drained")
+        assert not run.said("a child died")
 
 
 def test_signal_during_the_start_ends_it(root: Path) -> None:

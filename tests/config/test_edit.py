@@ -154,13 +154,13 @@ def test_key_that_cannot_be_made_or_revoked(team: Path) -> None:
     """The answer says what there is, or what to do."""
     root = team.parents[1]
 
-    with pytest.raises(edit.EditError, match="has a key 'ci' already.* revoke --team search ci"):
+    with pytest.raises(edit.EditError, match=r"has a key 'ci' already.* revoke --team search ci"):
         edit.add_key(root, "search", "ci")
     with pytest.raises(edit.EditError, match="'a b' cannot be the name of a key"):
         edit.add_key(root, "search", "a b")
-    with pytest.raises(edit.EditError, match="Did you mean 'search'.*tollway team new serch"):
+    with pytest.raises(edit.EditError, match=r"Did you mean 'search'.*tollway team new serch"):
         edit.add_key(root, "serch", "x")
-    with pytest.raises(edit.EditError, match="has no key 'zzz'. It has: ci, ada"):
+    with pytest.raises(edit.EditError, match=r"has no key 'zzz'. It has: ci, ada"):
         edit.revoke_key(root, "search", "zzz")
     with pytest.raises(edit.EditError, match="There are: search"):
         edit.revoke_key(root, "zzz", "ci")

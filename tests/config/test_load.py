@@ -56,7 +56,7 @@ def test_all_problems_of_all_files_come_at_once() -> None:
     """Nobody mends a config one error at a time."""
     found = problems(
         {
-            "config.toml": '[server]\nwokers = 2\nworkers = "two"\n[[routes]]\nmodel = "m"\ntargets = [{ provider = "x" }]\n',
+            "config.toml": '[server]\nwokers = 2\nworkers = "2"\n[[routes]]\nmodel = "m"\ntargets = [{provider = "x"}]',
             "teams/a.toml": f'[[keys]]\nname = "k"\nsha256 = "{HASH}"\n[[keys]]\nname = "l"\nsha256 = "short"\n',
             "teams/b.toml": "name = ",
         }
@@ -70,6 +70,15 @@ def test_all_problems_of_all_files_come_at_once() -> None:
         "teams/b.toml: is not valid TOML",
         "config.toml: routes[0].targets[0].provider: there is no provider 'x'. Configured: none.",
     ] == [each.replace(": Invalid value (at end of document)", "") for each in found]
+
+
+def test_one_mistake_is_not_reported_twice() -> None:
+    """Routes to a provider that has a mistake of its own are not called routes to nowhere."""
+    text = "[providers.local]\ndialect='x'\n[[routes]]\nmodel='m'\ntargets=[{provider='local'}]"
+
+    assert ["config.toml: providers.local.dialect: expected 'openai', 'anthropic' or 'gemini'"] == problems(
+        {"config.toml": text}
+    )
 
 
 def test_syntax_error_has_its_line() -> None:

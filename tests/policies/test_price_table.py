@@ -168,3 +168,14 @@ def test_an_unknown_model_has_no_price() -> None:
     """Nothing is guessed."""
     assert None is price_table.find("mine", "http://127.0.0.1:9", ["nonsense"], {}, NOON.timestamp())
     assert None is price_table.find("openai", "https://api.openai.com/v1", [], {}, NOON.timestamp())
+
+
+def test_price_classes_belong_to_the_provider_that_has_them() -> None:
+    """Who resells a model does not resell its classes."""
+    maker, reseller = (
+        [price_table.find(name, "", ["gpt-5.2"], context, NOON.timestamp()) for context in ({}, {"service_tier": "flex"})]
+        for name in ("openai", "azure")
+    )
+
+    assert maker[0] != maker[1]
+    assert reseller[0] == reseller[1] == maker[0]

@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -110,6 +111,20 @@ def test_the_price_class_comes_from_the_answer() -> None:
     assert cost() == cost(service_tier="standard", speed="standard")
 
 
+def test_a_cached_price_holds_no_longer_than_it_is_valid() -> None:
+    """A price by the hour changes at its hour, also in a book that was asked before."""
+    deepseek = Provider(name="deepseek", dialect="openai", host="api.deepseek.com")
+    prices = book()
+
+    def costs() -> list[int]:
+        return [prices.price(deepseek, "deepseek-chat", None, USAGE, 1_742_000_000 + 1800 * n).nano_usd for n in range(48)]
+
+    first = costs()
+    assert len(set(first)) > 1
+    assert first == costs()
+    assert first == [book().price(deepseek, "deepseek-chat", None, USAGE, 1_742_000_000 + 1800 * n).nano_usd for n in range(48)]
+
+
 def test_invented_model_names_do_not_fill_the_memory() -> None:
     """The cache is bounded, and answers stay right when it turns over."""
     prices = book(local={"*": {"input": Decimal(1)}})
@@ -152,20 +167,13 @@ def oracle_nano_usd(exchange: dict[str, Any], oracle: str, model: str, context: 
                     found.usage,
                     model,
                     provider_id=oracle,
-                    genai_request_timestamp=pricing_instant(),
+                    genai_request_timestamp=datetime.fromtimestamp(AT_S, UTC),
                     price_context=context,
                 )
         except (LookupError, ValueError):
             continue
         return math.ceil(cost.total_price * 10**9)
     return None
-
-
-def pricing_instant() -> Any:
-    """Return AT_S as the oracle wants it."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(AT_S, UTC)
 
 
 def test_recorded_exchanges_cost_what_genai_prices_calculates() -> None:

@@ -169,3 +169,10 @@ def test_recorded_requests_are_read() -> None:
         fields = body.read(json.dumps(request).encode())
         assert request.get("model") == fields.model
         assert bool(request.get("stream")) == fields.stream
+
+
+def test_a_repeated_key_cannot_shift_what_is_edited() -> None:
+    """The later value of `x` is as long as the way from its first one to a place where a walk would fit again."""
+    sly = b'{"x":1,"model":"aaaa","x":{"b":1,"abcdefghijk":"ddd"}}'
+
+    assert sly.replace(b"aaaa", b"b") == body.with_model(sly, body.read(sly), "b")

@@ -168,7 +168,7 @@ def test_the_bytes_returned_are_the_object_that_was_fed() -> None:
 
 
 def injected_away(exchange: dict[str, Any]) -> bytes:
-    """Return a recorded stream without the events that only an injected include_usage makes, taken out the plain way."""
+    """Return a recorded stream without the events that only an injected include_usage makes, taken out plainly."""
     events = exchange["response"].split("\n\n")
     kept = []
     for event in events:
@@ -228,8 +228,9 @@ FRAGMENTS = st.sampled_from(
         b'"usage":{', b'"usage":null', b'"usageMetadata":', b'"prompt_tokens":-1', b'"input_tokens":1e400',
         b'"output_tokens":99999999999999999999999', b'"promptTokenCount":"7"', b'"candidatesTokenCount":5',
         b'"choices":[]', b'"error":', b'"type":"message_start"', b'"type":"message_stop"', b'"message":', b'"x_groq":',
-        b'"type":"response.completed"', b'"response":', b'"finishReason":"STOP"', b'"candidates":', b"1", b"null", b'"a"',
-        b'"completion_tokens_details":{"reasoning_tokens":9}', b'"delta":{"content":"hi"}', b'"cost":1e999', b"\xff",
+        b'"type":"response.completed"', b'"response":', b'"finishReason":"STOP"', b'"candidates":', b"1", b"null",
+        b'"a"', b'"completion_tokens_details":{"reasoning_tokens":9}',
+        b'"delta":{"content":"hi"}', b'"cost":1e999', b"\xff",
     ]
 )  # fmt: skip
 
@@ -316,7 +317,7 @@ def test_every_refusal_has_a_shape_in_every_dialect(dialect: str, kind: str) -> 
     event = shapes.error_event(refusal, "req_1", Endpoint(name="responses"))
 
     assert "what to do" == body["error"]["message"]
-    assert event.endswith(b"\n\n") or event.endswith(b"\r\n\r\n")
+    assert event.endswith((b"\n\n", b"\r\n\r\n"))
     assert "what to do" in event.decode()
 
 

@@ -1,5 +1,7 @@
 """Events come out whole, wherever the bytes were cut."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ EVENTS = st.lists(
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     """Cut `data` at the given places (modulo its length)."""
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 def split(pieces: list[bytes]) -> list[bytes]:

@@ -1,0 +1,104 @@
+"""What a request's head says about it: whose API it means, who calls, and what of the head goes to the provider.
+
+All of it follows from the head and the config alone. An agent repeats its head with every request of a connection,
+so it is worked out once and found again in the head's notes.
+"""
+
+from typing import NamedTuple
+
+from gateway.core.errors import Refusal
+from gateway.core.record import Record
+from gateway.directory import Directory
+from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
+from gateway.http.reader import Head
+from gateway.policies.access import Principal
+from gateway.policies.routing import Choice
+from gateway.policies.snapshot import Snapshot
+from gateway.wire.claims import note_claims
+from gateway.wire.credentials import ACCOUNT, CREDENTIALS, GATEWAY_KEY, PRIVATE, PRIVATE_PREFIXES, candidates
+from gateway.wire.endpoint import Place
+from gateway.wire.paths import strip_key
+
+_ALWAYS = HOP_BY_HOP | FRAMING | PRIVATE
+# With our key the client's credentials and account stay here; with its own they go along.
+_EXCHANGED = _ALWAYS | CREDENTIALS | ACCOUNT
+_METERED = frozenset((b"accept-encoding",))  # what we want to read is asked for in clear
+_PASSING = {
+    # (own key, metered)
+    (False, False): Passing(_EXCHANGED, PRIVATE_PREFIXES),
+    (False, True): Passing(_EXCHANGED | _METERED, PRIVATE_PREFIXES),
+    (True, False): Passing(_ALWAYS, PRIVATE_PREFIXES),
+    (True, True): Passing(_ALWAYS | _METERED, PRIVATE_PREFIXES),
+}
+
+
+class Introduction(NamedTuple):
+    """`choice`: the path itself names the provider. `closed`: the path administers an account.
+
+    `own_key`: the client brings its provider credential and may use it. `block`: the headers that pass, written out.
+    `record`: everything of the record that is known by now, to be copied.
+    """
+
+    snapshot: Snapshot
+    principal: Principal
+    dialect: str
+    place: Place | None
+    choice: Choice | None
+    closed: bool
+    query: bytes
+    own_key: bool
+    block: bytes
+    record: Record
+
+
+def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduction:
+    """Work it out. Raises Refusal; of a caller that we do not know nothing is kept."""
+    path, _, query = head.target.partition(b"?")
+    query, query_key = strip_key(query)
+    index = head.index
+    google = query_key is not None or b"x-goog-api-key" in index
+    found = directory.find(head.method, path, anthropic=b"anthropic-version" in index, google=google)
+    place = found.place
+    principal = snapshot.access.identify(candidates(index, query_key))
+    if principal is None:
+        refusal = Refusal("invalid_key", "No valid gateway key: send one made by `tollway key new` as the API key.")
+        refusal.dialect = place.dialect if place is not None else None
+        raise refusal
+    own_key = principal.forward_credentials and GATEWAY_KEY in index and not CREDENTIALS.isdisjoint(index)
+    return Introduction(
+        snapshot,
+        principal,
+        place.dialect if place is not None else "openai",
+        place,
+        found.choice,
+        found.closed,
+        query,
+        own_key,
+        _passing_block(head, own_key=own_key, metered=place is not None and place.endpoint.meters),
+        _record(head, principal, place, path.decode("ascii")),
+    )
+
+
+def _passing_block(head: Head, *, own_key: bool, metered: bool) -> bytes:
+    passing = _PASSING[own_key, metered]
+    connection = head.index.get(b"connection")
+    if connection is not None and (named := named_in_connection(connection)):
+        passing = passing.without(named)
+    return (b"accept-encoding: identity\r\n" if metered else b"") + write_block(head.headers, passing)
+
+
+def _record(head: Head, principal: Principal, place: Place | None, path: str) -> Record:
+    content_type = head.index.get(b"content-type")
+    record = Record(
+        id="",
+        started_at="",
+        team=principal.team,
+        key=principal.key,
+        method=head.method.decode("ascii"),
+        path=path,
+        dialect=place.dialect if place is not None else None,
+        endpoint=place.endpoint.name if place is not None else None,
+        request_content_type=content_type.decode("latin-1") if content_type is not None else None,
+    )
+    note_claims(record, head.index)
+    return record

@@ -1,0 +1,119 @@
+"""`tollway check`: every problem, or what is there."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.main import app
+from gateway.config import edit
+
+CONFIG = """
+[providers.openai]
+[providers.local]
+dialect = "openai"
+base_url = "http://127.0.0.1:9/v1"
+[[routes]]
+model = "fast"
+targets = [{ provider = "openai", model = "gpt-4o-mini", weight = 9 }, { provider = "local" }]
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    return tmp_path
+
+
+def run(*words: str, **env: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["check", *words], env=env)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_sound_config_is_summed_up(root: Path) -> None:
+    """Providers, routes, teams; a secret that is not set is a warning and no failure."""
+    (root / "config.toml").write_text(CONFIG)
+    edit.add_team(root, "search")
+    status, out, _ = run()
+
+    assert 0 == status
+    for part in ("config.toml: sound", "https://api.openai.com/v1", "http://127.0.0.1:9/v1", "team search: 1 key"):
+        assert part in out
+    assert "route fast → openai/gpt-4o-mini 90%, local/fast 10%" in out
+    assert "1 team, 2 providers, 1 route\n" in out
+    assert "warning: providers.openai.api_keys: the environment variable OPENAI_API_KEY is not set" in out
+    assert "warning" not in run(OPENAI_API_KEY="sk")[1]
+
+
+def test_json_has_the_same(root: Path) -> None:
+    """One object for scripts; no secrets, only how many keys there are."""
+    (root / "config.toml").write_text(CONFIG)
+    edit.add_team(root, "search")
+    status, out, _ = run("--json", OPENAI_API_KEY="sk-real")
+    said = msgspec.json.decode(out)
+
+    assert 0 == status
+    assert (True, []) == (said["ok"], said["problems"])
+    assert [{"name": "search", "keys": ["default"]}] == said["teams"]
+    assert {"name": "openai", "dialect": "openai", "base_url": "https://api.openai.com/v1", "keys": 1} == (
+        said["providers"][0]
+    )
+    assert ["fast"] == [route["model"] for route in said["routes"]]
+    assert "sk-real" not in out
+
+
+def test_all_problems_are_printed_and_the_status_is_1(root: Path) -> None:
+    """One line each, and how many."""
+    (root / "config.toml").write_text("[server]\nwokers = 1\nworkers = 0")
+    (root / "teams").mkdir()
+    (root / "teams" / "a.toml").write_text("x")
+    status, out, err = run()
+
+    assert (1, "") == (status, out)
+    assert "config.toml: server.wokers: unknown setting. Did you mean 'workers'?" in err
+    assert "teams/a.toml: is not valid TOML" in err
+    assert err.endswith("3 problems\n")
+
+
+def test_problems_as_json(root: Path) -> None:
+    """File, place and sentence apart."""
+    (root / "my.toml").write_text("[server]\nworkers = '1'")
+    status, out, err = run("--json", "--config", "my.toml")
+
+    assert (1, "") == (status, err)
+    problem = {"file": "my.toml", "where": "server.workers", "message": "expected a whole number"}
+    assert {"ok": False, "problems": [problem]} == msgspec.json.decode(out)
+
+
+def test_what_serve_would_refuse_is_a_problem_too(root: Path) -> None:
+    """A token that is not there, a certificate that is not there."""
+    (root / "config.toml").write_text("[server]\nadmin_token = 'env:ABSENT_TOKEN'")
+    status, _, err = run()
+
+    assert 1 == status
+    assert "server.admin_token: the environment variable ABSENT_TOKEN is not set" in err
+
+
+def test_config_is_option_then_variable_then_file_then_defaults(root: Path) -> None:
+    """The order in which a config is looked for."""
+    for name in ("option", "variable"):
+        (root / name).mkdir()
+        (root / name / "c.toml").write_text(f"[providers.{name}]\ndialect='openai'\nbase_url='http://h'")
+
+    assert "built-in defaults (there is no config.toml): sound" in run()[1]
+    (root / "config.toml").write_text("[providers.file]\ndialect='openai'\nbase_url='http://h'")
+    assert "file" in run()[1]
+    variable = str(root / "variable" / "c.toml")
+    assert "variable" in run(TOLLWAY_CONFIG=variable)[1]
+    assert "option" in run("--config", "option/c.toml", TOLLWAY_CONFIG=variable)[1]
+
+
+def test_named_config_that_is_not_there_is_a_problem(root: Path) -> None:
+    """Never the defaults instead of what somebody named."""
+    for words, env in ((["--config", "nope.toml"], {}), ([], {"TOLLWAY_CONFIG": "nope.toml"})):
+        status, _, err = run(*words, **env)
+
+        assert 1 == status
+        assert "nope.toml: no such file" in err

@@ -1,0 +1,69 @@
+"""Filters become conditions over bound values; ids become the bytes of the files."""
+
+import sqlite3
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.store import schema
+from gateway.store.filters import BadFilter, conditions, id_bounds, key_of
+from gateway.store.interface import Query
+from tests.records import new_id
+
+WORDS = st.text(max_size=12)
+
+
+@settings(deadline=None)
+@given(WORDS, WORDS, WORDS, WORDS)
+def test_text_never_becomes_sql(team: str, model: str, session: str, user: str) -> None:
+    """Whatever stands in a filter is a value: the statement is always one that SQLite takes."""
+    clauses, values = conditions(Query(team=team, model=model, session=session, user=user))
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(schema.SCHEMA)
+
+    assert [] == connection.execute(f"SELECT 1 FROM exchanges WHERE {clauses}", values).fetchall()
+    connection.close()
+
+
+@pytest.mark.parametrize(("wanted", "low", "high"), [("429", 429, 429), ("5xx", 500, 599), ("2XX", 200, 299)])
+def test_status_is_a_number_or_a_class(wanted: str, low: int, high: int) -> None:
+    """429 is itself, 5xx a hundred."""
+    assert [low, high] == conditions(Query(status=wanted))[1]
+
+
+@pytest.mark.parametrize("wanted", ["9xx", "abc", "", "-1", "5x", "12345", "²00"])
+def test_bad_status_is_named(wanted: str) -> None:
+    """A status that is none is an error that names the filter."""
+    with pytest.raises(BadFilter) as caught:
+        conditions(Query(status=wanted))
+    assert "status" == caught.value.name
+
+
+def test_patterns_only_where_there_are_signs() -> None:
+    """A plain name is compared as it is, so that it can use an index and means nothing else."""
+    assert "team = ?" in conditions(Query(team="web"))[0]
+    assert "team GLOB ?" in conditions(Query(team="web-*"))[0]
+
+
+def test_id_prefix_is_a_range() -> None:
+    """Every id lies within the bounds of each of its beginnings, with or without dashes."""
+    exchange_id = new_id()
+    for length in range(1, 37):
+        lowest, highest = id_bounds(exchange_id[:length]) if exchange_id[:length].strip("-") else (b"", b"\xff")
+        assert lowest <= UUID(exchange_id).bytes <= highest
+    assert id_bounds(exchange_id) == (UUID(exchange_id).bytes,) * 2
+
+
+@pytest.mark.parametrize("prefix", ["", "-", "xyz", "0" * 33, "é"])
+def test_what_begins_no_id_is_refused(prefix: str) -> None:
+    """Anything but hexadecimal digits and dashes is no id."""
+    with pytest.raises(BadFilter):
+        id_bounds(prefix)
+
+
+def test_cursor_must_be_an_id() -> None:
+    """A cursor is the last id of the page before."""
+    with pytest.raises(BadFilter):
+        key_of("01a2")

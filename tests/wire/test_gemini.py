@@ -1,0 +1,59 @@
+"""What the Gemini dialect says of itself."""
+
+import json
+
+import pytest
+
+from gateway.core.errors import REFUSALS, Refusal
+from gateway.wire import gemini
+from gateway.wire.body import Fields
+from gateway.wire.endpoint import Endpoint
+
+
+def test_a_refusal_reads_like_googles_own_errors() -> None:
+    """Code, message, Google's status name, and details that name the reason."""
+    error = json.loads(gemini.refusal_body(Refusal("invalid_key", "Who are you?"), "req_1"))["error"]
+
+    assert (401, "Who are you?", "UNAUTHENTICATED") == (error["code"], error["message"], error["status"])
+    assert ("INVALID_KEY", "req_1") == (error["details"][0]["reason"], error["details"][0]["metadata"]["request_id"])
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_every_status_has_googles_name(kind: str) -> None:
+    """No refusal is UNKNOWN."""
+    assert b'"status":"UNKNOWN"' not in gemini.refusal_body(Refusal(kind, "x"), "req_1")
+
+
+def test_an_error_inside_a_stream_is_a_plain_data_line() -> None:
+    """Its SDK reads nothing but lines that begin with `data: `."""
+    event = gemini.error_event(Refusal("overloaded", "Later."), "req_1", Endpoint(name="generate_content"))
+
+    assert event.startswith(b'data: {"error":{"code":503')
+    assert event.endswith(b"}\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", "/v1beta/models/g:generateContent", "generate_content"),
+        ("POST", "/v1beta/models/g:batchEmbedContents", "embeddings"),
+        ("POST", "/v1beta/models/g:countTokens", "count_tokens"),
+        ("POST", "/v1beta/models/imagen:predict", "image"),
+        ("POST", "/v1beta/models/g:somethingNew", "models"),
+        ("GET", "/v1beta/models/g", "models"),
+        ("POST", "/v1beta/openai/embeddings", "embeddings"),
+        ("GET", "/v1beta/files/f", "other"),
+    ],
+)
+def test_the_action_behind_the_colon_decides(method: str, path: str, name: str) -> None:
+    """Without a known one the path's words do."""
+    assert name == gemini.endpoint(method, path).name
+
+
+def test_models_have_googles_names() -> None:
+    """`models/x`, with what can be done with it."""
+    listed = json.loads(gemini.models_body(["g"]))["models"]
+
+    assert ["models/g"] == [model["name"] for model in listed]
+    assert listed[0] == json.loads(gemini.model_body("g"))
+    assert not gemini.wants_usage_injection(Endpoint(name="generate_content"), Fields(stream=True))
