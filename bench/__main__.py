@@ -9,14 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.cases import CASES, Case, write_bodies
 from bench.contenders import CHAT, CONTENDERS, Launch
-from bench.measure import Result, load, measure
+from bench.measure import Result, Unreachable, load, measure
 from bench.processes import stop
 from bench.provider import Missing, Provider
 
@@ -119,7 +119,7 @@ def answers(launch: Launch, process: subprocess.Popen[bytes]) -> bool:
     while time.monotonic() < end_s and process.poll() is None:
         try:
             with opener.open(request, timeout=10) as answer:
-                return b"prompt_tokens" in answer.read()
+                return b"prompt_tokens" in answer.read() and process.poll() is None
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
     return False
@@ -133,12 +133,19 @@ def measure_case(
     body = FOLDER / f"{case.body}.json"
     provider.set_interval_ms(case.interval_ms)
     for each in running.values():
-        load(each.launch.url, each.launch.key, body, case.connections, WARM_UP_S)
+        with suppress(Unreachable):  # said when it is measured
+            load(each.launch.url, each.launch.key, body, case.connections, WARM_UP_S)
     for _ in range(arguments.rounds):
         if name == "latency":
             results.setdefault((name, DIRECT), []).append(direct(provider, case, body, arguments.seconds))
-        for contender, each in running.items():
-            result = measure(each.process.pid, each.launch.url, each.launch.key, body, case, arguments.seconds)
+        for contender, each in list(running.items()):
+            process, launch = each.process, each.launch
+            try:
+                result = measure(process.pid, launch.url, launch.key, body, case, arguments.seconds)
+            except Unreachable as gone:
+                print(f"{contender} is gone: {gone}, see {FOLDER / contender}.log", file=sys.stderr)
+                del running[contender]
+                continue
             results.setdefault((name, contender), []).append(result)
             seen = result.load
             print(

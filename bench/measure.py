@@ -17,6 +17,10 @@ _UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 _BEHIND = ("recorder", "evaluator")
 
 
+class Unreachable(Exception):
+    """A contender that answered before does not any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What wrk saw."""
@@ -39,13 +43,15 @@ class Result:
 
 
 def load(url: str, key: str, body: Path, connections: int, seconds: int) -> Load:
-    """Run wrk. Raises Missing."""
+    """Run wrk. Raises Missing, and Unreachable when nothing listens."""
     if shutil.which("wrk") is None:
         raise Missing("no wrk: apt-get install wrk")
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(SCRIPT), url]
     environment = os.environ | {"BODY": str(body), "KEY": key}
-    text = subprocess.run(words, capture_output=True, text=True, env=environment, check=True).stdout
-    return parse(text)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise Unreachable((done.stderr or done.stdout).strip())
+    return parse(done.stdout)
 
 
 def parse(text: str) -> Load:

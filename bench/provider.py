@@ -2,6 +2,7 @@
 
 import http.client
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -11,7 +12,6 @@ from pathlib import Path
 from bench.processes import stop
 
 SOURCE = Path(__file__).with_name("provider.c")
-PORT = 9001
 
 
 class Missing(Exception):
@@ -30,23 +30,25 @@ class Certificate:
 class Provider:
     """The running provider."""
 
-    def __init__(self, process: subprocess.Popen[bytes], certificate: Certificate | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, certificate: Certificate | None) -> None:
         self._process = process
+        self.port = port
         self.certificate = certificate
 
     @property
     def url(self) -> str:
         """The base URL, without a version."""
-        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{PORT}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     @classmethod
     def start(cls, folder: Path, *, tls: bool) -> "Provider":
         """Compile and start it. Raises Missing."""
         certificate = make_certificate(folder) if tls else None
-        words = [str(compiled(folder, tls=tls)), str(PORT)]
+        port = free_port()
+        words = [str(compiled(folder, tls=tls)), str(port)]
         if certificate:
             words += [str(certificate.certificate), str(certificate.key)]
-        provider = cls(subprocess.Popen(words, start_new_session=True), certificate)
+        provider = cls(subprocess.Popen(words, start_new_session=True), port, certificate)
         for _ in range(50):
             try:
                 provider.set_interval_ms(0)
@@ -55,15 +57,17 @@ class Provider:
                 continue
             return provider
         provider.stop()
-        raise Missing(f"the provider does not answer on port {PORT}: is the port taken?")
+        raise Missing("the provider does not answer")
 
     def set_interval_ms(self, interval_ms: int) -> None:
         """Set the time between two events of the streams that follow."""
         if self.certificate:
             context = ssl.create_default_context(cafile=str(self.certificate.authority))
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection("127.0.0.1", PORT, context=context)
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, context=context
+            )
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", PORT)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.request("POST", f"/-/interval/{interval_ms}")
         connection.getresponse().read()
         connection.close()
@@ -71,6 +75,14 @@ class Provider:
     def stop(self) -> None:
         """End it."""
         stop(self._process)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def compiled(folder: Path, *, tls: bool) -> Path:

@@ -89,10 +89,9 @@ class Entry:
         self.closed = True
         return self._write(END)
 
-    def amend(self) -> None:
-        """Write down what came after the end: bytes behind the terminal event."""
-        if self.answer_bytes != self.record.response_bytes:
-            self._write(AMEND)
+    def amend(self) -> bool:
+        """Write the end once more, with what came behind it. False: it is lost."""
+        return self._write(AMEND)
 
     def _write(self, kind: int) -> bool:
         record = self.record

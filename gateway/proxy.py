@@ -143,7 +143,7 @@ class Flight:
         if place.endpoint.name == "models" and self._choice is None and request.head.method in READERS:
             self._list_models(place)
             return
-        intake.expect(request, place.endpoint, listed=self._intro.principal.allow_models is not None)
+        intake.expect(request, place.endpoint, listed=self._intro.principal.is_limited)
         if not intake.whole and not intake.is_form:
             self._depart(entry, place.model, b"")
 
@@ -233,7 +233,7 @@ class Flight:
         routing, principal, place = self._snapshot.routing, self._intro.principal, self._place
         if model is not None and not routing.allowed(principal, model):
             raise Refusal("model_not_allowed", f"This key may not use the model '{model}'.", param="model")
-        if model is None and principal.allow_models is not None and self._request.head.method == b"POST":
+        if model is None and principal.is_limited and self._request.head.method == b"POST":
             advice = "In a form, put the field 'model' before the file."
             raise Refusal("model_not_allowed", f"This key is held to certain models: name one. {advice}", param="model")
         choice = self._choice or routing.choose(place.dialect, model, random.random())  # noqa: S311  (no secret)

@@ -177,7 +177,7 @@ class Relay:
     def _finish(self, out: bytes) -> None:
         self._over = True
         self._owner = None
-        self._entry.amend()
+        self._amend(whole=True)
         if self._looks_cut():
             self._client.send(out)
             self._client.abort()
@@ -231,6 +231,16 @@ class Relay:
         finish_attempt(entry, result, status=status, error=record.error)
         self._write_end(outcome)
 
+    def _amend(self, *, whole: bool) -> None:
+        """Correct an end that was written too early: some servers mark every chunk as the last one."""
+        entry, meter = self._entry, self._meter
+        if entry.answer_bytes == entry.record.response_bytes:
+            return
+        if meter is not None:
+            settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
+        if not entry.amend():
+            self._terms.slot.add(JOURNAL_LOST)
+
     def _write_end(self, outcome: str) -> None:
         slot = self._terms.slot
         slot.add(IN_FLIGHT, -1)
@@ -256,7 +266,9 @@ class Relay:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
             upstream.abort()
-        if not self._entry.closed:
+        if self._entry.closed:
+            self._amend(whole=False)
+        else:
             self._entry.record.error = error
             self._close_books(whole=False, outcome=outcome)
 

@@ -2,20 +2,31 @@
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
+IN_CI = os.environ.get("CI") == "true"
+
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallInfo[None], None]:
-    """Turn a skip into a failure when CI is set: everything that a test needs is installed there."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """Turn a skipped test into a failed one: everything that a test needs is installed in CI."""
     outcome = yield
     report = outcome.get_result()
-    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+    if not hasattr(report, "wasxfail"):
+        _refuse_skip(report, item.nodeid)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, None]:
+    """Turn a skipped module into an error, too."""
+    outcome = yield
+    _refuse_skip(outcome.get_result(), collector.nodeid)
+
+
+def _refuse_skip(report: Any, name: str) -> None:
+    if IN_CI and report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {call_reason(report)}"
-
-
-def call_reason(report: pytest.TestReport) -> str:
-    """Return what the skip said for itself."""
-    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.longrepr = f"{name} was skipped, which CI does not allow: {reason}"

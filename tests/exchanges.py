@@ -28,12 +28,13 @@ def load() -> list[dict[str, Any]]:
 def dialect_of(exchange: dict[str, Any]) -> str:
     """Name the dialect that a recorded provider speaks."""
     provider: str = exchange["provider"]
-    return {"anthropic": "anthropic", "gemini": "gemini"}.get(provider, "openai")
+    return provider if provider in ("anthropic", "gemini") else "openai"
 
 
 def path_of(exchange: dict[str, Any]) -> str:
     """Return the path of the request, without query."""
-    return urlsplit(exchange["path"]).path
+    path: str = exchange["path"]
+    return urlsplit(path).path
 
 
 def answer_bytes(exchange: dict[str, Any]) -> bytes:

@@ -7,10 +7,43 @@ COUNTER, HISTOGRAM, GAUGE = "counter", "histogram", "gauge"
 NANO = 1e9
 MICRO = 1e6
 
-DURATION_BUCKETS = ("0.05", "0.1", "0.25", "0.5", "1", "2", "4", "8", "15", "30", "60", "120", "300", "600", "+Inf")
-FIRST_TOKEN_BUCKETS = ("0.05", "0.1", "0.2", "0.35", "0.5", "0.75", "1", "2", "3", "5", "8", "15", "30", "60", "+Inf")
+# Edges are written as OpenMetrics wants them; they are also the names under which totals are stored.
+DURATION_BUCKETS = (
+    "0.05",
+    "0.1",
+    "0.25",
+    "0.5",
+    "1.0",
+    "2.0",
+    "4.0",
+    "8.0",
+    "15.0",
+    "30.0",
+    "60.0",
+    "120.0",
+    "300.0",
+    "600.0",
+    "+Inf",
+)
+FIRST_TOKEN_BUCKETS = (
+    "0.05",
+    "0.1",
+    "0.2",
+    "0.35",
+    "0.5",
+    "0.75",
+    "1.0",
+    "2.0",
+    "3.0",
+    "5.0",
+    "8.0",
+    "15.0",
+    "30.0",
+    "60.0",
+    "+Inf",
+)
 # 0.01 is the promise: 99 % of requests wait less than 10 ms for the gateway itself.
-OVERHEAD_BUCKETS = ("0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "1", "+Inf")
+OVERHEAD_BUCKETS = ("0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "1.0", "+Inf")
 
 
 class Metric(NamedTuple):

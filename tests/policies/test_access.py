@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from gateway.policies.access import Access, Principal
+from gateway.policies.access import CACHED_MOST, Access, Principal
 
 
 def digest(key: str) -> bytes:
@@ -50,3 +50,14 @@ def test_team_and_company_must_both_allow_a_model(
 
     assert expected == principal.allows(model)
     assert (team is not None or company is not None) == principal.is_limited
+
+
+def test_invented_names_do_not_fill_the_memory() -> None:
+    """Verdicts are remembered, but not for every name that a caller makes up; and they stay right."""
+    principal = Principal(team="t", key="k", allow_models=("gpt-*",))
+    for number in range(3 * CACHED_MOST):
+        assert not principal.allows(f"made-up-{number}")
+
+    assert len(principal._verdicts) <= CACHED_MOST
+    assert principal.allows("gpt-5")
+    assert principal.allows("gpt-5")

@@ -173,7 +173,10 @@ def test_an_unknown_model_has_no_price() -> None:
 def test_price_classes_belong_to_the_provider_that_has_them() -> None:
     """Who resells a model does not resell its classes."""
     maker, reseller = (
-        [price_table.find(name, "", ["gpt-5.2"], context, NOON.timestamp()) for context in ({}, {"service_tier": "flex"})]
+        [
+            price_table.find(name, "", ["gpt-5.2"], context, NOON.timestamp())
+            for context in ({}, {"service_tier": "flex"})
+        ]
         for name in ("openai", "azure")
     )
 

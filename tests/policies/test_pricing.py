@@ -117,12 +117,16 @@ def test_a_cached_price_holds_no_longer_than_it_is_valid() -> None:
     prices = book()
 
     def costs() -> list[int]:
-        return [prices.price(deepseek, "deepseek-chat", None, USAGE, 1_742_000_000 + 1800 * n).nano_usd for n in range(48)]
+        return [
+            prices.price(deepseek, "deepseek-chat", None, USAGE, 1_742_000_000 + 1800 * n).nano_usd for n in range(48)
+        ]
 
     first = costs()
     assert len(set(first)) > 1
     assert first == costs()
-    assert first == [book().price(deepseek, "deepseek-chat", None, USAGE, 1_742_000_000 + 1800 * n).nano_usd for n in range(48)]
+    assert first == [
+        book().price(deepseek, "deepseek-chat", None, USAGE, 1_742_000_000 + 1800 * n).nano_usd for n in range(48)
+    ]
 
 
 def test_invented_model_names_do_not_fill_the_memory() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import Refusal
 from gateway.policies.access import Principal
 from gateway.policies.patterns import Patterns
-from gateway.policies.routing import Provider, Routing, Target, Weighted
+from gateway.policies.routing import CACHED_MOST, Provider, Routing, Target, Weighted
 
 
 def provider(name: str, *models: str, dialect: str = "openai") -> Provider:
@@ -185,3 +185,15 @@ def test_routing_gives_what_it_holds() -> None:
     assert routing.provider("nobody") is None
     assert tuple(ALL) == routing.providers()
     assert ("fast",) == routing.routes()
+
+
+def test_invented_names_do_not_fill_the_memory() -> None:
+    """Choices are remembered, per dialect, but not for every name that a caller makes up."""
+    routing = Routing(ALL)
+    for number in range(CACHED_MOST + 10):
+        routing.choose("openai", f"made-up-{number}", 0)
+
+    assert len(routing._chosen) <= CACHED_MOST
+    assert routing.choose("openai", "gpt-5", 0) is routing.choose("openai", "gpt-5", 0.5)
+    assert ANTHROPIC is routing.choose("anthropic", "made-up-1", 0).candidates[0].provider
+    assert OPENAI is routing.choose("openai", "made-up-1", 0).candidates[0].provider

@@ -1,0 +1,81 @@
+"""An exchange whose worker died is booked at what its remains show, never at nothing if a provider was called."""
+
+from typing import Any
+
+from gateway.app.burial import settle
+from gateway.config.compile import from_sources
+from gateway.core.record import decode
+from gateway.journal.frame import REQUEST, RESPONSE
+from tests.records import begun, finished
+
+CONFIG = """
+[providers.openai]
+dialect = "openai"
+base_url = "https://api.openai.com/v1"
+[providers.local]
+dialect = "openai"
+base_url = "http://127.0.0.1:9/v1"
+free = true
+"""
+SNAPSHOT = from_sources({"config.toml": CONFIG}, "/", {}, 1)
+PARTS = [
+    b'data: {"model":"gpt-4o-mini-2024-07-18","choices":[{"index":0,"delta":{"content":"Hello, how are you?"}}]}\n\n',
+    b'data: {"model":"gpt-4o-mini-2024-07-18","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}}\n\n',
+]
+
+
+def died(answer: bytes, **fields: Any) -> Any:
+    """Settle an exchange that died after this much of the answer."""
+    one = begun(stream=True, usage_source="estimated", outcome="gateway_error", **fields)
+    dead = finished(one)._replace(
+        died=True, request=[(REQUEST, 0, b"x" * 400)], response=[(RESPONSE, 0, answer)] if answer else []
+    )
+    settled = settle(dead, SNAPSHOT.routing, SNAPSHOT.prices)
+    assert settled.record == decode(settled.meta)
+    return settled.record
+
+
+def test_usage_that_had_come_is_taken() -> None:
+    """With the usage event in the journal the price is what the provider will bill."""
+    record = died(b"".join(PARTS))
+
+    assert ("partial", 9, 5) == (record.usage_source, record.usage.input_total, record.usage.output_total)
+    assert ("gpt-4o-mini-2024-07-18", "genai-prices") == (record.model_served, record.price_source)
+    assert record.cost_nano_usd > 0
+
+
+def test_usage_that_had_not_come_is_estimated() -> None:
+    """From the request's size and the text that passed."""
+    record = died(PARTS[0])
+
+    assert "estimated" == record.usage_source
+    assert record.usage.input_total >= 100 // 2
+    assert record.usage.output_total > 0
+    assert record.cost_nano_usd > 0
+    assert (400, len(PARTS[0])) == (record.request_bytes, record.response_bytes)
+
+
+def test_no_answer_at_all_still_costs_the_input() -> None:
+    """The provider read the request, as far as anybody can tell."""
+    assert died(b"").cost_nano_usd > 0
+
+
+def test_free_providers_stay_free() -> None:
+    """A local model costs nothing in death either."""
+    record = died(PARTS[0], provider="local")
+
+    assert (0, "free") == (record.cost_nano_usd, record.price_source)
+
+
+def test_calls_that_are_not_billed_cost_nothing() -> None:
+    """Listing models is no usage."""
+    record = died(b"", method="GET", path="/v1/models", endpoint="models")
+
+    assert ("none", None, 0) == (record.usage_source, record.usage, record.cost_nano_usd)
+
+
+def test_unknown_provider_is_left_as_it_is() -> None:
+    """A provider that config no longer names cannot be priced; the row says that it is an estimate."""
+    record = died(PARTS[0], provider="gone")
+
+    assert ("estimated", None, 0) == (record.usage_source, record.usage, record.cost_nano_usd)

@@ -1,0 +1,125 @@
+"""The writing thread starts under a lock, ends as it is told, and says when it cannot work at all."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.app import recording as recording_module
+from gateway.app.recording import Recording
+from gateway.journal.writer import Journal
+from gateway.metrics.totals import Tally
+from gateway.store.interface import StoreBusy
+from gateway.store.sqlite import SqliteStore
+from tests.records import finished, record, write
+
+LIMIT_S = 20.0
+
+
+def make(folder: Path) -> Recording:
+    """Make a recording over a folder."""
+    return Recording(folder / "journal", folder / "store", Tally(), lambda one: one)
+
+
+def requests(recording: Recording) -> int:
+    """Count the requests that are committed."""
+    return sum(value for (name, _, _), value in recording.totals().items() if name == "tollway_requests")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A worker's journal."""
+    journal = Journal(tmp_path / "journal", "worker-0")
+    yield journal
+    journal.close()
+
+
+def test_finished_exchange_is_stored_within_a_second(tmp_path: Path, journal: Journal) -> None:
+    """The promise to people who look at the log, with room for a slow machine."""
+    recording = make(tmp_path)
+    recording.start()
+    recording.tried.wait(LIMIT_S)
+    write(journal, record())
+    begun = time.monotonic()
+    while not requests(recording):
+        assert time.monotonic() - begun < LIMIT_S
+        time.sleep(0.005)
+    took = time.monotonic() - begun
+    recording.stop(drain=False)
+    recording.join()
+
+    assert took < 1.0
+
+
+def test_drain_reads_to_the_end(tmp_path: Path, journal: Journal) -> None:
+    """Asked to drain right away, it still writes everything down and leaves no finished segment."""
+    for _ in range(1200):
+        write(journal, record())
+    journal.close()
+    recording = make(tmp_path)
+    recording.stop(drain=True)
+    recording.start()
+    recording.join()
+
+    assert 1200 == requests(recording)
+    assert [] == list((tmp_path / "journal").glob("*.seg"))
+    assert [] == list((tmp_path / "store").glob("*-wal"))
+
+
+def test_locked_store_at_start_is_waited_for(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorder is up at once, and begins to write when the store can be opened."""
+    unlocked = threading.Event()
+
+    def open_store(folder: Path, count: object) -> SqliteStore:
+        if not unlocked.is_set():
+            raise StoreBusy("locked")
+        return SqliteStore(folder, count)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recording_module, "SqliteStore", open_store)
+    monkeypatch.setattr(recording_module, "RETRY_S", 0.01)
+    write(journal, record())
+    recording = make(tmp_path)
+    recording.start()
+    assert recording.tried.wait(LIMIT_S)
+    assert {} == recording.totals()
+    unlocked.set()
+    recording.stop(drain=True)
+    recording.join()
+
+    assert 1 == requests(recording)
+    assert recording.complaints.counts["open"] > 0
+
+
+def test_newer_store_ends_it_with_the_reason(tmp_path: Path) -> None:
+    """Nothing is written beside a store of a later release."""
+    store = SqliteStore(tmp_path / "store", Tally().count)
+    store.commit([finished(record())], {})
+    store.close()
+    for path in (tmp_path / "store").glob("*.db"):
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE meta SET value = '99'")
+        connection.commit()
+        connection.close()
+    recording = make(tmp_path)
+    recording.start()
+    recording.join()
+
+    assert recording.tried.is_set()
+    assert "pip install" in str(recording.refused)
+
+
+def test_models_of_earlier_days_stay_labels(tmp_path: Path, journal: Journal) -> None:
+    """After a restart a failed request for a known model still counts under its name."""
+    store = SqliteStore(tmp_path / "store", Tally().count)
+    store.commit([finished(record(model_served="gpt-4o"))], {})
+    store.close()
+    write(journal, record(model_requested="gpt-4o", model_served=None, status=500, price_source="none"))
+    recording = make(tmp_path)
+    recording.stop(drain=True)
+    recording.start()
+    recording.join()
+
+    assert {"gpt-4o"} == {labels[2] for name, labels, _ in recording.totals() if name == "tollway_requests"}

@@ -1,0 +1,39 @@
+"""Amounts and prices are integers, rounded once."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.money import nano_from_pico, nano_from_usd, pico_per_token, usd_text
+
+
+@pytest.mark.parametrize(
+    ("usd_per_million", "pico"),
+    [("0.05", 50_000), ("2.5", 2_500_000), ("0.0000005", 1), ("0.0000004", 0), ("0.18000000000000002", 180_000)],
+)
+def test_price_is_rounded_half_up_once(usd_per_million: str, pico: int) -> None:
+    """A price that is no whole number of pico-USD is rounded half-up."""
+    assert pico == pico_per_token(usd_per_million)
+
+
+@given(st.integers(0, 10**24))
+def test_amounts_are_rounded_up(pico: int) -> None:
+    """Never book less than was spent, nor a whole nano-USD more."""
+    nano = nano_from_pico(pico)
+
+    assert 0 <= nano * 1000 - pico < 1000
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_text_is_exact(nano: int) -> None:
+    """The decimal string names the amount exactly and reads back to it."""
+    assert Decimal(nano) / 10**9 == Decimal(usd_text(nano))
+    assert nano == nano_from_usd(usd_text(nano))
+
+
+@pytest.mark.parametrize(("nano", "text"), [(0, "0"), (1, "0.000000001"), (1_500_000_000, "1.5"), (-10, "-0.00000001")])
+def test_text_has_no_needless_digits(nano: int, text: str) -> None:
+    """No trailing zeros, no exponent."""
+    assert text == usd_text(nano)

@@ -1,0 +1,45 @@
+"""Compressed answers are read along, whatever they hold."""
+
+import gzip
+import zlib
+from collections.abc import Callable
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.wire.decode import decoder_for
+
+ENCODE: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"zstd": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("coding", ENCODE)
+def test_pieces_decode_to_the_whole(coding: bytes) -> None:
+    """Cut at every byte, the decoded pieces are the text."""
+    text = b'data: {"usage":{"prompt_tokens":3}}\n\n' * 20
+    decode = decoder_for(coding)
+    assert decode is not None
+
+    pieces = [decode(bytes([byte])) for byte in ENCODE[coding](text)]
+
+    assert text == b"".join(pieces)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=10), st.sampled_from(sorted(ENCODE)))
+def test_damage_is_silence(pieces: list[bytes], coding: bytes) -> None:
+    """Bytes that are no such stream never raise."""
+    decode = decoder_for(coding)
+    assert decode is not None
+
+    for piece in pieces:
+        decode(piece)
+
+
+def test_unknown_coding_is_not_read() -> None:
+    """What we cannot read is relayed and not metered."""
+    assert decoder_for(b"br") is None
