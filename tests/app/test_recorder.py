@@ -61,10 +61,10 @@ class Process:
 
     async def get(self, path: str, status: int = 200, **headers: str) -> Any:
         """Ask its admin port."""
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{self.port}{path}", headers=headers) as answer:
-                assert status == answer.status, await answer.text()
-                return await (answer.text() if path == "/metrics" else answer.json())
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+            assert status == answer.status, await answer.text()
+            return await (answer.text() if path == "/metrics" else answer.json())
 
     async def exchanges(self, number: int) -> list[Any]:
         """Wait until so many exchanges can be seen, and return them."""

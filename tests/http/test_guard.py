@@ -90,6 +90,4 @@ def test_framing_is_told() -> None:
     assert (0, False, False) == check_framing({b"host": b"a", b"connection": b"Close"}, "1.1")
     assert (0, False, False) == check_framing({}, "1.0")
     assert (0, True, False) == check_framing({b"connection": b"keep-alive"}, "1.0")
-    assert (3, True, True) == check_framing(
-        {b"host": b"a", b"content-length": b"3", b"expect": b"100-Continue"}, "1.1"
-    )
+    assert (3, True, True) == check_framing({b"host": b"a", b"content-length": b"3", b"expect": b"100-Continue"}, "1.1")

@@ -1,0 +1,58 @@
+"""Commands that read the log, run as a person runs them: over a config, with or without a store."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.core.record import Record
+from gateway.journal.reader import Finished
+from gateway.metrics.totals import Tally
+from gateway.store.sqlite import SqliteStore
+from tests.records import finished
+
+ROOT = Path(__file__).parents[2]
+
+
+class Result:
+    """What a command printed."""
+
+    def __init__(self, code: int, out: bytes, err: str) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+
+    @property
+    def text(self) -> str:
+        """What it printed, as text."""
+        return self.out.decode()
+
+    @property
+    def lines(self) -> list[Any]:
+        """What it printed, as one JSON object a line."""
+        return [msgspec.json.decode(line) for line in self.out.splitlines()]
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    """Return the command line over the config of a folder."""
+    config = folder / "config.toml"
+    if not config.exists():
+        config.write_text('[server]\ndata_dir = "data"\n')
+    name, *rest = arguments
+    return [sys.executable, "-m", "gateway", name, "--config", str(config), *rest]
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    """Run a command to its end."""
+    done = subprocess.run(command(folder, *arguments), capture_output=True, cwd=ROOT, timeout=60)
+    return Result(done.returncode, done.stdout, done.stderr.decode())
+
+
+def store(folder: Path, exchanges: Sequence[Record | Finished]) -> None:
+    """Put exchanges into the store of a folder, as a recorder that has ended."""
+    day_files = SqliteStore(folder / "data" / "store", Tally().count)
+    day_files.commit([one if isinstance(one, Finished) else finished(one) for one in exchanges], {})
+    day_files.close()

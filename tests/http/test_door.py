@@ -1,0 +1,42 @@
+"""Workers share one listening socket; who has too much stands back without losing what is queued."""
+
+import asyncio
+import socket
+
+from gateway.http.door import Door
+from gateway.http.guard import Limits
+from gateway.http.server import Site
+from gateway.http.watch import Hangups, Watch
+from tests.http.test_server import Page
+from tests.http.uv import on_uvloop, until
+
+
+@on_uvloop
+async def test_a_door_stands_back_and_comes_back() -> None:
+    """While it stands back connections wait in the queue, and are served when it is open again."""
+    loop = asyncio.get_running_loop()
+    hangups = Hangups(loop)
+    site = Site(Page, limits=Limits(), watch=Watch(loop), hangups=hangups)
+    listener = socket.create_server(("127.0.0.1", 0))
+    allowed = True
+    door = Door(listener, site, loop, lambda count: allowed)
+    await door.open()
+    port = listener.getsockname()[1]
+    _, first = await asyncio.open_connection("127.0.0.1", port)
+    await until(lambda: len(site.connections) == 1)
+
+    allowed = False
+    door.balance()
+    _, second = await asyncio.open_connection("127.0.0.1", port)
+    await asyncio.sleep(0.05)  # long enough for an open door to take it
+    assert 1 == len(site.connections)
+    allowed = True
+    door.balance()
+    await until(lambda: len(site.connections) == 2)
+
+    door.close()
+    for writer in (first, second):
+        writer.close()
+    await until(lambda: not site.connections)
+    listener.close()
+    hangups.close()

@@ -1,0 +1,31 @@
+"""Run a test on uvloop, whose transports are what the data plane stands on."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+
+
+def on_uvloop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Turn a coroutine test into a plain one that runs on a loop of its own, for at most 20 seconds."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        async def bounded() -> None:
+            async with asyncio.timeout(20):
+                await test(*arguments, **named)
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(bounded())
+
+    return run
+
+
+async def until(holds: Callable[[], object], *, seconds: float = 5.0) -> None:
+    """Wait until a condition of this process holds; it is looked at after every turn of the loop."""
+    end = asyncio.get_running_loop().time() + seconds
+    while not holds():
+        assert asyncio.get_running_loop().time() < end, "it never came to hold"
+        await asyncio.sleep(0.001)
