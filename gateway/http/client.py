@@ -171,7 +171,16 @@ class UpstreamConnection(asyncio.Protocol):
             if self._head_bytes > _MAX_HEAD_BYTES:
                 self._fail("protocol", "the provider's answer has a head without end")
             return
-        self._deliver(sink)
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        head, self._head = self._head, None
+        if self._ended:
+            self._deliver_end(sink, head, data)
+        else:
+            self._deadline = self._loop.time() + self._home.idle_timeout_s
+            if data or head is not None:
+                sink.answer(head, data, False)
 
     def eof_received(self) -> None:
         """Remember that the end was said, not just reached: TLS tells a cut only by the difference."""
@@ -262,17 +271,8 @@ class UpstreamConnection(asyncio.Protocol):
             return None, coding != b"chunked"
         return length, length is None
 
-    def _deliver(self, sink: Sink) -> None:
-        head, self._head = self._head, None
-        pieces = self._pieces
-        data = b"" if not pieces else pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if pieces:
-            self._pieces = []
-        if not self._ended:
-            self._deadline = self._loop.time() + self._home.idle_timeout_s
-            if head is not None or data:
-                sink.answer(head, data, False)
-            return
+    def _deliver_end(self, sink: Sink, head: AnswerHead | None, data: bytes) -> None:
+        """Let go of the exchange before its last bytes are handed on: what follows may want a connection."""
         self._sink = None
         self._deadline = 0.0
         if self._keep_alive and self._request_sent and not self._paused:

@@ -16,8 +16,6 @@ from gateway.http.reader import Request, RequestReader
 from gateway.http.status import BODILESS, STATUS_LINES
 from gateway.http.watch import Hangups, Watch, kernel_unsent
 
-# Above this a head and a body leave as two buffers of one write instead of being copied together.
-_JOIN_BYTES = 64 * 1024
 _LINGER_S = 2.0  # for a client that is still sending while it should read our early answer
 
 
@@ -153,6 +151,9 @@ class ServerConnection(asyncio.Protocol):
         An `end` before the promised length, or bytes beyond it, cut the connection: a wrong body must look wrong.
         """
         head = self._head
+        if self._chunked and not head and not end:
+            self._write(b"%x\r\n%b\r\n" % (len(data), data))
+            return
         self._head = b""
         if self._silent:
             data = b""
@@ -166,7 +167,7 @@ class ServerConnection(asyncio.Protocol):
             if self._left_bytes < 0 or (end and self._left_bytes):
                 self.abort()
                 return
-        self._write(head, data)
+        self._write(head + data if head else data)
         if end:
             self._finish()
 
@@ -305,7 +306,7 @@ class ServerConnection(asyncio.Protocol):
             and not incoming.held
             and not incoming.complete
         ):
-            self._write(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         held, incoming.held = incoming.held, []
         for data in held:
             handler.body(data)
@@ -352,7 +353,7 @@ class ServerConnection(asyncio.Protocol):
         block, body = self._site.render_bad_request(bad)
         extra = b"upgrade: websocket\r\n" if bad.status == 426 else b""
         head = b"%b%b%bcontent-length: %d\r\nconnection: close\r\n\r\n"
-        self._write(head % (STATUS_LINES[bad.status], block, extra, len(body)), body)
+        self._write(head % (STATUS_LINES[bad.status], block, extra, len(body)) + body)
         self._linger()
 
     def _linger(self) -> None:
@@ -368,15 +369,12 @@ class ServerConnection(asyncio.Protocol):
 
     # ---- writing, pausing, deadlines ------------------------------------------------------------------------------
 
-    def _write(self, head: bytes, data: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
         try:
-            if len(data) <= _JOIN_BYTES:
-                transport.write(head + data)
-            else:
-                transport.writelines((head, data))
+            transport.write(data)
         except RuntimeError:  # uvloop raises once the peer has reset; connection_lost follows
             return
 

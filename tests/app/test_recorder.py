@@ -172,7 +172,8 @@ async def test_second_recorder_waits_for_the_first(recorder: Process, journal: J
     await recorder.start()
     first, first_channel = recorder.process, recorder.channel
     await recorder.start(wait=False)
-    assert isinstance(await asyncio.wait_for(_nothing(recorder.channel), LIMIT_S), bool)
+    await asyncio.to_thread(_wait_until_open, recorder.process.pid, "recorder.lock")
+    await _hear_nothing(recorder.channel)
     first_channel.send(Drain())
     await asyncio.wait_for(first.communicate(), LIMIT_S)
     first_channel.close()
@@ -181,13 +182,22 @@ async def test_second_recorder_waits_for_the_first(recorder: Process, journal: J
     journal.close()
 
 
-async def _nothing(channel: Channel) -> bool:
+def _wait_until_open(pid: int, name: str) -> None:
+    """Wait until a process has opened a file of that name: then it asks for its lock."""
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if link.readlink().name == name:
+                    return
+        time.sleep(0.01)
+    raise AssertionError(f"{name} was not opened")
+
+
+async def _hear_nothing(channel: Channel) -> None:
     """Listen for a moment; fail if anything is said."""
-    listening = asyncio.ensure_future(channel.receive())
-    done, _ = await asyncio.wait({listening}, timeout=0.3)
-    assert not done
-    listening.cancel()
-    return True
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(channel.receive(), 1.0)
 
 
 async def test_ready_when_a_worker_is(recorder: Process, journal: Journal) -> None:

@@ -1,5 +1,6 @@
 """Bytes from a client into requests: what is sound is read however it is cut, what is doubtful is refused."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -58,7 +59,7 @@ def read(*pieces: bytes) -> Sink:
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     """Cut data at some places."""
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False) if end > start]
+    return [data[start:end] for start, end in pairwise(edges) if end > start]
 
 
 POST = b"POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"

@@ -159,6 +159,25 @@ def test_rotation_is_not_death(tmp_path: Path) -> None:
     reader.close()
 
 
+def test_rotation_between_looking_and_asking_is_not_death(tmp_path: Path) -> None:
+    """The next segment may appear after the folder was listed and before the old one's lock was found free."""
+    journal = Journal(tmp_path, "worker-0", segment_bytes=1 << 20)
+    one = record()
+    journal.append(BEGIN, encode(begun(id=one.id)))
+    reader = Reader(tmp_path)
+    assert [] == reader.poll(thorough=True)
+    journal._rotate()
+    journal.sync()  # closes the old segment
+    reader._listed_at_s = float("inf")
+    reader._checked_at_s = float("-inf")
+
+    assert [] == reader.poll()
+    journal.append(END, encode(one))
+    assert [one] == [each.record for each in reader.poll(thorough=True)]
+    journal.close()
+    reader.close()
+
+
 def test_respawned_worker_does_not_keep_the_dead_alive(tmp_path: Path) -> None:
     """The next process in the same slot has the same name, but is not the writer of what its predecessor began."""
     first = Journal(tmp_path, "worker-0")

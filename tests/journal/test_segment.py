@@ -1,6 +1,7 @@
 """A segment gives its sound frames whatever happened to the file around them."""
 
 import fcntl
+import os
 import zlib
 from pathlib import Path
 
@@ -142,6 +143,19 @@ def test_newer_frames_are_left_alone(path: Path) -> None:
     assert segment.refused is not None
     assert "update tollway" in segment.refused
     assert len(FRAMES[0]) == segment.low_watermark
+    segment.close()
+
+
+def test_half_frame_that_is_being_replaced_is_not_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that catches the writer between taking back half a frame and writing another is simply repeated."""
+    path.write_bytes(FRAMES[0] + FRAMES[1])
+    segment = Segment(path)
+    pread = os.pread
+    mixed = [FRAMES[0] + FRAMES[1][:30] + FRAMES[2][30 : len(FRAMES[1])]]
+    monkeypatch.setattr(os, "pread", lambda *given: mixed.pop() if mixed else pread(*given))
+
+    assert ([METAS[0]], []) == read(segment)
+    assert ([METAS[1]], []) == read(segment)
     segment.close()
 
 

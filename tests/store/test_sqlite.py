@@ -288,11 +288,14 @@ def test_totals_can_be_read_from_another_thread(store: SqliteStore) -> None:
             seen.append(sums)
 
     thread = threading.Thread(target=scrape)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
     thread.start()
     for _ in range(20):
-        store.commit([finished(record()) for _ in range(20)], {})
+        store.commit([finished(record(team=f"team{number}")) for number in range(50)], {})
     stop.set()
     thread.join()
+    sys.setswitchinterval(before)
 
     assert all(sums.get("tollway_requests") == sums.get("tollway_team_requests") for sums in seen)
 
