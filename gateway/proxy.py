@@ -12,39 +12,37 @@ import random
 import time
 from collections.abc import Callable
 from copy import copy
-from urllib.parse import quote
 
-from gateway.books import Entry, finish_attempt
 from gateway.core.clock import Stamps
 from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.ids import IdMaker
-from gateway.core.record import Attempt
-from gateway.directory import Directory, check_open
+from gateway.exchange.books import Entry
+from gateway.exchange.destination import check_price, choose
+from gateway.exchange.directory import Directory
+from gateway.exchange.intake import Intake
+from gateway.exchange.introduction import Introduction, introduce
+from gateway.exchange.lanes import Lane
+from gateway.exchange.local import READERS, local_answer, models_answer
+from gateway.exchange.outgoing import Outgoing, edit
+from gateway.exchange.relay import Relay, Terms
+from gateway.exchange.replies import own_headers, render, unknown_path
 from gateway.http.client import UpstreamConnection
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
-from gateway.intake import Intake
-from gateway.introduction import Introduction, introduce
 from gateway.journal.writer import Journal
-from gateway.lanes import Lane
-from gateway.local import READERS, local_answer
-from gateway.metrics.board import IN_FLIGHT, JOURNAL_LOST, REJECTED_AUTH, REJECTED_OTHER, Slot
-from gateway.outgoing import Outgoing, edit
+from gateway.metrics.board import IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
 from gateway.policies.routing import Choice, Target
 from gateway.policies.snapshot import Snapshot
-from gateway.refusals import render, unknown_path
-from gateway.relay import Relay, Terms
 from gateway.wire import body as json_body
 from gateway.wire.body import Fields
-from gateway.wire.dialect import DIALECTS
 from gateway.wire.endpoint import Place
 
 log = logging.getLogger("tollway.proxy")
 
 # A refused body that is no longer than this is read to its end: the connection stays usable.
 _SMALL_BYTES = 64 * 1024
+_REMEMBERED_MODELS = 100  # for one caller; a caller can invent names
 _JSON = b"content-type: application/json\r\n"
-_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
 
 
@@ -141,7 +139,8 @@ class Flight:
             raise Refusal("not_found", unknown_path(entry.record.path or ""))
         self._place = place
         if place.endpoint.name == "models" and self._choice is None and request.head.method in READERS:
-            self._list_models(place)
+            body = models_answer(self._intro, self._snapshot.routing, place)
+            self._answer_ourselves(200, _JSON + own_headers(self.id), body)
             return
         intake.expect(request, place.endpoint, listed=self._intro.principal.is_limited)
         if not intake.whole and not intake.is_form:
@@ -154,6 +153,8 @@ class Flight:
             relay.keep_request(data)
             relay.upstream.send_body(self._framed(data), complete=False)
             return
+        if relay is not None and relay.sent:
+            return  # answered before it was sent whole: nobody takes the rest
         intake.hold(data)
         if intake.whole:
             return
@@ -200,18 +201,6 @@ class Flight:
         self._entry = Entry(proxy.journal, record, begun_ns=request.begun_ns, started_unix_s=started_s, keep=keep)
         return self._entry
 
-    def _list_models(self, place: Place) -> None:
-        """Answer the list of models at the root ourselves; below a provider's name it is the provider's."""
-        models = self._snapshot.routing.models_for(self._intro.principal, place.dialect)
-        dialect = DIALECTS[place.dialect]
-        if place.model is None:
-            body = dialect.models_body(models)
-        elif place.model in models:
-            body = dialect.model_body(place.model)
-        else:
-            raise Refusal("model_not_found", f"'{place.model}' is not a model that this key may use here.")
-        self._answer_ourselves(200, _JSON + self._own_headers(), body)
-
     def _answer_ourselves(self, status: int, block: bytes, body: bytes) -> None:
         self._over = True
         self._client.start(status, block, len(body))
@@ -230,22 +219,14 @@ class Flight:
 
     def _route(self, model: str | None) -> Choice:
         """Choose where to go. Only the first candidate is tried yet."""
-        routing, principal, place = self._snapshot.routing, self._intro.principal, self._place
-        if model is not None and not routing.allowed(principal, model):
-            raise Refusal("model_not_allowed", f"This key may not use the model '{model}'.", param="model")
-        if model is None and principal.is_limited and self._request.head.method == b"POST":
-            advice = "In a form, put the field 'model' before the file."
-            raise Refusal("model_not_allowed", f"This key is held to certain models: name one. {advice}", param="model")
-        choice = self._choice or routing.choose(place.dialect, model, random.random())  # noqa: S311  (no secret)
-        provider, renamed = choice.candidates[0]
-        if self._intro.closed:
-            check_open(place, provider)
-        if not provider.api_keys and provider.missing_keys and not self._intro.own_key:
-            missing = ", ".join(provider.missing_keys)
-            raise Refusal("no_provider", f"The provider '{provider.name}' has no API key: {missing}.")
-        if place.endpoint.meters and self._snapshot.prices.denies(provider, renamed or model, self._started_ns / 1e9):
-            advice = f"An operator can name it under [providers.{provider.name}] prices."
-            raise Refusal("price_unknown", f"Nobody knows what '{renamed or model}' costs. {advice}", param="model")
+        chosen = self._intro.chosen
+        choice = chosen.get(model)
+        if choice is None:
+            choice = choose(self._intro, self._snapshot.routing, model, random.random())  # noqa: S311  (no secret)
+            if choice.route is None and len(chosen) < _REMEMBERED_MODELS:
+                chosen[model] = choice  # no share is drawn: it is the same every time
+        if self._place.endpoint.meters:
+            check_price(self._snapshot.prices, choice.candidates[0], model, self._started_ns / 1e9)
         return choice
 
     # ==== admit ====================================================================================================
@@ -255,17 +236,9 @@ class Flight:
         record, target = entry.record, choice.candidates[0]
         record.provider = target.provider.name
         record.route = choice.route
-        record.attempts.append(
-            Attempt(
-                provider=target.provider.name,
-                model=target.model or record.model_requested,
-                start_ms=entry.elapsed_ms(),
-            )
-        )
-        if not entry.begin(body):
-            self._proxy.slot.add(JOURNAL_LOST)
-            if self._snapshot.server.on_journal_failure == "refuse":
-                raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
+        entry.attempt(target.provider.name, target.model or record.model_requested)
+        if not entry.begin(body) and self._snapshot.server.on_journal_failure == "refuse":
+            raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
 
     # ==== forward ==================================================================================================
 
@@ -274,13 +247,9 @@ class Flight:
         proxy = self._proxy
         outgoing = self._outgoing = edit(self._place, body, self._fields, target)
         lane = self._lane = self._lanes[target.provider.name]
-        self._relay = Relay(
-            self,
-            self._client,
-            entry,
-            outgoing,
-            Terms(target.provider, self._snapshot.prices, self._own_headers(), proxy.slot),
-        )
+        added = own_headers(self.id, self._choice, entry.record.model_requested)
+        terms = Terms(target.provider, self._snapshot.prices, added, proxy.slot)
+        self._relay = Relay(self, self._client, entry, outgoing, terms)
         proxy.slot.add(IN_FLIGHT)
         upstream = lane.pool.take()
         if upstream is None:
@@ -316,14 +285,11 @@ class Flight:
         if not intake.whole and (more := intake.release()):  # came while the connection was being opened
             relay.keep_request(more)
             body += more
-        method, intro = request.head.method, self._intro
-        head = self._lane.head(method, place.path, intro.query, block=intro.block, own_key=intro.own_key)
-        if not intake.whole and request.length is None:
-            head += b"transfer-encoding: chunked\r\n\r\n"
+        method = request.head.method
+        length = len(body) if intake.whole else request.length
+        head = self._lane.head(self._intro, method, place.path, length)
+        if length is None:
             body = self._framed(body) + (b"0\r\n\r\n" if intake.complete else b"")
-        else:
-            length = len(body) if intake.whole else request.length or 0
-            head += b"content-length: %d\r\n\r\n" % length if length or method in _WITH_BODY else b"\r\n"
         relay.upstream = upstream
         relay.sent = True
         upstream.send(relay, head, body, is_head_request=method == b"HEAD", complete=intake.complete)
@@ -333,20 +299,6 @@ class Flight:
     def _framed(self, data: bytes) -> bytes:
         """Frame a piece of a body whose length is not known."""
         return b"%x\r\n%b\r\n" % (len(data), data) if data and self._request.length is None else data
-
-    def _own_headers(self) -> bytes:
-        lines = b"x-tollway-request-id: %b\r\n" % self.id.encode()
-        choice = self._choice
-        if choice is None or choice.route is None:
-            return lines
-        target = choice.candidates[0]
-        values = (
-            choice.route,
-            target.provider.name,
-            target.model or (self._fields.model if self._fields else None) or "",
-        )
-        named = tuple(quote(value, safe="/:@+ ").encode() for value in values)
-        return lines + b"x-tollway-route: %b\r\nx-tollway-provider: %b\r\nx-tollway-model: %b\r\n" % named
 
     # ==== what the other side makes of it ==========================================================================
 
@@ -384,9 +336,9 @@ class Flight:
         if failure.retryable and not self._retried and self._intake.whole:
             # The provider closed a kept connection just when we used it: nothing was read, nothing will be billed.
             self._retried = True
-            finish_attempt(entry, "protocol", error=failure.message)
+            entry.finish_attempt("protocol", error=failure.message)
             last = entry.record.attempts[-1]
-            entry.record.attempts.append(Attempt(provider=last.provider, model=last.model, start_ms=entry.elapsed_ms()))
+            entry.attempt(last.provider, last.model)
             self._connect()
             return
         kind = _REFUSAL_OF_FAILURE.get(failure.kind, "upstream_protocol")
@@ -437,8 +389,7 @@ class Flight:
             self._relay.give_up(refusal.outcome, error)
         elif not entry.closed:
             record.error = error
-            if not entry.close(refusal.outcome):
-                slot.add(JOURNAL_LOST)
+            entry.close(refusal.outcome)
 
     def _answer_refusal(self, status: int, block: bytes, body: bytes) -> None:
         self._late_refusal = None

@@ -1,4 +1,4 @@
-"""Exchanges for tests of journal, store and metrics: records with sensible defaults, written as a worker writes them."""
+"""Exchanges for tests of journal, store and metrics: records with sensible defaults, as a worker writes them."""
 
 import random
 from typing import Any

@@ -18,17 +18,17 @@ from gateway.app.channel import Applied, Channel, Config, Drain, Ready, inherite
 from gateway.config.compile import from_sources
 from gateway.config.problems import ConfigError
 from gateway.core.ids import IdMaker
+from gateway.exchange.lanes import open_lanes
+from gateway.exchange.replies import render_bad_request
 from gateway.http.door import Door
 from gateway.http.guard import Limits
 from gateway.http.pool import Pools
-from gateway.http.server import Site
+from gateway.http.site import Site
 from gateway.http.watch import Hangups, Watch
 from gateway.journal.writer import Journal
-from gateway.lanes import open_lanes
-from gateway.metrics.board import CONNECTIONS, GENERATION, HEARTBEAT_MS, PID, Board
+from gateway.metrics.board import CONNECTIONS, GENERATION, HEARTBEAT_MS, JOURNAL_LOST, PID, Board
 from gateway.policies.snapshot import Server, Snapshot
 from gateway.proxy import Proxy
-from gateway.refusals import render_bad_request
 
 logger = logging.getLogger("tollway.worker")
 
@@ -56,12 +56,18 @@ class Worker:
         self._hangups = Hangups(loop)
         self._pools = Pools(loop, self._watch)
         self._proxy = Proxy(loop, self._journal, self._slot, IdMaker(os.urandom))
-        self._site = Site(self._proxy, limits=Limits(), watch=self._watch, hangups=self._hangups)
-        self._site.render_bad_request = render_bad_request
+        self._site = Site(
+            self._proxy,
+            limits=Limits(),
+            watch=self._watch,
+            hangups=self._hangups,
+            render_bad_request=render_bad_request,
+        )
         self._site.on_count = self._counted
         (listener,) = inherited_sockets(os.environ)
         self._door = Door(listener, self._site, loop, self._may_take)
         self._beat_timer: asyncio.TimerHandle | None = None
+        self._lost_shown = 0
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()  # while draining: the last connection has gone
         self._drain_limit_s = float("inf")
@@ -157,6 +163,8 @@ class Worker:
 
     def _beat(self) -> None:
         self._slot.set(HEARTBEAT_MS, time.time_ns() // 1_000_000)
+        lost, self._lost_shown = self._journal.lost - self._lost_shown, self._journal.lost
+        self._slot.add(JOURNAL_LOST, lost)
         self._beat_timer = self._loop.call_later(_BEAT_S, self._beat)
         if self._server.workers > 1 and not self._draining.is_set():
             self._door.balance()

@@ -5,7 +5,8 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from gateway.http.server import ServerConnection, Site
+from gateway.http.server import ServerConnection
+from gateway.http.site import Site
 
 
 class Door:

@@ -62,8 +62,8 @@ class RequestReader:
     """Feed it what the socket gives; it calls the sink. Raises BadRequest, after which it must not be fed again."""
 
     __slots__ = (
-        "_bad", "_begun_ns", "_headers", "_last", "_length_at", "_limits", "_parser", "_read_bytes", "_request",
-        "_sink", "_target", "_upgrading", "_wire_bytes", "in_head",
+        "_bad", "_begun_ns", "_body_left", "_data", "_headers", "_limits", "_parser", "_read_bytes", "_repeated",
+        "_request", "_sink", "_target", "_upgrading", "_wire_bytes", "in_head",
     )  # fmt: skip
 
     def __init__(self, sink: RequestSink, limits: Limits) -> None:
@@ -79,8 +79,9 @@ class RequestReader:
         self._request: Request | None = None  # whose body is being read
         self._wire_bytes = 0  # of a head or a chunked body that takes several reads
         self._read_bytes = 0
-        self._last: Head | None = None  # the last request's, and where its Content-Length stands
-        self._length_at = -1
+        self._data = b""  # the read being parsed, if a message began with it
+        self._repeated: _Repeated | None = None  # the last head, as bytes
+        self._body_left = 0  # of a request whose head was not parsed
 
     @property
     def in_body(self) -> bool:
@@ -89,14 +90,53 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Read one piece from the socket. Raises BadRequest."""
+        if self._body_left:
+            self._feed_body(data)
+        elif self._repeated is not None and not self.in_head and self._request is None:
+            self._feed_repeated(self._repeated, data)
+        else:
+            self._feed_parser(data)
+
+    def _feed_repeated(self, repeated: "_Repeated", data: bytes) -> None:
+        """Take a head that repeats the last one byte for byte, but for its length, without parsing it again.
+
+        An agent sends the same head with every request of a connection. What was parsed and checked once at the
+        beginning of a message means the same at the beginning of the next.
+        """
+        length, body_at = repeated.match(data)
+        if length < 0:
+            self._feed_parser(data)
+            return
+        self._request = request = Request(repeated.head, length, time.perf_counter_ns())
+        self._body_left = length
+        self._sink.request_begun(request)
+        self._feed_body(data, body_at)
+
+    def _feed_body(self, data: bytes, at: int = 0) -> None:
+        """Take the body of a request whose head was not parsed: its length says where it ends."""
+        left = self._body_left
+        body = data if not at and len(data) <= left else data[at : at + left]
+        if body:
+            self._body_left = left - len(body)
+            self._sink.request_body(body)
+        if not self._body_left:
+            self._request = None
+            self._sink.request_ended()
+            if at + left < len(data):
+                self.feed(data[at + left :])
+
+    def _feed_parser(self, data: bytes) -> None:
         was_in_head, was_in_body = self.in_head, self._request
         self._read_bytes = self._wire_bytes + len(data)
+        self._data = data if not was_in_head and was_in_body is None else b""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             raise self._bad or BadRequest(400, f"this is not HTTP/1.1: {error}") from None
+        finally:
+            self._data = b""
         if was_in_head and self.in_head:
             self._wire_bytes += len(data)
             if self._wire_bytes > self._limits.head_bytes + self._limits.target_bytes:
@@ -166,33 +206,10 @@ class RequestReader:
         too_long = self._read_bytes > limits.head_bytes and _size(headers) > limits.head_bytes
         if too_long or len(headers) > limits.header_count:
             raise BadRequest(431, f"the head has more than {limits.head_bytes} bytes or {limits.header_count} headers")
-        method, target, version = self._parser.get_method(), self._target, self._parser.get_http_version()
-        last = self._last
-        if last is not None and target == last.target and method == last.method and version == last.version:
-            length = self._length_of_same(headers, last.headers)
-            if length >= 0:
-                return Request(last, length, self._begun_ns)
-        self._last = head = Head(method, target, version, headers)
-        names = [lower for lower, _, _ in headers]
-        self._length_at = names.index(b"content-length") if b"content-length" in names else -1
+        head = Head(self._parser.get_method(), self._target, self._parser.get_http_version(), headers)
+        self._repeated = _Repeated.of(head, self._data)
+        self._data = b""  # a second head in the same read does not begin where the read does
         return Request(head, head.framing.length, self._begun_ns)
-
-    def _length_of_same(self, headers: list[Header], last: list[Header]) -> int:
-        """Return the body's length if these headers repeat the last ones but for it; -1: they do not.
-
-        An agent sends the same head with every request of a connection. Checking that is cheaper than checking it.
-        """
-        at = self._length_at
-        if at < 0 or at >= len(headers):
-            return -1
-        mine = headers[at]
-        if mine[0] != b"content-length" or not mine[2].isdigit() or len(mine[2]) > MAX_LENGTH_DIGITS:
-            return -1
-        headers[at] = last[at]
-        if headers == last:
-            return int(mine[2])
-        headers[at] = mine
-        return -1
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Refuse CONNECT and WebSockets; read the request as if any other offer had not been made."""
@@ -209,6 +226,41 @@ class RequestReader:
         self._begun_ns = begun_ns
         if rest:
             self.feed(rest)
+
+
+class _Repeated(NamedTuple):
+    """A sound head as it stood on the wire, cut out around the digits of its Content-Length."""
+
+    head: Head
+    before: bytes
+    behind: bytes
+
+    @classmethod
+    def of(cls, head: Head, data: bytes) -> "_Repeated | None":
+        """Cut up the head that `data` begins with; None: it has no length, or stands in several reads."""
+        end = data.find(b"\r\n\r\n") + 4
+        name = data.lower().find(_LENGTH_NAME, 0, end) + len(_LENGTH_NAME)
+        if end < 4 or name < len(_LENGTH_NAME) or head.framing.length is None or not head.framing.keep_alive:
+            return None
+        digits = head.index[b"content-length"]
+        at = data.find(digits, name)
+        if data[at + len(digits) : at + len(digits) + 2] != b"\r\n":
+            return None
+        return cls(head, data[:at], data[at + len(digits) : end])
+
+    def match(self, data: bytes) -> tuple[int, int]:
+        """Return (length, where the body begins) if `data` begins with this head; (-1, 0): it does not."""
+        start = len(self.before)
+        if not data.startswith(self.before):
+            return -1, 0
+        end = data.find(b"\r", start, start + MAX_LENGTH_DIGITS + 1)
+        digits = data[start:end] if end > 0 else b""
+        if not digits.isdigit() or not data.startswith(self.behind, end):
+            return -1, 0
+        return int(digits), end + len(self.behind)
+
+
+_LENGTH_NAME = b"\r\ncontent-length:"
 
 
 def _size(headers: list[Header]) -> int:

@@ -8,64 +8,15 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from gateway.http.guard import BadRequest, Limits
+from gateway.http.guard import BadRequest
 from gateway.http.reader import Request, RequestReader
+from gateway.http.site import Handler, Site
 from gateway.http.status import BODILESS, STATUS_LINES
-from gateway.http.watch import Hangups, Watch, kernel_unsent
+from gateway.http.watch import kernel_unsent
 
 _LINGER_S = 2.0  # for a client that is still sending while it should read our early answer
-
-
-class Handler(Protocol):
-    """What the application makes of one request. Called in the order of events; never again after `left`."""
-
-    def body(self, data: bytes) -> None:
-        """Take a piece of the request's body."""
-
-    def body_end(self) -> None:
-        """The request is complete."""
-
-    def left(self) -> None:
-        """The client is gone, or broke the protocol, before the answer was sent whole."""
-
-    def blocked(self) -> None:
-        """The client reads more slowly than the answer comes: stop the source."""
-
-    def drained(self) -> None:
-        """The client has caught up: the source may go on."""
-
-
-Application = Callable[["ServerConnection", Request], Handler]
-
-
-class Site:
-    """What all connections of one worker share."""
-
-    def __init__(self, application: Application, *, limits: Limits, watch: Watch, hangups: Hangups) -> None:
-        self.application = application
-        self.limits = limits
-        self.watch = watch
-        self.hangups = hangups
-        self.connections: set[ServerConnection] = set()
-        self.draining = False
-        self.header_timeout_s = 30.0
-        self.body_timeout_s = 60.0
-        self.keepalive_timeout_s = 75.0
-        self.write_timeout_s = 60.0
-        self.on_count: Callable[[int], None] = lambda _: None
-
-    def render_bad_request(self, bad: BadRequest) -> tuple[bytes, bytes]:
-        """Return header block and body for a message that could not be read as a request."""
-        return b"content-type: text/plain; charset=utf-8\r\n", bad.message.encode() + b"\n"
-
-    def drain(self) -> None:
-        """Close what is idle, and every other connection after its answer."""
-        self.draining = True
-        for connection in list(self.connections):
-            connection.close_if_idle()
 
 
 class _Incoming:

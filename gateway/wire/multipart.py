@@ -4,7 +4,8 @@ import re
 
 # The field may stand behind others, never inside a file's bytes: a part's head begins behind a boundary line.
 _MODEL = re.compile(
-    rb'--[^\r\n]{1,200}\r\nContent-Disposition:[ ]?form-data;[ ]?name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n--',
+    rb"--[^\r\n]{1,200}\r\nContent-Disposition:[ ]?form-data;[ ]?"
+    rb'name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n--',
     re.IGNORECASE,
 )
 

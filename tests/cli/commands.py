@@ -47,7 +47,7 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 def run(folder: Path, *arguments: str) -> Result:
     """Run a command to its end."""
-    done = subprocess.run(command(folder, *arguments), capture_output=True, cwd=ROOT, timeout=60)
+    done = subprocess.run(command(folder, *arguments), capture_output=True, cwd=ROOT, timeout=60, check=False)
     return Result(done.returncode, done.stdout, done.stderr.decode())
 
 

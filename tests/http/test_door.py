@@ -5,7 +5,7 @@ import socket
 
 from gateway.http.door import Door
 from gateway.http.guard import Limits
-from gateway.http.server import Site
+from gateway.http.site import Site
 from gateway.http.watch import Hangups, Watch
 from tests.http.test_server import Page
 from tests.http.uv import on_uvloop, until

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.http.guard import Limits
 from gateway.http.reader import Request
-from gateway.http.server import ServerConnection, Site
+from gateway.http.server import ServerConnection
+from gateway.http.site import Site
 from gateway.http.watch import Hangups, Watch
 from tests.http.uv import on_uvloop, until
 

@@ -7,14 +7,14 @@ everything: the terminal event of a stream, or the last byte.
 import logging
 from typing import NamedTuple, Protocol
 
-from gateway.books import Entry, finish_attempt, outcome_of, result_of, settle
 from gateway.core.errors import UpstreamFailure
 from gateway.core.money import usd_text
+from gateway.exchange.books import Entry, outcome_of, result_of, settle
+from gateway.exchange.outgoing import Outgoing
 from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.server import ServerConnection
-from gateway.metrics.board import IN_FLIGHT, JOURNAL_LOST, Slot
-from gateway.outgoing import Outgoing
+from gateway.metrics.board import IN_FLIGHT, Slot
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
 from gateway.wire.credentials import ANSWER_PRIVATE
@@ -247,7 +247,7 @@ class Relay:
                 outcome = "upstream_error"
                 record.error = record.error or "the stream ended without its terminal event"
         result = _RESULTS.get(outcome) or (result_of(status) if status is not None else "protocol")
-        finish_attempt(entry, result, status=status, error=record.error)
+        entry.finish_attempt(result, status=status, error=record.error)
         self._write_end(outcome)
 
     def _amend(self, *, whole: bool) -> None:
@@ -257,14 +257,11 @@ class Relay:
             return
         if meter is not None:
             settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
-        if not entry.amend():
-            self._terms.slot.add(JOURNAL_LOST)
+        entry.amend()
 
     def _write_end(self, outcome: str) -> None:
-        slot = self._terms.slot
-        slot.add(IN_FLIGHT, -1)
-        if not self._entry.close(outcome):
-            slot.add(JOURNAL_LOST)
+        self._terms.slot.add(IN_FLIGHT, -1)
+        self._entry.close(outcome)
 
     # ---- when it goes wrong ---------------------------------------------------------------------------------------
 

@@ -79,21 +79,35 @@ class Entry:
         """The true length of the answer's body so far."""
         return self._answer.total if self._answer is not None else len(self._first)
 
+    def attempt(self, provider: str, model: str | None) -> None:
+        """Begin one try at a provider."""
+        self.record.attempts.append(Attempt(provider=provider, model=model, start_ms=self.elapsed_ms()))
+
+    def finish_attempt(self, result: str, *, status: int | None = None, error: str | None = None) -> None:
+        """Complete the try that is under way."""
+        attempts = self.record.attempts
+        if attempts:
+            attempt = attempts[-1]
+            attempt.result = result
+            attempt.status = status
+            attempt.error = error
+            attempt.duration_ms = round(self.elapsed_ms() - attempt.start_ms, 3)
+
     def elapsed_ms(self) -> float:
         """Milliseconds since the request's first byte, to the microsecond."""
         return (time.perf_counter_ns() - self.begun_ns) // 1000 / 1000
 
-    def close(self, outcome: str) -> bool:
-        """Write the end, before the answer's last bytes are handed to the socket. False: it is lost."""
+    def close(self, outcome: str) -> None:
+        """Write the end, before the answer's last bytes are handed to the socket. A loss is counted by the journal."""
         self.record.outcome = outcome
         self.closed = True
-        return self._write(END)
+        self._write(END)
 
-    def amend(self) -> bool:
-        """Write the end once more, with what came behind it. False: it is lost."""
-        return self._write(AMEND)
+    def amend(self) -> None:
+        """Write the end once more, with what came behind it."""
+        self._write(AMEND)
 
-    def _write(self, kind: int) -> bool:
+    def _write(self, kind: int) -> None:
         record = self.record
         record.duration_ms = self.elapsed_ms()
         record.response_bytes = self.answer_bytes
@@ -110,7 +124,7 @@ class Entry:
         if self._request is not None:
             pieces = [*self._request.rest(), *pieces]
             record.truncated = record.truncated or self._request.cut
-        return self._journal.append(kind, encode(record), pieces)
+        self._journal.append(kind, encode(record), pieces)
 
     def _part(self, due: Sequence[Piece]) -> None:
         if not self._part_meta:
@@ -158,15 +172,3 @@ def result_of(status: int) -> str:
     if status < 400:
         return "ok"
     return _RESULT_OF_STATUS.get(status) or ("4xx" if status < 500 else "5xx")
-
-
-def finish_attempt(entry: Entry, result: str, *, status: int | None = None, error: str | None = None) -> None:
-    """Complete the attempt that is under way."""
-    attempts: list[Attempt] = entry.record.attempts
-    if not attempts:
-        return
-    attempt = attempts[-1]
-    attempt.result = result
-    attempt.status = status
-    attempt.error = error
-    attempt.duration_ms = round(entry.elapsed_ms() - attempt.start_ms, 3)

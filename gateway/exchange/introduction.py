@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gateway.core.errors import Refusal
 from gateway.core.record import Record
-from gateway.directory import Directory
+from gateway.exchange.directory import Directory
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.reader import Head
 from gateway.policies.access import Principal
@@ -36,7 +36,8 @@ class Introduction(NamedTuple):
     """`choice`: the path itself names the provider. `closed`: the path administers an account.
 
     `own_key`: the client brings its provider credential and may use it. `block`: the headers that pass, written out.
-    `record`: everything of the record that is known by now, to be copied.
+    `record`: everything of the record that is known by now, to be copied. `chosen`: where models went, where the
+    config alone decides that.
     """
 
     snapshot: Snapshot
@@ -49,6 +50,7 @@ class Introduction(NamedTuple):
     own_key: bool
     block: bytes
     record: Record
+    chosen: dict[str | None, Choice]
 
 
 def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduction:
@@ -76,6 +78,7 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         own_key,
         _passing_block(head, own_key=own_key, metered=place is not None and place.endpoint.meters),
         _record(head, principal, place, path.decode("ascii")),
+        {},
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from gateway.exchange.introduction import Introduction
 from gateway.http.pool import Origin, Pool, Pools
 from gateway.policies.routing import Provider
 from gateway.policies.snapshot import Server
@@ -9,6 +10,7 @@ from gateway.wire.dialect import DIALECTS
 from gateway.wire.paths import join
 
 _MAX_PATHS = 1_000  # remembered per provider
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))  # their length is told even when it is 0
 
 
 class Lane:
@@ -29,20 +31,24 @@ class Lane:
         self._base_path = provider.base_path
         self._paths: dict[str, bytes] = {}
 
-    def head(self, method: bytes, path: str, query: bytes, *, block: bytes, own_key: bool) -> bytes:
-        """Write the head of a request to the provider, up to where the framing headers follow.
-
-        `block`: the client's headers that pass. `own_key`: the client's provider credential is among them.
-        """
+    def head(self, intro: Introduction, method: bytes, path: str, length: int | None) -> bytes:
+        """Write the head of a request to the provider. `length` is the body's; None: it is chunked."""
+        if length is None:
+            framing = b"transfer-encoding: chunked\r\n\r\n"
+        elif length or method in _WITH_BODY:
+            framing = b"content-length: %d\r\n\r\n" % length
+        else:
+            framing = b"\r\n"
         return b"".join(
             (
                 method,
                 b" ",
                 self._paths.get(path) or self._joined(path),
-                b"?" + query if query else b"",
+                b"?" + intro.query if intro.query else b"",
                 self._host,
-                b"" if own_key else self._credential(),
-                block,
+                b"" if intro.own_key else self._credential(),
+                intro.block,
+                framing,
             )
         )
 

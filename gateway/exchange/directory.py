@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from gateway.core.errors import Refusal
-from gateway.policies.routing import Choice, Provider, Routing, Target
+from gateway.policies.routing import Choice, Routing, Target
 from gateway.wire.endpoint import Place
-from gateway.wire.paths import at_root, forbidden, opened, suspicious, under_provider
+from gateway.wire.paths import at_root, forbidden, suspicious, under_provider
 
 _REMEMBERED = 2_000  # paths with ids in them come once each
 
@@ -49,10 +49,3 @@ class Directory:
         else:
             place = at_root(method, path, anthropic=anthropic, google=google)
         return Found(place, choice, place is not None and forbidden(place.dialect, place.path))
-
-
-def check_open(place: Place, provider: Provider) -> None:
-    """Refuse a path that administers the provider's account unless an operator opened it."""
-    if not opened(place.path, provider.allow_paths):
-        advice = f"An operator can open it with allow_paths under [providers.{provider.name}]."
-        raise Refusal("path_not_allowed", f"{place.path} administers the provider's account. {advice}")

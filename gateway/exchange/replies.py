@@ -1,7 +1,10 @@
-"""How the gateway says no: status, headers and a body in the caller's own dialect."""
+"""What the gateway says itself: refusals in the caller's own dialect, and its headers on every answer."""
+
+from urllib.parse import quote
 
 from gateway.core.errors import REFUSALS, Refusal
 from gateway.http.guard import BadRequest
+from gateway.policies.routing import Choice
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.paths import doubled_hint
 
@@ -29,6 +32,17 @@ def render_bad_request(bad: BadRequest) -> tuple[bytes, bytes]:
     refusal = Refusal("bad_request", bad.message)
     block = _JSON + b"x-tollway-error: bad_request\r\nx-should-retry: false\r\n"
     return block, DIALECTS["openai"].refusal_body(refusal, "")
+
+
+def own_headers(exchange_id: str, choice: Choice | None = None, model: str | None = None) -> bytes:
+    """Write the headers that Tollway adds: the exchange's id, and where a route sent it."""
+    lines = b"x-tollway-request-id: %b\r\n" % exchange_id.encode()
+    if choice is None or choice.route is None:
+        return lines
+    target = choice.candidates[0]
+    values = (choice.route, target.provider.name, target.model or model or "")
+    named = tuple(quote(value, safe="/:@+ ").encode() for value in values)
+    return lines + b"x-tollway-route: %b\r\nx-tollway-provider: %b\r\nx-tollway-model: %b\r\n" % named
 
 
 def unknown_path(path: str) -> str:

@@ -1,0 +1,1 @@
+"""One exchange on its way: the parts from which the proxy tells the life of a request."""

@@ -1,0 +1,43 @@
+"""Where does a request go, and may it? The policies that stand between a known caller and a provider."""
+
+from gateway.core.errors import Refusal
+from gateway.exchange.introduction import Introduction
+from gateway.policies.pricing import PriceBook
+from gateway.policies.routing import Choice, Provider, Routing, Target
+from gateway.wire.paths import opened
+
+
+def choose(intro: Introduction, routing: Routing, model: str | None, draw: float) -> Choice:
+    """Choose a provider for a request that asks for `model` (None: it names none). Raises Refusal.
+
+    `draw` in [0, 1) picks among a route's weighted targets.
+    """
+    principal = intro.principal
+    if model is not None and not routing.allowed(principal, model):
+        raise Refusal("model_not_allowed", f"This key may not use the model '{model}'.", param="model")
+    if model is None and principal.is_limited and intro.record.method == "POST":
+        advice = "In a form, put the field 'model' before the file."
+        raise Refusal("model_not_allowed", f"This key is held to certain models: name one. {advice}", param="model")
+    choice = intro.choice or routing.choose(intro.dialect, model, draw)
+    provider = choice.candidates[0].provider
+    if intro.closed:
+        _check_open(intro.place.path if intro.place is not None else "", provider)
+    if not provider.api_keys and provider.missing_keys and not intro.own_key:
+        missing = ", ".join(provider.missing_keys)
+        raise Refusal("no_provider", f"The provider '{provider.name}' has no API key: {missing}.")
+    return choice
+
+
+def check_price(prices: PriceBook, target: Target, model: str | None, at_unix_s: float) -> None:
+    """Refuse a call whose price nobody knows, where config wants that."""
+    asked = target.model or model
+    if prices.denies(target.provider, asked, at_unix_s):
+        advice = f"An operator can name it under [providers.{target.provider.name}] prices."
+        raise Refusal("price_unknown", f"Nobody knows what '{asked}' costs. {advice}", param="model")
+
+
+def _check_open(path: str, provider: Provider) -> None:
+    """Refuse a path that administers the provider's account unless an operator opened it."""
+    if not opened(path, provider.allow_paths):
+        advice = f"An operator can open it with allow_paths under [providers.{provider.name}]."
+        raise Refusal("path_not_allowed", f"{path} administers the provider's account. {advice}")
