@@ -225,7 +225,8 @@ class StreamMeter:
     """Watch a stream of server-sent events. A dialect says which marks to look for and reads the marked events.
 
     `ending`: how an ordinary event ends. `mark`: stands in every event that must be read. `late`: stands in those that
-    come last, as `mark` or near the end of a read.
+    come last, as `mark` or near the end of a read. `done`: the same, where everything without one of the three is
+    ordinary once content was seen; such events are passed over many at a time.
     """
 
     __slots__ = (
@@ -236,6 +237,7 @@ class StreamMeter:
     ending = b"}\n\n"
     mark = b'"usage"'
     late = b'"error"'
+    done = b""
 
     def __init__(self, *, strip_usage: bool = False) -> None:
         self.terminal = False
@@ -290,14 +292,32 @@ class StreamMeter:
 
     def _look(self, data: bytes) -> bytes:
         held = self._splitter.holding
-        events = self._splitter.feed(data)
+        first, ordinary, rest = self._parted(data)
+        events = self._splitter.feed(rest)
         kept = [event for event in events if self._event(event)]
-        self._last = events[-1] if events else self._last
+        whole = len(kept) == len(events)
+        if first or ordinary:
+            kept[:0] = [*first, ordinary]
+        self._last = events[-1] if events else ordinary or (first[-1] if first else self._last)
         holding = self._splitter.holding
         self._busy = holding or not self.content_seen
-        if not self._strip or not (held or holding or len(kept) < len(events)):
-            return data
-        return b"".join(kept)
+        return data if not self._strip or (whole and not held and not holding) else b"".join(kept)
+
+    def _parted(self, data: bytes) -> tuple[list[bytes], bytes, bytes]:
+        """Part a read into the events up to the first content, ordinary ones that need no look, and the rest."""
+        first: list[bytes] = []
+        if not self.done or self._splitter.holding or b"\r" in data:
+            return first, b"", data
+        at = 0
+        while not self.content_seen and (end := data.find(b"\n\n", at) + 2) > 1:
+            event = data[at:end]
+            if not self._event(event):
+                return [], b"", data  # it is taken out: look at each
+            first.append(event)
+            at = end
+        marks = [found for mark in (self._mark, self.late, self.done) if (found := data.find(mark, at)) >= 0]
+        until = data.rfind(b"\n\n", at, min(marks, default=len(data))) + 2
+        return (first, data[at:until], data[until:]) if until > 1 else (first, b"", data[at:])
 
     def _output_tokens(self) -> int:
         """Estimate the tokens of the text that passed, by the share of text in the first part of the stream."""

@@ -68,6 +68,8 @@ class ChatMeter(StreamMeter):
 
     __slots__ = ("_ended", "_tier", "_usage")
 
+    done = b"[DONE]"
+
     def __init__(self, *, strip_usage: bool = False) -> None:
         super().__init__(strip_usage=strip_usage)
         self._usage = b""  # the last usage object seen: some servers repeat it, growing, on every chunk
@@ -146,6 +148,8 @@ class ResponsesMeter(StreamMeter):
     """Watch a stream of typed events: the last one holds the whole response with its usage."""
 
     __slots__ = ("_sight",)
+
+    done = b"[DONE]"
 
     def __init__(self) -> None:
         super().__init__()
