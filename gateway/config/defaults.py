@@ -46,10 +46,12 @@ KNOWN = {
         ),
         dialect="gemini",
     ),
+    # Groq tells the usage unasked, in a member of its own.
     "groq": Known(
         "https://api.groq.com/openai/v1",
         ("GROQ_API_KEY",),
         ("llama-*", "meta-llama/*", "groq/*", "compound-*", "qwen/*", "moonshotai/*", "whisper-large-*", "gemma2-*"),
+        stream_usage="off",
     ),
     # Mistral sends usage unasked and refuses fields that it does not know.
     "mistral": Known(
