@@ -68,7 +68,9 @@ class Entry:
                 self._first = data
                 return
             self._answer = Capture(RESPONSE, self._keep)
-            if self._first:
+            if self.closed:
+                self._answer.start_at(len(self._first))  # it is written already
+            elif self._first:
                 self._answer.add(self._first)
         due = self._answer.add(data)
         if due:

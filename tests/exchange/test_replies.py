@@ -1,0 +1,45 @@
+"""What the gateway says itself."""
+
+import msgspec
+import pytest
+
+from gateway.core.errors import REFUSALS, Refusal
+from gateway.exchange.replies import own_headers, render, render_bad_request, unknown_path
+from gateway.http.guard import BadRequest
+from gateway.policies.routing import Choice, Target
+from tests.exchange.parts import OPENAI
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "gemini"])
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_every_refusal_is_said_in_every_dialect(kind: str, dialect: str) -> None:
+    """Valid JSON with the advice, the exchange's id under every name, and the kind as a header."""
+    block, body = render(Refusal(kind, "Do this."), dialect, "id-1")
+
+    assert "Do this." in str(msgspec.json.decode(body))
+    for line in (b"x-tollway-error: " + kind.encode(), b"x-request-id: id-1", b"request-id: id-1"):
+        assert line in block.split(b"\r\n")
+    assert (b"retry-after" in block) is (REFUSALS[kind].retry_after_s is not None)
+
+
+def test_unreadable_message_is_answered_as_json() -> None:
+    """Whose dialect it is cannot be known."""
+    block, body = render_bad_request(BadRequest(400, "no Host"))
+
+    assert b"x-tollway-error: bad_request" in block
+    assert "no Host" in msgspec.json.decode(body)["error"]["message"]
+
+
+def test_route_is_named_where_one_chose() -> None:
+    """Route, provider and model, none of which can break out of its header."""
+    choice = Choice("fa\r\nst", (Target(OPENAI, "gpt-4o"),))
+
+    assert b"x-tollway-request-id: id\r\n" == own_headers("id")
+    lines = own_headers("id", choice).split(b"\r\n")
+    assert [b"x-tollway-route: fa%0D%0Ast", b"x-tollway-provider: openai", b"x-tollway-model: gpt-4o"] == lines[1:4]
+
+
+def test_unknown_path_gets_a_hint() -> None:
+    """A doubled version is told apart."""
+    assert "/v1/v1" in unknown_path("/v1/v1/chat/completions")
+    assert "/nowhere" in unknown_path("/nowhere")
