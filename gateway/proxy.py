@@ -44,6 +44,7 @@ _SMALL_BYTES = 64 * 1024
 _REMEMBERED_MODELS = 100  # for one caller; a caller can invent names
 _JSON = b"content-type: application/json\r\n"
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
+_RESULT_OF_REFUSAL = {"upstream_connect": "connect"}
 
 
 class Proxy:
@@ -330,12 +331,13 @@ class Flight:
 
     def unanswered(self, failure: UpstreamFailure) -> None:
         """An attempt failed before the client saw anything of it."""
-        entry = self._entry
-        if self._over or entry is None:
+        entry, relay = self._entry, self._relay
+        if self._over or entry is None or relay is None:
             return
         if failure.retryable and not self._retried and self._intake.whole:
             # The provider closed a kept connection just when we used it: nothing was read, nothing will be billed.
             self._retried = True
+            relay.sent = False
             entry.finish_attempt("protocol", error=failure.message)
             last = entry.record.attempts[-1]
             entry.attempt(last.provider, last.model)
@@ -386,7 +388,7 @@ class Flight:
         record.status = refusal.status
         error = f"{refusal.kind}: {refusal.message}"
         if self._relay is not None:
-            self._relay.give_up(refusal.outcome, error)
+            self._relay.give_up(refusal.outcome, error, _RESULT_OF_REFUSAL.get(refusal.kind))
         elif not entry.closed:
             record.error = error
             entry.close(refusal.outcome)

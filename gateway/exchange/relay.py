@@ -27,7 +27,7 @@ log = logging.getLogger("tollway.relay")
 _PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
 _OK = range(200, 300)
 # What an attempt ended in when it brought no answer.
-_RESULTS = {"connect": "connect", "timeout": "timeout", "cancelled": "cancelled"}
+_RESULTS = {"timeout": "timeout", "cancelled": "cancelled"}
 
 
 class Owner(Protocol):
@@ -230,8 +230,11 @@ class Relay:
 
     # ---- settle and record ----------------------------------------------------------------------------------------
 
-    def _close_books(self, *, whole: bool, outcome: str | None = None) -> None:
-        """Settle and write the end: from here on the exchange is in the log, whatever happens to this process."""
+    def _close_books(self, *, whole: bool, outcome: str | None = None, result: str | None = None) -> None:
+        """Settle and write the end: from here on the exchange is in the log, whatever happens to this process.
+
+        `result`: of the attempt, where neither outcome nor status tells.
+        """
         entry = self._entry
         record = entry.record
         status = self._head.status if self._head is not None else None
@@ -246,8 +249,8 @@ class Relay:
             if meter is not None and (meter.error is not None or not whole):
                 outcome = "upstream_error"
                 record.error = record.error or "the stream ended without its terminal event"
-        result = _RESULTS.get(outcome) or (result_of(status) if status is not None else "protocol")
-        entry.finish_attempt(result, status=status, error=record.error)
+        told = result_of(status) if status is not None else "protocol"
+        entry.finish_attempt(result or _RESULTS.get(outcome, told), status=status, error=record.error)
         self._write_end(outcome)
 
     def _amend(self, *, whole: bool) -> None:
@@ -275,7 +278,7 @@ class Relay:
         else:
             self._break_off("timeout" if failure.kind == "timeout" else "upstream_error", failure.message)
 
-    def give_up(self, outcome: str, error: str) -> None:
+    def give_up(self, outcome: str, error: str, result: str | None = None) -> None:
         """Close the books on an exchange that gets no answer from the provider; the caller tells the client."""
         self._over = True
         self._owner = None
@@ -286,7 +289,7 @@ class Relay:
             self._amend(whole=False)
         else:
             self._entry.record.error = error
-            self._close_books(whole=False, outcome=outcome)
+            self._close_books(whole=False, outcome=outcome, result=result)
 
     def _break_off(self, outcome: str, error: str) -> None:
         """End an answer that cannot be completed so that no client takes it for complete."""

@@ -145,6 +145,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Bound what the kernel may buffer for us."""
         self._transport = transport
+        self.idle_since = self._loop.time()
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
         self._home.watch.add(self)
