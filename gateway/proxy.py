@@ -323,11 +323,11 @@ class Flight:
         if not self._intake.complete:
             self._client.resume_body()
 
-    def left(self) -> None:
-        """The client is gone. Before the request was admitted there is nothing to write down."""
+    def left(self, *, stopped: bool = False) -> None:
+        """The client is gone, or this process goes. Before the request was admitted there is nothing to write down."""
         self._over = True
         if self._relay is not None:
-            self._relay.left()
+            self._relay.left(stopped=stopped)
 
     def unanswered(self, failure: UpstreamFailure) -> None:
         """An attempt failed before the client saw anything of it."""

@@ -128,14 +128,15 @@ class Worker:
 
     async def drain(self) -> None:
         """Take no more, let what runs come to its end, cut what takes too long, and leave the journal in order."""
-        self._door.close()
+        await self._door.close()
         self._site.drain()
-        limit_s = min(self._server.drain_timeout_s, self._drain_limit_s)
-        if self._site.connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), limit_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(self._server.drain_timeout_s, self._drain_limit_s)):
+                while self._site.connections:
+                    self._empty.clear()
+                    await self._empty.wait()
         for connection in list(self._site.connections):
-            connection.abort()
+            connection.cut()
         await asyncio.sleep(0)  # let the last connections say goodbye
         self._watch.stop()
         self._pools.close()

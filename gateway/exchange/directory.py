@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gateway.core.errors import Refusal
 from gateway.policies.routing import Choice, Routing, Target
 from gateway.wire.endpoint import Place
-from gateway.wire.paths import at_root, forbidden, suspicious, under_provider
+from gateway.wire.paths import at_root, doubled_hint, forbidden, suspicious, under_provider
 
 _REMEMBERED = 2_000  # paths with ids in them come once each
 
@@ -46,6 +46,8 @@ class Directory:
         if provider is not None:
             choice = Choice(None, (Target(provider, None),))
             place: Place | None = under_provider(provider.dialect, method, path[1 + len(provider.name) :] or "/")
+        elif doubled_hint(path):
+            place = None  # a mistake in a base URL; the answer says which
         else:
             place = at_root(method, path, anthropic=anthropic, google=google)
         return Found(place, choice, place is not None and forbidden(place.dialect, place.path))

@@ -299,7 +299,11 @@ class Relay:
             self._client.send(rest)
         self._client.abort()
 
-    def left(self) -> None:
-        """The client is gone: stop the provider at once, and book what it did so far."""
-        if not self._over:
+    def left(self, *, stopped: bool = False) -> None:
+        """The client is gone, or this process goes: stop the provider at once, and book what it did so far."""
+        if self._over:
+            return
+        if stopped:
+            self.give_up("gateway_error", "the gateway was stopped and drain_timeout passed before the answer's end")
+        else:
             self.give_up("cancelled", "the client left before the answer was complete")

@@ -1,12 +1,15 @@
 """Accepting on a socket that several workers share, and standing back when the others have less to do."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
 
 from gateway.http.server import ServerConnection
 from gateway.http.site import Site
+
+_QUEUE_S = 1.0  # for the TLS handshakes of those who stand in the queue at the end
 
 
 class Door:
@@ -26,16 +29,17 @@ class Door:
         self._may_take = may_take
         self._server: asyncio.AbstractServer | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._closed = False
         self.tls: ssl.SSLContext | None = None
 
     async def open(self) -> None:
         """Accept connections."""
-        if self._closed or self._server is not None:
+        if self._is_closed() or self._server is not None:
             return
-        self._server = await self._loop.create_server(
-            lambda: ServerConnection(self._site, self._loop), sock=self._listener.dup(), backlog=4096, ssl=self.tls
-        )
+        server = await self._loop.create_server(self._connection, sock=self._listener.dup(), backlog=4096, ssl=self.tls)
+        if self._is_closed():  # meanwhile
+            server.close()
+        else:
+            self._server = server
 
     def balance(self) -> None:
         """Stand back or come back, by the number of connections now."""
@@ -43,12 +47,31 @@ class Door:
         if not takes and self._server is not None:
             self._server.close()
             self._server = None
-        elif takes and self._server is None and not self._closed and (self._opening is None or self._opening.done()):
+        elif (
+            takes and self._server is None and (self._opening is None or self._opening.done())
+        ):
             self._opening = self._loop.create_task(self.open(), name="open the door")
 
-    def close(self) -> None:
-        """Accept no more, for good."""
-        self._closed = True
+    async def close(self) -> None:
+        """Accept no more, for good. Who stands in the queue by now is let in: the kernel would reset the others."""
         if self._server is not None:
             self._server.close()
             self._server = None
+        self._listener.setblocking(False)
+        queued = []
+        with contextlib.suppress(OSError):  # nobody is left
+            while True:
+                queued.append(self._listener.accept()[0])
+        self._listener.close()
+        if queued:
+            await asyncio.wait([self._loop.create_task(self._let_in(sock)) for sock in queued], timeout=_QUEUE_S)
+
+    async def _let_in(self, sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # gone meanwhile
+            await self._loop.connect_accepted_socket(self._connection, sock, ssl=self.tls)
+
+    def _is_closed(self) -> bool:
+        return self._listener.fileno() < 0
+
+    def _connection(self) -> ServerConnection:
+        return ServerConnection(self._site, self._loop)

@@ -14,8 +14,9 @@ from gateway.http.guard import BadRequest
 from gateway.http.reader import Request, RequestReader
 from gateway.http.site import Handler, Site
 from gateway.http.status import BODILESS, STATUS_LINES
-from gateway.http.watch import kernel_unsent
+from gateway.http.watch import kernel_unread, kernel_unsent
 
+_NEWCOMER_S = 1.0  # at the start of a drain, for one who has asked nothing yet
 _LINGER_S = 2.0  # for a client that is still sending while it should read our early answer
 
 
@@ -102,7 +103,7 @@ class ServerConnection(asyncio.Protocol):
         An `end` before the promised length, or bytes beyond it, cut the connection: a wrong body must look wrong.
         """
         head = self._head
-        if self._chunked and not head and not end:
+        if self._chunked and data and not head and not end:  # an empty chunk would be the last one
             self._write(b"%x\r\n%b\r\n" % (len(data), data))
             return
         self._head = b""
@@ -134,6 +135,12 @@ class ServerConnection(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
+    def cut(self) -> None:
+        """Cut the connection because this process ends; whoever works for the client hears of it."""
+        if self._active is not None and self._active.handler is not None:
+            self._active.handler.left(stopped=True)
+        self.abort()
+
     def pause_body(self) -> None:
         """Stop reading the request's body: whoever takes it cannot keep up."""
         self._pause_reading()
@@ -144,9 +151,13 @@ class ServerConnection(asyncio.Protocol):
             self._resume_reading()
 
     def close_if_idle(self) -> None:
-        """Close now unless a request is under way."""
-        if self._transport is not None and self._active is None and not self._reader.in_head:
+        """Close now unless a request is under way, or on its way: who came a moment ago is about to ask."""
+        if self._transport is None or self._active is not None or self._reader.in_head:
+            return
+        if self._started and not kernel_unread(self._transport):
             self._transport.close()
+        else:
+            self._deadline = self._loop.time() + _NEWCOMER_S
 
     # ---- what the transport calls ---------------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ class Handler(Protocol):
     def body_end(self) -> None:
         """The request is complete."""
 
-    def left(self) -> None:
-        """The client is gone, or broke the protocol, before the answer was sent whole."""
+    def left(self, *, stopped: bool = False) -> None:
+        """The client is gone, or broke the protocol, before the answer was sent whole; `stopped`: it is we who go."""
 
     def blocked(self) -> None:
         """The client reads more slowly than the answer comes: stop the source."""
@@ -32,8 +32,8 @@ class Connection(Protocol):
     def close_if_idle(self) -> None:
         """Close now unless a request is under way."""
 
-    def abort(self) -> None:
-        """Cut the connection."""
+    def cut(self) -> None:
+        """End whatever runs."""
 
 
 # Called with the connection and the request whose head has come; returns the request's handler.

@@ -109,3 +109,10 @@ def kernel_unsent(transport: Any) -> int:
     sock = transport.get_extra_info("socket")
     answer: bytes = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
     return int(struct.unpack("i", answer)[0])
+
+
+def kernel_unread(transport: Any) -> int:
+    """Return how many bytes the kernel holds that the peer has sent and nobody has read (SIOCINQ)."""
+    sock = transport.get_extra_info("socket")
+    answer: bytes = fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0\0\0\0")
+    return int(struct.unpack("i", answer)[0])

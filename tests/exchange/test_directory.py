@@ -57,3 +57,8 @@ def test_administration_is_closed() -> None:
 
     assert directory.find(b"GET", b"/v1/organization/costs", anthropic=False, google=False).closed
     assert not directory.find(b"GET", b"/v1/files", anthropic=False, google=False).closed
+
+
+def test_doubled_version_is_no_place() -> None:
+    """A client that adds `/v1` itself and has it in its base URL is told, not sent on."""
+    assert Directory(snapshot().routing).find(b"POST", b"/v1/v1/messages", anthropic=True, google=False).place is None

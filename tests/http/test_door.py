@@ -34,9 +34,8 @@ async def test_a_door_stands_back_and_comes_back() -> None:
     door.balance()
     await until(lambda: len(site.connections) == 2)
 
-    door.close()
+    await door.close()
     for writer in (first, second):
         writer.close()
     await until(lambda: not site.connections)
-    listener.close()
     hangups.close()

@@ -77,3 +77,13 @@ async def test_pools_outlive_reloads_that_keep_the_origin() -> None:
         assert 2 == pool.idle_timeout_s
         await until(lambda: not connection.usable)
         pools.close()
+
+
+@on_uvloop
+async def test_new_connection_is_not_taken_for_an_old_one() -> None:
+    """The watch may look between the connection's opening and its first request."""
+    async with origin([LENGTH]) as origins:
+        connection = await origins.pool.connect()
+        connection.check(asyncio.get_running_loop().time())
+
+        assert connection.usable

@@ -130,6 +130,23 @@ async def test_answer_without_length_is_chunked() -> None:
 
 
 @on_uvloop
+async def test_sending_nothing_does_not_end_a_chunked_answer() -> None:
+    """An empty chunk is the last one: it is written at the end and nowhere else."""
+    async with serving() as served:
+        reader, writer = await served.connect()
+        writer.write(GET % b"")
+        page = await served.page(0)
+        page.client.start(200, b"", None)
+        page.client.send(b"abc")
+        page.client.send(b"")
+        page.client.abort()
+
+        await head_of(reader)
+        assert b"3\r\nabc\r\n" == await reader.read()
+        writer.close()
+
+
+@on_uvloop
 async def test_http_1_0_gets_the_body_and_the_end() -> None:
     """No chunks for a client that cannot read them: the connection's end is the body's."""
     async with serving() as served:
