@@ -63,6 +63,34 @@ class Client:
         """Send bytes."""
         self._sock.sendall(data)
 
+    def chunks(self, size: int) -> bytes:
+        """Read whole chunks until they hold `size` bytes of the body."""
+        body = b""
+        while len(body) < size:
+            piece = self._read.read(int(self._read.readline(), 16))
+            assert piece, "the body ended"
+            body += piece
+            assert b"\r\n" == self._read.readline()
+        return body
+
+    def push_what_fits(self, data: bytes, wait_s: float = 0.3) -> int:
+        """Send bytes until nobody takes more for a moment; return how many were taken."""
+        self._sock.settimeout(wait_s)
+        taken = 0
+        try:
+            while taken < len(data):
+                taken += self._sock.send(data[taken : taken + 65536])
+        except TimeoutError:
+            pass
+        self._sock.settimeout(LIMIT_S)
+        return taken
+
+    def reply_body(self) -> bytes:
+        """Read the whole chunked body of an answer whose head was read."""
+        parts: list[bytes] = []
+        assert self._chunks(parts), "the answer was cut"
+        return b"".join(parts)
+
     def head(self) -> tuple[int, list[tuple[str, str]]]:
         """Read an answer's head."""
         line = self._read.readline()

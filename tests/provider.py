@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import itertools
 import socket
@@ -43,6 +44,7 @@ class Gate:
     def __init__(self) -> None:
         self._reached = threading.Event()
         self._opened = threading.Event()
+        self._wake: Callable[[], object] | None = None
 
     def reached(self) -> None:
         """Wait until the provider stands here."""
@@ -51,12 +53,16 @@ class Gate:
     def open(self) -> None:
         """Let the answer go on."""
         self._opened.set()
+        if self._wake is not None:
+            self._wake()
 
     async def passed(self) -> None:
         """Wait, in the provider."""
+        go = asyncio.Event()
+        self._wake = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, go.set)
         self._reached.set()
-        while not self._opened.is_set():
-            await asyncio.sleep(0.001)
+        if not self._opened.is_set():
+            await go.wait()
 
 
 # Bytes: one write (and one chunk, if chunked). A number: a pause in seconds. A gate: wait until the test opens it.
@@ -71,6 +77,7 @@ class Answer:
     is cut into, repeated to its end, instead of one write for each step. `stop_at`: after so many bytes of the body (or
     of the whole, with `raw`) nothing more comes, and the connection ends by `stop_by`: close | reset. `closes`: close
     after the answer, without a word. `early`: answer as soon as the request's head is there. `raw`: these very bytes.
+    `first`: what to wait for before anything is sent.
     """
 
     body: Sequence[Step] = ()
@@ -83,6 +90,7 @@ class Answer:
     closes: bool = False
     early: bool = False
     raw: bytes | None = None
+    first: Step | None = None
 
     def gzipped(self) -> "Answer":
         """Return the same answer with a compressed body."""
@@ -93,6 +101,8 @@ class Answer:
 
     def writes(self) -> Iterator[Step]:
         """Yield what goes over the wire, in order."""
+        if self.first is not None:
+            yield self.first
         steps = list(self._framed())
         if not self.trickle:
             yield from steps
@@ -172,16 +182,30 @@ class _Connection(asyncio.Protocol):
         self._reading = _Reading()
         self._playing: asyncio.Task[None] | None = None
         self._early: Answer | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._provider.open_connections.add(self)
+        if self._provider.is_paused:
+            self.pause(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._provider.open_connections.discard(self)
         self._provider.ended.append(self._number)
         if self._playing is not None:
             self._playing.cancel()
+
+    def pause(self, paused: bool) -> None:
+        """Stop reading requests, or go on."""
+        self._transport.pause_reading() if paused else self._transport.resume_reading()
 
     def abort(self) -> None:
         """Cut it."""
@@ -253,8 +277,8 @@ class _Connection(asyncio.Protocol):
             else:
                 transport.write(step)
                 await asyncio.sleep(0)  # a write of its own
-                while transport.get_write_buffer_size() > 1 << 20:
-                    await asyncio.sleep(0.001)
+                await self._writable.wait()
+                self._provider.sent_bytes += len(step)
         if answer.stop_at is not None and answer.stop_by == "reset":
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -270,6 +294,8 @@ class Provider:
         self.asked: list[Asked] = []
         self.ended: list[int] = []  # numbers of the connections that are closed
         self.received_bytes = 0  # of requests, also of those that are not whole yet
+        self.is_paused = False
+        self.sent_bytes = 0  # of answers, as far as they left
         self.open_connections: set[_Connection] = set()
         self.otherwise: Callable[[Asked], Answer] = lambda _: answer(b'{"error":"nothing is scripted"}', status=599)
         self._scripts: deque[Answer] = deque()
@@ -300,7 +326,15 @@ class Provider:
         self.asked.clear()
         self.ended.clear()
         self._scripts.clear()
-        self.received_bytes = 0
+        self.received_bytes = self.sent_bytes = 0
+
+    def pause_reading(self, paused: bool) -> None:
+        """Take nothing of any request on new connections, or go on with everything."""
+        self.is_paused = paused
+        if not paused:
+            self._loop.call_soon_threadsafe(
+                lambda: [connection.pause(False) for connection in list(self.open_connections)]
+            )
 
     def close_connections(self) -> None:
         """Close every connection, as a provider does that has seen them idle for long."""

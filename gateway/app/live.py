@@ -36,8 +36,9 @@ class Live:
         self.snapshot: Snapshot
         self._env = env
         self._required = required
-        self._seen = self._fingerprint()
-        self._load()
+        self._seen: dict[Path, tuple[int, int, int]]
+        while not self._load():
+            continue
         self._started_with = self.snapshot.server
 
     def message(self) -> channel.Config:
@@ -49,10 +50,11 @@ class Live:
         seen = self._fingerprint()
         if seen == self._seen and not force:
             return False
-        self._seen = seen
         try:
-            self._load()
+            if not self._load():
+                return False
         except ConfigError as error:
+            self._seen = seen
             self.problems = tuple(map(str, error.problems))
             for problem in self.problems:
                 log.error("config refused, the one before it stays in force: %s", problem)
@@ -87,14 +89,20 @@ class Live:
                     await asyncio.wait_for(stop.wait(), POLL_MS / 1000)
                 yield
 
-    def _load(self) -> None:
+    def _load(self) -> bool:
+        """Take the files over; False: one was being written, and half a file can be a sound config, too."""
+        seen = self._fingerprint()
         sources = read(self.file, required=self._required)
         config = parse(sources, self._env, self.root)
         snapshot = compile.snapshot(config, self._env, self.generation + 1)
+        if self._fingerprint() != seen:
+            return False
+        self._seen = seen
         self.sources, self.config, self.snapshot = sources, config, snapshot
         self.generation += 1
         # A file that was there and is gone is a mistake, not a wish for the built-in defaults.
         self._required = self._required or self.file.name in sources
+        return True
 
     def _report(self) -> None:
         company = self.config.company

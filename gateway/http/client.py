@@ -5,6 +5,7 @@ llhttp reads the answer; where it must guess (the end at EOF, HEAD, bytes that n
 
 import asyncio
 import socket
+import struct
 from typing import Any, Protocol
 
 import httptools
@@ -16,6 +17,8 @@ from gateway.http.watch import Watch
 
 # What the kernel may hold of an answer that a slow client does not take (Linux doubles the number).
 _RECEIVE_BUFFER_BYTES = 128 * 1024
+# What the kernel may hold of a request that a slow provider does not take. What is on its way does not count.
+_UNSENT_BYTES = 256 * 1024
 _JOIN_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 256 * 1024
 
@@ -136,8 +139,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once: the exchange is over for us, and the provider should stop working for it."""
-        self._sink = None
-        if self._transport is not None:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            self._reset()
+        elif self._transport is not None:
             self._transport.abort()
 
     # ---- what the transport calls ---------------------------------------------------------------------------------
@@ -148,6 +153,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = self._loop.time()
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         self._home.watch.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -286,10 +292,17 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _fail(self, kind: str, message: str) -> None:
         sink, self._sink = self._sink, None
-        if self._transport is not None:
-            self._transport.abort()
+        self._reset()
         if sink is not None:
             sink.answer_failed(UpstreamFailure(kind, message, reused=self.reused, answered=self._answered))
+
+    def _reset(self) -> None:
+        """Close so that the provider hears of it though it does not read: an end would wait behind what we sent."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
 
     def _write(self, head: bytes, data: bytes) -> None:
         transport = self._transport

@@ -47,9 +47,7 @@ class Door:
         if not takes and self._server is not None:
             self._server.close()
             self._server = None
-        elif (
-            takes and self._server is None and (self._opening is None or self._opening.done())
-        ):
+        elif takes and self._server is None and (self._opening is None or self._opening.done()):
             self._opening = self._loop.create_task(self.open(), name="open the door")
 
     async def close(self) -> None:

@@ -186,7 +186,12 @@ class ServerConnection(asyncio.Protocol):
             self._deadline = self._loop.time() + self._site.header_timeout_s
 
     def eof_received(self) -> None:
-        """Treat a half-close as leaving: the transport closes, `connection_lost` follows."""
+        """Treat a half-close as leaving: the transport closes, `connection_lost` follows.
+
+        It would wait until the client has read what was sent; while an answer runs that may be never.
+        """
+        if self._active is not None and self._transport is not None:
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whoever still works for this client hears of it."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +96,33 @@ def test_config_may_come_later(tmp_path: Path) -> None:
     assert live.reload()
     assert ["local"] == list(live.config.company.providers)
     assert 3 == live.generation
+
+
+class MeddlingEnvironment(dict[str, str]):
+    """An environment in which a look changes a file, once: the other half of it arrives while we read."""
+
+    arrives: Callable[[], object] | None = None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if self.arrives is not None:
+            self.arrives()
+            self.arrives = None
+        return super().get(name, default)
+
+
+def test_half_written_config_is_not_taken(file: Path) -> None:
+    """Half a file may be sound, and mean something else: what changed while it was read is looked at again."""
+    half = LOCAL + 'api_keys = ["env:KEY"]\n'
+    file.write_text(half)
+    environment = MeddlingEnvironment(KEY="secret")
+    live = Live(file, environment, required=True)
+    file.write_text(half + "# a change\n")
+    environment.arrives = lambda: file.write_text(half + "[models]\nallow = ['m']\n")
+
+    assert not live.reload()
+    assert (1, {"config.toml": half}) == (live.generation, live.sources)
+    assert live.reload()
+    assert (2, {"config.toml": file.read_text()}) == (live.generation, live.sources)
 
 
 def test_forced_reload_reads_secrets_again(file: Path) -> None:

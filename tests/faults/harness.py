@@ -394,6 +394,17 @@ def socket_bytes(pid: int) -> int:
     return total
 
 
+def unread_bytes(client: socket.socket, after_s: float = 0.0) -> int:
+    """Return how many bytes of a client's the gateway has not read, now or after a moment."""
+    time.sleep(after_s)
+    ports = f":{client.getpeername()[1]:04X}", f":{client.getsockname()[1]:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(ports[0]) and fields[2].endswith(ports[1]):
+            return int(fields[4].partition(":")[2], 16)
+    raise AssertionError("the gateway has closed the connection")
+
+
 def logged(folder: Path) -> list[Record]:
     """Return all that a gateway on the config in `folder` has in its store, after a check that every file is sound."""
     found = []

@@ -79,8 +79,8 @@ def test_reloads_cut_nothing(tmp_path: Path) -> None:
         for number in range(2, RELOADS + 2):
             load.more(40)
             host = ("127.0.0.1", "localhost")[number % 2]
-            (tmp_path / "config.toml").write_text(first.replace("http://127.0.0.1", f"http://{host}"))
-            (tmp_path / "teams" / "search.toml").write_text(team_file(more=f"# {number}\n"))
+            replace(tmp_path / "config.toml", first.replace("http://127.0.0.1", f"http://{host}"))
+            replace(tmp_path / "teams" / "search.toml", team_file(more=f"# {number}\n"))
             run.process.send_signal(signal.SIGHUP)
         until(lambda: generation(run.metrics()) > RELOADS, "every worker has taken every config")
         load.more(40)
@@ -89,6 +89,13 @@ def test_reloads_cut_nothing(tmp_path: Path) -> None:
 
     assert [] == [call for call in calls if call.fault]
     assert len(calls) == len(check_books(calls, provider.asked, tmp_path))
+
+
+def replace(file: Path, text: str) -> None:
+    """Put a new file in an old one's place, as editors do."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.rename(file)
 
 
 def generation(metrics: str) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.provider import Answer, answer, stream
 
-TEXT = ["Hel", "lo, ", "wor", "ld – ü"]
+TEXT = ["Hel", "lo, ", "wor", "ld \u2013 ü"]
 WHOLE = "".join(TEXT)
 CHAT_USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 

@@ -61,9 +61,7 @@ def cut(answer: Answer, framing: str, way: str, name: str) -> Iterator[Answer]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize(("framing", "way"), WAYS)
-def test_cut_stream_raises(
-    name: str, framing: str, way: str, make: Make, provider: Provider, gateway: Gateway
-) -> None:
+def test_cut_stream_raises(name: str, framing: str, way: str, make: Make, provider: Provider, gateway: Gateway) -> None:
     """Whatever framing the provider used, and however it left; the log says that it was the provider's fault."""
     call = CALLS[name]
     session = f"{name} {framing} {way}"

@@ -17,7 +17,7 @@ from tests.sdk.conftest import LIMITED_KEY, MAX_BODY_BYTES, Make
 RETRIES = 2
 # The error bodies of the providers, as they write them.
 UPSTREAM = {
-    "openai": b'{\n  "error": {\n    "message": "Rate limit \xc3\xbc",\n    "type": "requests", "param": null, "code": null}}\n',
+    "openai": b'{\n  "error": {\n    "message": "Rate limit \xc3\xbc",\n "type": "requests", "code": null}}\n',
     "anthropic": b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_9"}',
     "gemini": b'{"error": {"code": 429,\n  "message": "Quota", "status": "RESOURCE_EXHAUSTED"}}\n',
 }
@@ -197,5 +197,3 @@ def test_connection_that_the_provider_closed_while_idle(name: str, make: Make, p
 
     assert first == call.make(client)
     assert 2 == len(provider.asked)
-
-
