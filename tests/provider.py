@@ -195,7 +195,7 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         self._provider.open_connections.add(self)
         if self._provider.is_paused:
-            self.pause(True)
+            asyncio.get_running_loop().call_soon(self.pause, True)  # reading begins behind this callback
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._provider.open_connections.discard(self)

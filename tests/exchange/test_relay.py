@@ -15,6 +15,7 @@ PROMPT_S = 1.0  # within which a provider must hear that nobody listens any more
 IDLE_S = 1.0
 ASK = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json")]
 BODY = json.dumps({"model": "gpt-4o-mini", "stream": True, "stream_options": {"include_usage": True}}).encode()
+UNASKED = json.dumps({"model": "gpt-4o-mini", "stream": True}).encode()
 HEAD = '{"id":"c","object":"chat.completion.chunk","model":"gpt-4o-mini-2024-07-18","choices":['
 
 
@@ -86,15 +87,18 @@ def test_every_event_passes_when_it_comes(gateway: Gateway, provider: Provider) 
         assert b"0\r\n\r\n" == client.some(5)
 
 
-def test_exchange_is_in_the_log_before_the_stream_ends(gateway: Gateway, provider: Provider) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_exchange_is_in_the_log_before_the_stream_ends(at_once: bool, gateway: Gateway, provider: Provider) -> None:
     """The books are closed with the terminal event: what hangs on behind it does not matter."""
-    gate = Gate()
-    provider.play(stream(b"".join(WHOLE), gate))
+    middle, end = Gate(), Gate()
+    provider.play(stream(b"".join(WHOLE), end) if at_once else stream(*TEXTS, middle, FINISH, USAGE, DONE, end))
     with gateway.client() as client:
         _, headers = begin(client)
+        passed = b"" if at_once else client.chunks(len(b"".join(TEXTS)))
+        middle.open()
         assert ("ok", 200, "provider", ["ok"]) == summary(gateway.row(id_in(headers)))
-        gate.open()
-        assert client.reply_body() == b"".join(WHOLE)
+        end.open()
+        assert passed + client.reply_body() == b"".join(WHOLE)
 
 
 def test_slow_client_slows_the_provider_down(gateway: Gateway, provider: Provider) -> None:
@@ -180,13 +184,16 @@ def test_client_that_leaves_after_the_end_of_the_stream(gateway: Gateway, provid
 
 @pytest.mark.parametrize("framing", ["chunked", "length", "eof"])
 @pytest.mark.parametrize("way", ["close", "reset"])
-def test_cut_stream_is_cut_for_the_client(framing: str, way: str, gateway: Gateway, provider: Provider) -> None:
+@pytest.mark.parametrize("asked", [BODY, UNASKED], ids=["usage asked", "usage injected"])
+def test_cut_stream_is_cut_for_the_client(
+    asked: bytes, framing: str, way: str, gateway: Gateway, provider: Provider
+) -> None:
     """All bytes that came are passed on, and then the connection ends without the end of the answer."""
     passed = b"".join(TEXTS) + FINISH[:40]
     provider.play(Answer(body=WHOLE, headers=EVENTS, framing=framing, stop_at=len(passed), stop_by=way))
 
     with gateway.client() as client:
-        client.send("POST", "/v1/chat/completions", ASK, BODY)
+        client.send("POST", "/v1/chat/completions", ASK, asked)
         reply = client.reply()
 
     assert (200, False) == (reply.status, reply.whole)
@@ -208,6 +215,18 @@ def test_usage_that_came_before_the_cut_is_kept(gateway: Gateway, provider: Prov
     row = gateway.row(reply.id)
     assert ("upstream_error", 200, "partial") == summary(row)[:3]
     assert (1000, 100) == (row["usage"]["input_total"], row["usage"]["output_total"])
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length", "eof"])
+def test_last_event_may_lack_its_blank_line(framing: str, gateway: Gateway, provider: Provider) -> None:
+    """What was held back until it is known whether it is the usage event passes at the end."""
+    provider.play(Answer(body=[*WHOLE[:-1], DONE[:-2]], headers=EVENTS, framing=framing))
+    with gateway.client() as client:
+        client.send("POST", "/v1/chat/completions", ASK, UNASKED)
+        reply = client.reply()
+
+    assert (True, b"".join([*TEXTS, FINISH, DONE[:-2]])) == (reply.whole, reply.body)
+    assert "ok" == gateway.row(reply.id)["outcome"]
 
 
 @pytest.mark.parametrize("ending", [[FINISH], [FINISH, DONE], [FINISH, USAGE, DONE]])
@@ -286,16 +305,26 @@ def test_error_inside_a_stream_is_an_error_in_the_log(gateway: Gateway, provider
 
 def test_what_comes_behind_the_end_is_added_to_the_record(gateway: Gateway, provider: Provider) -> None:
     """Some servers send usage behind [DONE]: the record that was written with the terminal event is amended."""
-    provider.play(stream(*TEXTS, FINISH, DONE, USAGE))
+    gate = Gate()
+    provider.play(stream(*TEXTS, FINISH, DONE, gate, USAGE))
     with gateway.client() as client:
-        client.send("POST", "/v1/chat/completions", ASK, BODY)
-        reply = client.reply()
+        _, headers = begin(client)
+        first = gateway.row(id_in(headers))
+        gate.open()
+        body = client.reply_body()
 
     whole = b"".join([*TEXTS, FINISH, DONE, USAGE])
-    assert whole == reply.body
-    until(lambda: gateway.row(reply.id)["response_bytes"] == len(whole), "the record is amended")
-    row = gateway.row(reply.id)
-    assert (1000, whole.decode()) == (row["usage"]["input_total"], row["response_body"])
+    assert whole == body
+    assert ("ok", "estimated", len(whole) - len(USAGE)) == (
+        *(first["outcome"], first["usage_source"]),
+        first["response_bytes"],
+    )
+    until(lambda: gateway.row(first["id"])["response_bytes"] == len(whole), "the record is amended")
+    row = gateway.row(first["id"])
+    assert (1000, "provider", whole.decode()) == (
+        *(row["usage"]["input_total"], row["usage_source"]),
+        row["response_body"],
+    )
 
 
 def test_times_are_told(gateway: Gateway, provider: Provider) -> None:

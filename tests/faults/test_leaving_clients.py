@@ -1,4 +1,4 @@
-"""A client that leaves stops the provider at once, wherever the exchange stands; one that stalls costs next to nothing."""
+"""A client that leaves stops the provider at once, wherever the exchange stands; one that stalls costs little."""
 
 import fcntl
 import socket
@@ -122,8 +122,8 @@ def push_until_unread(client: socket.socket) -> None:
 
     An end that stands behind such bytes does not even arrive.
     """
-    while (unread := unread_bytes(client)) == 0 or unread != unread_bytes(client, after_s=0.05):
-        for _ in range(3):
+    while not (unread := unread_bytes(client)) or unread != unread_bytes(client, after_s=0.05):
+        if not unread:
             client.sendall(bytes(65536))
             time.sleep(0.002)
     assert 0 == struct.unpack("i", fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
@@ -199,6 +199,26 @@ def test_a_stalled_client_costs_less_than_a_mebibyte(scene: Scene) -> None:
     assert user + kernel < MEMORY_BYTES
     assert more > 0, "it never went on"
     assert got == (bytes(range(256)) * (len(got) // 256 + 1))[: len(got)]
+
+
+@pytest.mark.slow
+def test_a_stalled_provider_costs_less_than_a_mebibyte(scene: Scene) -> None:
+    """An upload that its provider does not take waits at the client."""
+    worker = processes(scene.run)["worker 0"]
+    client, upstream = uploading(scene)
+    client.close()
+    upstream.close()
+    until(lambda: socket_bytes(worker) < 4096, "nothing is under way")
+    before = rss_bytes(worker)
+
+    client, _ = uploading(scene)
+    user, kernel = max(0, rss_bytes(worker) - before), socket_bytes(worker)
+    rows = len(scene.run.rows(outcome="cancelled"))
+    client.close()
+    scene.run.wait_rows(rows + 1, outcome="cancelled")
+
+    print(f"\nstalled upload: {user >> 10} KiB of the worker, {kernel >> 10} KiB of the kernel")
+    assert user + kernel < MEMORY_BYTES
 
 
 def test_a_client_that_leaves_before_it_asked_is_nobody(scene: Scene) -> None:

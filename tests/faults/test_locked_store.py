@@ -1,4 +1,4 @@
-"""The store is not in the path of a request: while another process holds its lock nothing fails, and nothing is lost."""
+"""The store is not in the path of a request: while another process locks it nothing fails, and nothing is lost."""
 
 import contextlib
 import os

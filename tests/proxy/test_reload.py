@@ -114,7 +114,9 @@ def test_request_whose_body_comes_later_keeps_its_config(gateway: Gateway, provi
         head = f"POST /v1/responses HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\n"
         client.push(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode())
         client.push(body[:5])
-        (gateway.folder / "teams" / "search.toml").write_text(team_file(["tw-other"]))
+        tables = provider_tables({"openai": provider.url})
+        teams = {"search": team_file(["tw-other"])}
+        write_config(gateway.folder, tables, server="workers = 2", more=ROUTE.format(model="two"), teams=teams)
         until(lambda: always(gateway, 401, KEY), "the key is gone")
         client.push(body[5:])
 

@@ -186,6 +186,17 @@ def test_second_connection_that_dies_is_told(name: str, make: Make, provider: Pr
 
 
 @pytest.mark.parametrize("name", USUAL)
+def test_new_connection_that_dies_is_told(name: str, make: Make, provider: Provider) -> None:
+    """That is no race with a connection's old age: the request was read, and is not sent again."""
+    provider.close_connections()
+    provider.play(HANGS_UP)
+
+    raised(name, 502, make(CALLS[name].sdk, retries=RETRIES))
+
+    assert 1 == len(provider.asked)
+
+
+@pytest.mark.parametrize("name", USUAL)
 def test_connection_that_the_provider_closed_while_idle(name: str, make: Make, provider: Provider) -> None:
     """Providers close what is idle; the next request takes another."""
     call = CALLS[name]
