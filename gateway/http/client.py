@@ -16,7 +16,7 @@ from gateway.http.status import BODILESS
 from gateway.http.watch import Watch
 
 # What the kernel may hold of an answer that a slow client does not take (Linux doubles the number).
-_RECEIVE_BUFFER_BYTES = 128 * 1024
+_RECEIVE_BUFFER_BYTES = 64 * 1024
 # What the kernel may hold of a request that a slow provider does not take. What is on its way does not count.
 _UNSENT_BYTES = 256 * 1024
 _JOIN_BYTES = 64 * 1024
