@@ -119,8 +119,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._write(head, body)
 
     def send_body(self, data: bytes, *, complete: bool) -> None:
-        """Send more of the request's body, framed by the caller."""
+        """Send more of the request's body, framed by the caller. It is we who keep the provider waiting until then."""
         self._request_sent = complete
+        self._deadline = self._loop.time() + self._home.idle_timeout_s
         self._write(b"", data)
 
     def pause(self) -> None:

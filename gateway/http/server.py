@@ -380,7 +380,7 @@ class ServerConnection(asyncio.Protocol):
         self._deadline = 0.0
         if self._active is None and not self._reader.in_head:
             self._transport.close()  # idle, or lingering for long enough
-        elif self._started:
+        elif self._active is not None and self._started:
             self._transport.abort()
         else:
             self._reject(BadRequest(408, "the request did not arrive in time"))

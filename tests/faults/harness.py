@@ -265,6 +265,15 @@ class Listener:
         read_head(sock)
         return sock
 
+    def forget(self) -> None:
+        """End all connections, and wait until the gateway has noticed: what follows comes on new ones."""
+        for sock in self._accepted:
+            with contextlib.suppress(OSError):  # it was closed before
+                sock.shutdown(socket.SHUT_WR)
+                gone_after_s(sock)
+            sock.close()
+        self._accepted.clear()
+
     def close(self) -> None:
         """Close everything."""
         for sock in [self._sock, *self._accepted]:

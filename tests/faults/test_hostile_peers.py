@@ -26,7 +26,6 @@ from gateway.journal.writer import Journal
 from gateway.metrics.board import Board
 from gateway.proxy import Proxy
 from tests.faults.harness import (
-    LIMIT_S,
     Listener,
     connect,
     expected,
@@ -43,7 +42,8 @@ from tests.http.uv import on_uvloop
 
 TIMEOUT_S = 1.0
 LATEST_S = TIMEOUT_S + 1.5  # deadlines are looked at twice a second, and the machine may be busy
-SERVER = 'header_timeout = "1 s"\nbody_timeout = "1 s"\nidle_timeout = "1 s"\nkeepalive_timeout = "1 s"'
+PROVIDER_TIMEOUT_S = 1.5
+SERVER = 'header_timeout = "1 s"\nbody_timeout = "1 s"\nidle_timeout = "1.5 s"\nkeepalive_timeout = "1 s"'
 ANSWER = expected("n", 0)
 ANSWERED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER)
 FOREIGN = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nforeign"
@@ -69,10 +69,11 @@ def run(provider: Listener, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def client(run: Gateway) -> Iterator[socket.socket]:
-    """Connect."""
+def client(run: Gateway, provider: Listener) -> Iterator[socket.socket]:
+    """Connect; afterwards end what the gateway keeps."""
     with connect(run.port) as sock:
         yield sock
+    provider.forget()
 
 
 def reset(sock: socket.socket) -> None:
@@ -162,6 +163,34 @@ def test_an_upload_that_stops_stops_the_provider(run: Gateway, provider: Listene
     assert "cancelled" == run.wait_rows(rows + 1)[0]["outcome"]
 
 
+def test_an_upload_that_drips_is_no_timeout(run: Gateway, provider: Listener, client: socket.socket) -> None:
+    """A provider is not silent as long as it is being told something."""
+    body = bytes(1000)
+    head = post(b"", path="/openai/files").replace(b"Content-Length: 0", b"Content-Length: %d" % (10 * len(body)))
+    client.sendall(head.replace(b"application/json", b"application/octet-stream"))
+    for _ in range(10):
+        client.sendall(body)
+        time.sleep(PROVIDER_TIMEOUT_S / 5)
+    upstream = provider.accept()
+    assert read_message(upstream).endswith(bytes(10 * len(body)))
+    upstream.sendall(ANSWERED)
+
+    assert read_message(client).endswith(ANSWER)
+
+
+def test_a_provider_that_takes_no_upload_is_a_timeout(run: Gateway, provider: Listener, client: socket.socket) -> None:
+    """A provider that does not read is as silent as one that does not answer, and the client hears of it."""
+    head = post(b"", path="/openai/files").replace(b"Content-Length: 0", b"Content-Length: 60000000")
+    client.sendall(head.replace(b"application/json", b"application/octet-stream"))
+    upstream = provider.accept()
+    push_until_full(client, bytes(65536))
+    answer = read_message(client)
+
+    assert answer.startswith(b"HTTP/1.1 504 ")
+    gone_after_s(upstream)
+    assert "timeout" == run.row(id_in(answer))["outcome"]
+
+
 def test_an_idle_client_is_shown_out(run: Gateway, provider: Listener, client: socket.socket) -> None:
     """keepalive_timeout after its answer a connection closes, without a word."""
     exchange(run, provider, client)
@@ -176,7 +205,7 @@ def test_an_idle_client_is_shown_out(run: Gateway, provider: Listener, client: s
 @pytest.mark.parametrize(
     ("path", "expected_error"),
     [
-        ("/v1/chat/completions", {"error": {"code": "upstream_timeout", "type": "server_error"}}),
+        ("/v1/chat/completions", {"error": {"code": "upstream_timeout", "type": "upstream_error"}}),
         ("/v1/messages", {"type": "error", "error": {"type": "timeout_error"}}),
         ("/v1beta/models/g:generateContent", {"error": {"code": 504, "status": "DEADLINE_EXCEEDED"}}),
     ],
@@ -190,7 +219,7 @@ def test_a_silent_provider_is_a_timeout(
     upstream = provider.asked()
     answer = read_message(client)
 
-    assert TIMEOUT_S < time.monotonic() - began_s < LATEST_S
+    assert PROVIDER_TIMEOUT_S < time.monotonic() - began_s < LATEST_S + 0.5
     assert answer.startswith(b"HTTP/1.1 504 ")
     found = json.loads(answer.partition(b"\r\n\r\n")[2])
     for name, value in expected_error.items():
