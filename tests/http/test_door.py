@@ -3,6 +3,8 @@
 import asyncio
 import socket
 
+import pytest
+
 from gateway.http.door import Door
 from gateway.http.guard import Limits
 from gateway.http.site import Site
@@ -35,7 +37,29 @@ async def test_a_door_stands_back_and_comes_back() -> None:
     await until(lambda: len(site.connections) == 2)
 
     await door.close()
+    with pytest.raises(OSError):
+        await asyncio.open_connection("127.0.0.1", port)
     for writer in (first, second):
+        writer.close()
+    await until(lambda: not site.connections)
+    hangups.close()
+
+
+@on_uvloop
+async def test_who_stands_in_the_queue_at_the_end_is_let_in() -> None:
+    """The kernel would reset them: closing lets them in first, also when the door stood back."""
+    loop = asyncio.get_running_loop()
+    hangups = Hangups(loop)
+    site = Site(Page, limits=Limits(), watch=Watch(loop), hangups=hangups)
+    listener = socket.create_server(("127.0.0.1", 0))
+    door = Door(listener, site, loop, lambda count: False)
+    port = listener.getsockname()[1]
+    queued = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+
+    await door.close()
+
+    assert 3 == len(site.connections)
+    for _, writer in queued:
         writer.close()
     await until(lambda: not site.connections)
     hangups.close()

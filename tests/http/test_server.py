@@ -27,6 +27,7 @@ class Page:
         self.got = b""
         self.complete = False
         self.gone = False
+        self.stopped = False
         self.is_blocked = False
 
     def body(self, data: bytes) -> None:
@@ -35,8 +36,9 @@ class Page:
     def body_end(self) -> None:
         self.complete = True
 
-    def left(self) -> None:
+    def left(self, *, stopped: bool = False) -> None:
         self.gone = True
+        self.stopped = stopped
 
     def blocked(self) -> None:
         self.is_blocked = True
@@ -415,6 +417,58 @@ async def test_draining_closes_idle_connections_and_the_others_after_their_answe
         assert b"connection: close" in await head_of(reader)
         assert b"last" == await reader.read()
         idle_writer.close()
+        writer.close()
+
+
+@on_uvloop
+async def test_a_drain_gives_newcomers_a_moment() -> None:
+    """Who has just come, or whose question has come but was not read yet, is about to ask and gets an answer."""
+    async with serving() as served:
+        new_reader, new_writer = await served.connect()
+        reader, writer = await served.connect()
+        writer.write(GET % b"1")
+        (await served.page(0)).reply(b"one")
+        await reader.readuntil(b"one")
+        await until(lambda: len(served.site.connections) == 2)
+        writer.write(GET % b"2")
+        served.site.drain()  # before the loop can have read it
+        new_writer.write(GET % b"3")
+
+        for number, asked_by in ((1, reader), (2, new_reader)):
+            (await served.page(number)).reply(b"last")
+            assert (await asked_by.read()).endswith(b"last")
+        writer.close()
+        new_writer.close()
+
+
+@on_uvloop
+async def test_a_half_close_counts_while_the_answer_stalls() -> None:
+    """What the client does not read must not keep the handler from hearing that it left."""
+    async with serving() as served:
+        _, writer = await served.connect()
+        writer.write(GET % b"")
+        page = await served.page(0)
+        page.client.start(200, b"", None)
+        while not page.is_blocked:
+            page.client.send(bytes(100_000))
+        writer.transport.pause_reading()
+        writer.write_eof()
+
+        await until(lambda: page.gone)
+        writer.close()
+
+
+@on_uvloop
+async def test_a_cut_tells_the_handler_that_it_is_we_who_go() -> None:
+    """So that the books do not say that the client left."""
+    async with serving() as served:
+        _, writer = await served.connect()
+        writer.write(GET % b"")
+        page = await served.page(0)
+        page.client.cut()
+
+        assert page.gone
+        assert page.stopped
         writer.close()
 
 
