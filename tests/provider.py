@@ -372,9 +372,11 @@ class Provider:
 
 
 @contextlib.contextmanager
-def providing() -> Iterator[Provider]:
-    """Run a provider."""
+def providing(otherwise: Callable[[Asked], Answer] | None = None) -> Iterator[Provider]:
+    """Run a provider; `otherwise` answers what no script answers, from the first request on."""
     provider = Provider()
+    if otherwise is not None:
+        provider.otherwise = otherwise
     provider.start()
     try:
         yield provider

@@ -203,7 +203,8 @@ def _by_key(finished: Iterable[Finished]) -> tuple[dict[bytes, Finished], dict[b
     amendments: dict[bytes, Finished] = {}
     for one in finished:
         if not one.amends:
-            rows.setdefault(one.key, one)
+            if one.key not in amendments:  # what amends it says all that it says
+                rows.setdefault(one.key, one)
             continue
         before = rows if one.key in rows else amendments
         earlier = before.get(one.key)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import select
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,19 @@ from typing import Any
 import uvloop
 
 from bench.processes import command_line, tree
+from gateway.config.compile import from_sources
+from gateway.config.load import read
+from gateway.core.ids import IdMaker
 from gateway.core.record import Record, decode
+from gateway.exchange.lanes import open_lanes
+from gateway.http.guard import Limits
+from gateway.http.pool import Pools
+from gateway.http.server import ServerConnection
+from gateway.http.site import Site
+from gateway.http.watch import Hangups, Watch
+from gateway.journal.writer import Journal
+from gateway.metrics.board import Board
+from gateway.proxy import Proxy
 from tests.gateway import KEY, Gateway
 from tests.provider import Answer, Asked, Step, answer, stream, until
 
@@ -343,6 +356,37 @@ def gone_after_s(sock: socket.socket, limit_s: float = 5.0) -> float:
     poll.register(sock, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
     assert poll.poll(limit_s * 1000), f"still open after {limit_s:g} s"
     return time.monotonic() - began_s
+
+
+# ==== the data plane in this process ==================================================================================
+
+
+@contextlib.asynccontextmanager
+async def data_plane(folder: Path, write_timeout_s: float = 60.0) -> AsyncIterator[int]:
+    """Run a worker's data plane on this loop, with a write deadline that no setting has, and give its port."""
+    loop = asyncio.get_running_loop()
+    snapshot = from_sources(read(folder / "config.toml", required=True), folder, {}, 1)
+    watch, hangups = Watch(loop, interval_s=0.05), Hangups(loop)
+    pools = Pools(loop, watch)
+    journal = Journal(folder / "journal", "worker-0")
+    board = Board(folder / "board")
+    proxy = Proxy(loop, journal, board.claim(0), IdMaker(os.urandom))
+    proxy.use(snapshot, await open_lanes(pools, snapshot.routing.providers(), snapshot.server))
+    site = Site(proxy, limits=Limits(), watch=watch, hangups=hangups)
+    site.write_timeout_s = write_timeout_s
+    server = await loop.create_server(lambda: ServerConnection(site, loop), "127.0.0.1", 0)
+    watch.start()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for connection in list(site.connections):
+            connection.cut()
+        await asyncio.sleep(0)  # let them say goodbye
+        watch.stop()
+        pools.close()
+        hangups.close()
+        journal.close()
 
 
 # ==== processes and stores ============================================================================================

@@ -95,8 +95,7 @@ def test_a_journal_that_fails_costs_what_was_chosen(
     with contextlib.ExitStack() as stack:
         if way is Disk:
             stack.enter_context(small_disk(tmp_path / "data" / "journal"))
-        provider = stack.enter_context(providing())
-        provider.otherwise = played
+        provider = stack.enter_context(providing(played))
         server = f'on_journal_failure = "{policy}"'
         run = stack.enter_context(standing_before(provider, tmp_path, ["openai"], server=server))
         journal = way(run, tmp_path)

@@ -3,31 +3,19 @@
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.config.compile import from_sources
-from gateway.config.load import read
-from gateway.core.ids import IdMaker
-from gateway.exchange.lanes import open_lanes
-from gateway.http.guard import Limits
-from gateway.http.pool import Pools
-from gateway.http.server import ServerConnection
-from gateway.http.site import Site
-from gateway.http.watch import Hangups, Watch
 from gateway.journal.reader import Reader
-from gateway.journal.writer import Journal
-from gateway.metrics.board import Board
-from gateway.proxy import Proxy
 from tests.faults.harness import (
     Listener,
     connect,
+    data_plane,
     expected,
     gone_after_s,
     listening,
@@ -321,34 +309,6 @@ def test_a_head_without_end_is_refused(run: Gateway, provider: Listener, client:
 
 
 # ==== a client that never reads =======================================================================================
-
-
-@contextlib.asynccontextmanager
-async def data_plane(folder: Path, write_timeout_s: float) -> AsyncIterator[int]:
-    """Run a worker's data plane on this loop, with a write deadline that no setting has, and give its port."""
-    loop = asyncio.get_running_loop()
-    snapshot = from_sources(read(folder / "config.toml", required=True), folder, {}, 1)
-    watch, hangups = Watch(loop, interval_s=0.05), Hangups(loop)
-    pools = Pools(loop, watch)
-    journal = Journal(folder / "journal", "worker-0")
-    board = Board(folder / "board")
-    proxy = Proxy(loop, journal, board.claim(0), IdMaker(os.urandom))
-    proxy.use(snapshot, await open_lanes(pools, snapshot.routing.providers(), snapshot.server))
-    site = Site(proxy, limits=Limits(), watch=watch, hangups=hangups)
-    site.write_timeout_s = write_timeout_s
-    server = await loop.create_server(lambda: ServerConnection(site, loop), "127.0.0.1", 0)
-    watch.start()
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for connection in list(site.connections):
-            connection.cut()
-        await asyncio.sleep(0)  # let them say goodbye
-        watch.stop()
-        pools.close()
-        hangups.close()
-        journal.close()
 
 
 @on_uvloop

@@ -1,5 +1,7 @@
 """Any process may be killed at any moment: what a client has whole is in the log, once, and so is what was begun."""
 
+import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -7,8 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Load, check_books, is_alive, played, processes, replaced
-from tests.gateway import Gateway, running, standing_before
+from gateway.journal.reader import Reader
+from tests.faults.harness import (
+    DONE,
+    Load,
+    check_books,
+    connect,
+    data_plane,
+    expected,
+    is_alive,
+    listening,
+    played,
+    post,
+    processes,
+    question,
+    replaced,
+)
+from tests.gateway import Gateway, provider_tables, running, standing_before, write_config
+from tests.http.uv import on_uvloop
 from tests.provider import providing, until
 
 # The long form for a release: TOLLWAY_KILLS=50
@@ -28,11 +46,10 @@ def strike(run: Gateway, name: str) -> None:
 def test_killed_children_lose_and_double_nothing(tmp_path: Path) -> None:
     """Whichever of worker and recorder is killed, and how often: every whole answer is in the log exactly once."""
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"], server="workers = 2") as run,
         Load(run.port, AGENTS, MIX) as load,
     ):
-        provider.otherwise = played
         killed = [*random.choices(["worker 0", "worker 1", "recorder"], k=KILLS - 1), "worker 0"]
         for name in killed:
             load.more(random.randint(50, 400))
@@ -52,11 +69,10 @@ def test_killed_children_lose_and_double_nothing(tmp_path: Path) -> None:
 def test_killed_recorder_is_not_noticed_by_agents(tmp_path: Path) -> None:
     """The recorder is not in the path of a request: without it not one fails, and afterwards not one is missing."""
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"], server="workers = 2") as run,
         Load(run.port, AGENTS, MIX) as load,
     ):
-        provider.otherwise = played
         for _ in range(3):
             load.more(200)
             strike(run, "recorder")
@@ -71,11 +87,10 @@ def test_killed_recorder_is_not_noticed_by_agents(tmp_path: Path) -> None:
 def test_killed_supervisor_takes_its_children_along_and_the_next_resumes(tmp_path: Path) -> None:
     """Nobody is left behind by a killed supervisor, and the next one on the same data finds everything, once."""
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"], server="workers = 2") as run,
         Load(run.port, AGENTS, MIX) as load,
     ):
-        provider.otherwise = played
         load.more(300)
         children = processes(run)
         assert {"recorder", "worker 0", "worker 1"} == children.keys()
@@ -89,3 +104,44 @@ def test_killed_supervisor_takes_its_children_along_and_the_next_resumes(tmp_pat
 
     assert [] == load.faults(), "what ran could have come to its end"
     check_books(calls, provider.asked, tmp_path)
+
+
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+DOCUMENT_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(expected("n", 0))
+
+
+@pytest.mark.parametrize(
+    ("events", "answer", "last"),
+    [
+        pytest.param(0, DOCUMENT_HEAD + expected("n", 0), b"}", id="document"),
+        pytest.param(1, STREAM_HEAD + b"%x\r\n%b\r\n" % (len(DONE), DONE), DONE + b"\r\n", id="terminal event"),
+        pytest.param(0, b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}", b"{}", id="failure"),
+        pytest.param(0, b"nonsense", b"}", id="refusal of ours"),
+    ],
+)
+@on_uvloop
+async def test_the_end_is_in_the_journal_before_the_last_byte_leaves(
+    events: int, answer: bytes, last: bytes, tmp_path: Path
+) -> None:
+    """Kills seldom hit the moment between the two, so here is its order: who sees the byte finds the frame.
+
+    This client looks after each turn of the gateway's own loop, before anything that the turn has put off.
+    """
+    with listening() as provider:
+        write_config(tmp_path, provider_tables({"openai": provider.url}))
+        async with data_plane(tmp_path) as port:
+            with connect(port) as client:
+                client.sendall(post(question("n", events)))
+                upstream = await asyncio.to_thread(provider.asked)
+                client.setblocking(False)
+                upstream.sendall(answer)
+                got = b""
+                while not got.endswith(last):
+                    await asyncio.sleep(0)
+                    with contextlib.suppress(BlockingIOError):
+                        got += client.recv(65536)
+                reader = Reader(tmp_path / "journal")
+                found = [one.record.id for one in reader.poll(thorough=True)]
+                reader.close()
+
+    assert [got.partition(b"x-tollway-request-id: ")[2].partition(b"\r\n")[0].decode()] == found

@@ -22,11 +22,10 @@ MIX = [(0, 0), (0, 0), (0, 0), (8, 0)]
 def test_a_locked_store_is_lag_and_nothing_else(tmp_path: Path) -> None:
     """While the lock is held all requests are answered and no row comes; then every row comes, in about no time."""
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"]) as run,
         Load(run.port, AGENTS, MIX) as load,
     ):
-        provider.otherwise = played
         run.wait_rows(1)
         load.more(1000)
         (file,) = (tmp_path / "data" / "store").glob("*.db")

@@ -24,11 +24,10 @@ def test_a_drain_cuts_nothing(tmp_path: Path, workers: int) -> None:
     Only a question that meets a kept connection on its way out stays unanswered; then no provider saw it, either.
     """
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"], server=f"workers = {workers}") as run,
         Load(run.port, AGENTS, MIX, leaves=True) as load,
     ):
-        provider.otherwise = played
         load.more(200)
         assert 0 == run.stop()
         calls = load.stop()
@@ -46,11 +45,10 @@ def test_a_drain_cuts_nothing(tmp_path: Path, workers: int) -> None:
 def test_a_drain_ends_what_takes_too_long(tmp_path: Path) -> None:
     """A stream that outlives drain_timeout is cut so that its client can tell, and stands in the log as cut."""
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"], server="") as run,
         Load(run.port, 4, [(200, 100)], leaves=True) as load,
     ):
-        provider.otherwise = played
         until(lambda: len([call for call in load.calls if call.answered]) == 4, "streams run")
         assert 0 == run.stop()
         calls = load.stop()
@@ -70,11 +68,10 @@ def test_reloads_cut_nothing(tmp_path: Path) -> None:
     Each names the provider's host in another way, so that its connections are new ones, too.
     """
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"], server="workers = 2") as run,
         Load(run.port, AGENTS, QUICK) as load,
     ):
-        provider.otherwise = played
         first = (tmp_path / "config.toml").read_text()
         for number in range(2, RELOADS + 2):
             load.more(40)

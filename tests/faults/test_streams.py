@@ -18,11 +18,10 @@ EVENTS = 20
 def test_many_paced_streams_are_whole_and_intact(tmp_path: Path) -> None:
     """All run at the same time; each client gets its own events, in order, and each stream has its row."""
     with (
-        providing() as provider,
+        providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"]) as run,
         Load(run.port, STREAMS, [(EVENTS, 100)]) as load,
     ):
-        provider.otherwise = played
         until(lambda: f'in_flight{{worker="0"}} {STREAMS}.0' in run.metrics(), f"{STREAMS} streams run at a time")
         load.more(STREAMS)
         calls = load.stop()

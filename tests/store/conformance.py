@@ -122,6 +122,15 @@ class Conformance(ABC):
 
         self.agree(store, [one])
 
+    def test_amendment_before_what_it_amends(self) -> None:
+        """No order of frames may stop the store: an end behind its amendment is old news."""
+        first, other = record(outcome="ok"), record()
+        second = record(id=first.id, outcome="cancelled")
+        store = self.open()
+        assert (2, 0, 1) == store.commit([finished(second, amends=True), finished(other), finished(first)], {})
+
+        self.agree(store, [second, other])
+
     def test_any_replay_from_any_point(self) -> None:
         """Crashes that lose the answer to a commit, and replays from any older position, end in the same books."""
         chance = random.Random(11)
