@@ -26,10 +26,11 @@ from gateway.core.ids import IdMaker
 from gateway.exchange.lanes import open_lanes, origin_of
 from gateway.http.client import UpstreamConnection
 from gateway.http.guard import Limits
+from gateway.http.outbox import Outbox
 from gateway.http.pool import Pools
+from gateway.http.reactor import Reactor
 from gateway.http.server import ServerConnection
 from gateway.http.site import Site
-from gateway.http.watch import Hangups, Watch
 from gateway.journal.writer import Journal
 from gateway.metrics.board import Board
 from gateway.policies.access import Access, Principal
@@ -114,23 +115,25 @@ def cases() -> dict[str, tuple[bytes, list[bytes]]]:
     }
 
 
-async def data_plane(folder: Path) -> tuple[ServerConnection, UpstreamConnection]:
+async def data_plane(folder: Path) -> tuple[ServerConnection, UpstreamConnection, Outbox]:
     """Build a worker's data plane with one client and one warm connection to a provider."""
     loop = asyncio.get_running_loop()
     access = Access({sha256(KEY).digest(): Principal("bench", "load")})
     prices = PriceBook({}, (Decimal(5), Decimal(25)), "default_price")
     snapshot = Snapshot(1, access, Routing([PROVIDER]), prices, Server(str(folder), str(folder)))
-    watch = Watch(loop)
-    pools = Pools(loop, watch)
-    proxy = Proxy(loop, Journal(folder / "journal", "bench"), Board(folder / "board").claim(0), IdMaker(os.urandom))
+    reactor = Reactor(loop)
+    pools = Pools(reactor)
+    journal = Journal(folder / "journal", "bench")
+    reactor.outbox.first = journal.flush
+    proxy = Proxy(loop, journal, Board(folder / "board").claim(0), IdMaker(os.urandom))
     proxy.use(snapshot, await open_lanes(pools, [PROVIDER], snapshot.server))
     pool = pools[origin_of(PROVIDER)]
-    upstream = UpstreamConnection(pool, loop, tls=False)
+    upstream = UpstreamConnection(pool, tls=False)
     upstream.connection_made(Wire())
     pool.free(upstream)
-    client = ServerConnection(Site(proxy, limits=Limits(), watch=watch, hangups=Hangups(loop)), loop)
+    client = ServerConnection(Site(proxy, reactor, limits=Limits()))
     client.connection_made(Wire())
-    return client, upstream
+    return client, upstream, reactor.outbox
 
 
 def best_us(once: Callable[[], None], exchanges: int, rounds: int = 7) -> float:
@@ -149,12 +152,14 @@ async def measure(names: list[str], *, profile: bool) -> None:
     for name in names:
         asked, reads = cases()[name]
         with tempfile.TemporaryDirectory(prefix="hotpath") as folder:
-            client, upstream = await data_plane(Path(folder))
+            client, upstream, outbox = await data_plane(Path(folder))
 
             def once() -> None:
                 client.data_received(asked)  # noqa: B023
+                outbox.flush()  # noqa: B023
                 for read in reads:  # noqa: B023
                     upstream.data_received(read)  # noqa: B023
+                    outbox.flush()  # noqa: B023
 
             for _ in range(200):
                 once()

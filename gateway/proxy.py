@@ -238,7 +238,8 @@ class Flight:
         record.provider = target.provider.name
         record.route = choice.route
         entry.attempt(target.provider.name, target.model or record.model_requested)
-        if not entry.begin(body) and self._snapshot.server.on_journal_failure == "refuse":
+        entry.begin(body)
+        if self._snapshot.server.on_journal_failure == "refuse" and not self._proxy.journal.flush():
             raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
 
     # ==== forward ==================================================================================================

@@ -23,8 +23,8 @@ from gateway.exchange.replies import render_bad_request
 from gateway.http.door import Door
 from gateway.http.guard import Limits
 from gateway.http.pool import Pools
+from gateway.http.reactor import Reactor
 from gateway.http.site import Site
-from gateway.http.watch import Hangups, Watch
 from gateway.journal.writer import Journal
 from gateway.metrics.board import CONNECTIONS, GENERATION, HEARTBEAT_MS, JOURNAL_LOST, PID, Board
 from gateway.policies.snapshot import Server, Snapshot
@@ -52,20 +52,14 @@ class Worker:
         self._slot = self._board.claim(index)
         self._slot.set(PID, os.getpid())
         self._journal = Journal(data_dir / "journal", f"worker-{index}", durability=snapshot.server.durability)
-        self._watch = Watch(loop)
-        self._hangups = Hangups(loop)
-        self._pools = Pools(loop, self._watch)
+        self._reactor = reactor = Reactor(loop)
+        self._journal.due, reactor.outbox.first = reactor.outbox.due, self._journal.flush
+        self._pools = Pools(reactor)
         self._proxy = Proxy(loop, self._journal, self._slot, IdMaker(os.urandom))
-        self._site = Site(
-            self._proxy,
-            limits=Limits(),
-            watch=self._watch,
-            hangups=self._hangups,
-            render_bad_request=render_bad_request,
-        )
+        self._site = Site(self._proxy, reactor, limits=Limits(), render_bad_request=render_bad_request)
         self._site.on_count = self._counted
         (listener,) = inherited_sockets(os.environ)
-        self._door = Door(listener, self._site, loop, self._may_take)
+        self._door = Door(listener, self._site, self._may_take)
         self._beat_timer: asyncio.TimerHandle | None = None
         self._lost_shown = 0
         self._draining = asyncio.Event()
@@ -78,7 +72,7 @@ class Worker:
         server = snapshot.server
         if server.tls_cert:
             self._door.tls = await asyncio.to_thread(_downstream_tls, server)
-        self._watch.start()
+        self._reactor.start()
         self._beat()
         await self._door.open()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -138,7 +132,7 @@ class Worker:
         for connection in list(self._site.connections):
             connection.cut()
         await asyncio.sleep(0)  # let the last connections say goodbye
-        self._watch.stop()
+        self._reactor.stop()
         self._pools.close()
         self._journal.close()
         self._slot.set(HEARTBEAT_MS, 0)

@@ -17,7 +17,7 @@ _SMALL_BYTES = 64 * 1024
 
 
 class Entry:
-    """One exchange in the books. Every method is synchronous and returns after the bytes are in the journal.
+    """One exchange in the books. Every frame is in the journal before anything leaves that it tells of (the outbox).
 
     `begun_ns` is perf_counter at the request's first byte; `started_unix_s` the wall clock then (prices depend on it).
     `keep`: how many bytes of each body are written down.
@@ -41,15 +41,15 @@ class Entry:
         self._answer: Capture | None = None
         self._part_meta = b""
 
-    def begin(self, body: bytes) -> bool:
-        """Write what is known before the first upstream byte. False: the journal could not take it."""
+    def begin(self, body: bytes) -> None:
+        """Write what is known before the first upstream byte."""
         self.begun = True
         if len(body) <= _SMALL_BYTES and len(body) <= self._keep:
             self.record.request_bytes = len(body)
-            return self._journal.append(BEGIN, encode(self.record), ((REQUEST, 0, body),) if body else ())
-        written = self._journal.append(BEGIN, encode(self.record))
-        self.request(body)
-        return written
+            self._journal.add(BEGIN, encode(self.record), ((REQUEST, 0, body),) if body else ())
+        else:
+            self._journal.add(BEGIN, encode(self.record))
+            self.request(body)
 
     def request(self, data: bytes) -> None:
         """Keep a piece of a request body that is long or streams through."""
@@ -100,7 +100,7 @@ class Entry:
         return (time.perf_counter_ns() - self.begun_ns) // 1000 / 1000
 
     def close(self, outcome: str) -> None:
-        """Write the end, before the answer's last bytes are handed to the socket. A loss is counted by the journal."""
+        """Write the end, before the answer's last bytes are sent. A loss is counted by the journal."""
         self.record.outcome = outcome
         self.closed = True
         self._write(END)
@@ -126,12 +126,12 @@ class Entry:
         if self._request is not None:
             pieces = [*self._request.rest(), *pieces]
             record.truncated = record.truncated or self._request.cut
-        self._journal.append(kind, encode(record), pieces)
+        self._journal.add(kind, encode(record), pieces)
 
     def _part(self, due: Sequence[Piece]) -> None:
         if not self._part_meta:
             self._part_meta = b'{"id":"%b"}' % self.record.id.encode()
-        self._journal.append(PART, self._part_meta, due)
+        self._journal.add(PART, self._part_meta, due)
 
 
 def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool) -> None:

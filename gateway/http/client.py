@@ -12,8 +12,8 @@ import httptools
 
 from gateway.core.errors import UpstreamFailure
 from gateway.http.headers import Header
+from gateway.http.reactor import Reactor
 from gateway.http.status import BODILESS
-from gateway.http.watch import Watch
 
 # What the kernel may hold of an answer that a slow client does not take (Linux doubles the number).
 _RECEIVE_BUFFER_BYTES = 64 * 1024
@@ -58,7 +58,7 @@ class Home(Protocol):
 
     idle_timeout_s: float
     spare_timeout_s: float
-    watch: Watch
+    reactor: Reactor
 
     def free(self, connection: "UpstreamConnection") -> None:
         """Take a connection that may carry another request."""
@@ -70,10 +70,11 @@ class Home(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """One connection to a provider; it carries one exchange at a time."""
 
-    def __init__(self, home: Home, loop: asyncio.AbstractEventLoop, *, tls: bool, leniency: bool = False) -> None:
+    def __init__(self, home: Home, *, tls: bool, leniency: bool = False) -> None:
         # per connection
         self._home = home
-        self._loop = loop
+        self._loop = home.reactor.loop
+        self._outbox = home.reactor.outbox
         self._tls = tls
         self._transport: Any = None
         self._parser = httptools.HttpResponseParser(self)
@@ -155,7 +156,7 @@ class UpstreamConnection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-        self._home.watch.add(self)
+        self._home.reactor.watch.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse one read and hand it on in one call."""
@@ -197,7 +198,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End an answer that runs to EOF, or fail the exchange."""
         self._transport = None
-        self._home.watch.discard(self)
+        self._home.reactor.watch.discard(self)
         self._home.lost(self)
         sink = self._sink
         if sink is None:
@@ -301,21 +302,19 @@ class UpstreamConnection(asyncio.Protocol):
         """Close so that the provider hears of it though it does not read: an end would wait behind what we sent."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
+            self._outbox.flush()  # what was asked in this turn was asked
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
 
     def _write(self, head: bytes, data: bytes) -> None:
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None:
             return
-        try:
-            if len(data) <= _JOIN_BYTES:
-                transport.write(head + data)
-            else:
-                transport.writelines((head, data))
-        except RuntimeError:  # uvloop raises once the peer has reset; connection_lost follows
-            return
+        if len(data) <= _JOIN_BYTES:
+            self._outbox.write(transport, head + data)
+        else:
+            self._outbox.write(transport, head, data)
 
     def check(self, now: float) -> None:
         """Enforce the time between bytes, and drop connections that were idle for long (called by Watch)."""

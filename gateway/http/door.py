@@ -20,12 +20,10 @@ class Door:
     socket, which leaves the others accepting and loses nothing that is queued, and opens another one later.
     """
 
-    def __init__(
-        self, listener: socket.socket, site: Site, loop: asyncio.AbstractEventLoop, may_take: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, listener: socket.socket, site: Site, may_take: Callable[[int], bool]) -> None:
         self._listener = listener
         self._site = site
-        self._loop = loop
+        self._loop = site.reactor.loop
         self._may_take = may_take
         self._server: asyncio.AbstractServer | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -72,4 +70,4 @@ class Door:
         return self._listener.fileno() < 0
 
     def _connection(self) -> ServerConnection:
-        return ServerConnection(self._site, self._loop)
+        return ServerConnection(self._site)

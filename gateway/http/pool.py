@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gateway.core.errors import UpstreamFailure
 from gateway.http.client import UpstreamConnection
-from gateway.http.watch import Watch
+from gateway.http.reactor import Reactor
 
 
 class Origin(NamedTuple):
@@ -23,15 +23,12 @@ class Origin(NamedTuple):
 class Pool:
     """The connections to one origin. The last one freed is the first one taken: the others can grow old and close."""
 
-    def __init__(
-        self, origin: Origin, loop: asyncio.AbstractEventLoop, watch: Watch, tls: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, origin: Origin, reactor: Reactor, tls: ssl.SSLContext | None) -> None:
         self.origin = origin
-        self.watch = watch
+        self.reactor = reactor
         self.idle_timeout_s = 600.0  # between two bytes of an answer
         self.connect_timeout_s = 10.0
         self.spare_timeout_s = 50.0  # below the 60 s after which many providers close
-        self._loop = loop
         self._tls = tls
         self._spare: list[UpstreamConnection] = []
         self._closed = False
@@ -49,8 +46,8 @@ class Pool:
         origin = self.origin
         try:
             async with asyncio.timeout(self.connect_timeout_s):
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self, self._loop, tls=origin.tls, leniency=origin.leniency),
+                _, connection = await self.reactor.loop.create_connection(
+                    lambda: UpstreamConnection(self, tls=origin.tls, leniency=origin.leniency),
                     origin.host,
                     origin.port,
                     ssl=self._tls,
@@ -67,7 +64,7 @@ class Pool:
         if self._closed:
             connection.abort()
             return
-        connection.idle_since = self._loop.time()
+        connection.idle_since = self.reactor.loop.time()
         self._spare.append(connection)
 
     def lost(self, connection: UpstreamConnection) -> None:
@@ -94,9 +91,8 @@ def client_context(ca_file: str | None) -> ssl.SSLContext:
 class Pools:
     """All pools of one worker, by origin; they outlive reloads that keep the origin."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
-        self._loop = loop
-        self._watch = watch
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
         self._pools: dict[Origin, Pool] = {}
         self._contexts: dict[str | None, ssl.SSLContext] = {}
 
@@ -113,7 +109,7 @@ class Pools:
         for origin in wanted:
             if origin not in self._pools:
                 tls = self._contexts[origin.ca_file] if origin.tls else None
-                self._pools[origin] = Pool(origin, self._loop, self._watch, tls)
+                self._pools[origin] = Pool(origin, self._reactor, tls)
             self._pools[origin].idle_timeout_s = idle_timeout_s
             self._pools[origin].connect_timeout_s = connect_timeout_s
 

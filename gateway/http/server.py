@@ -35,10 +35,11 @@ class _Incoming:
 class ServerConnection(asyncio.Protocol):
     """One client connection."""
 
-    def __init__(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, site: Site) -> None:
         # per connection
         self._site = site
-        self._loop = loop
+        self._loop = site.reactor.loop
+        self._outbox = site.reactor.outbox
         self._transport: Any = None
         self._reader = RequestReader(self, site.limits)
         self._reading: _Incoming | None = None  # the request whose body is being received
@@ -129,6 +130,7 @@ class ServerConnection(asyncio.Protocol):
         active, self._active = self._active, None
         if transport is None:
             return
+        self._outbox.flush()
         if active is not None and active.request.head.version == "1.0":
             # Close-delimited: only a reset tells the client that something is missing.
             sock = transport.get_extra_info("socket")
@@ -155,7 +157,7 @@ class ServerConnection(asyncio.Protocol):
         if self._transport is None or self._active is not None or self._reader.in_head:
             return
         if self._started and not kernel_unread(self._transport):
-            self._transport.close()
+            self._close()
         else:
             self._deadline = self._loop.time() + _NEWCOMER_S
 
@@ -166,7 +168,7 @@ class ServerConnection(asyncio.Protocol):
         self._transport = transport
         site = self._site
         site.connections.add(self)
-        site.watch.add(self)
+        site.reactor.watch.add(self)
         site.on_count(len(site.connections))
         self._deadline = self._loop.time() + site.header_timeout_s
 
@@ -190,6 +192,7 @@ class ServerConnection(asyncio.Protocol):
 
         It would wait until the client has read what was sent; while an answer runs that may be never.
         """
+        self._outbox.flush()
         if self._active is not None and self._transport is not None:
             self._transport.abort()
 
@@ -197,8 +200,8 @@ class ServerConnection(asyncio.Protocol):
         """End: whoever still works for this client hears of it."""
         site = self._site
         site.connections.discard(self)
-        site.watch.discard(self)
-        site.hangups.forget(self)
+        site.reactor.watch.discard(self)
+        site.reactor.hangups.forget(self)
         site.on_count(len(site.connections))
         active, self._active = self._active, None
         self._transport = None
@@ -287,7 +290,7 @@ class ServerConnection(asyncio.Protocol):
         if active is None or self._transport is None:
             return
         if not self._keep_alive:
-            self._transport.close() if active.complete else self._linger()
+            self._close() if active.complete else self._linger()
         elif self._queue:
             following = self._queue.popleft()
             self._queued_bytes -= sum(map(len, following.held))
@@ -332,29 +335,30 @@ class ServerConnection(asyncio.Protocol):
         self._resume_reading()
         self._deadline = self._loop.time() + _LINGER_S
         if self._transport.can_write_eof():
+            self._outbox.flush()
             self._transport.write_eof()
 
     # ---- writing, pausing, deadlines ------------------------------------------------------------------------------
 
     def _write(self, data: bytes) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        try:
-            transport.write(data)
-        except RuntimeError:  # uvloop raises once the peer has reset; connection_lost follows
-            return
+        if self._transport is not None:
+            self._outbox.write(self._transport, data)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._outbox.flush()
+            self._transport.close()
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and self._transport is not None and not self._transport.is_closing():
             self._reading_paused = True
             self._transport.pause_reading()
-            self._site.hangups.watch(self, self._transport.get_extra_info("socket").fileno())
+            self._site.reactor.hangups.watch(self, self._transport.get_extra_info("socket").fileno())
 
     def _resume_reading(self) -> None:
         if self._reading_paused and self._transport is not None and not self._transport.is_closing():
             self._reading_paused = False
-            self._site.hangups.forget(self)
+            self._site.reactor.hangups.forget(self)
             self._transport.resume_reading()
 
     def hung_up(self) -> None:
@@ -379,7 +383,7 @@ class ServerConnection(asyncio.Protocol):
     def _expire(self) -> None:
         self._deadline = 0.0
         if self._active is None and not self._reader.in_head:
-            self._transport.close()  # idle, or lingering for long enough
+            self._close()  # idle, or lingering for long enough
         elif self._active is not None and self._started:
             self._transport.abort()
         else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from gateway.http.guard import BadRequest, Limits
-from gateway.http.watch import Hangups, Watch
+from gateway.http.reactor import Reactor
 
 
 class Handler(Protocol):
@@ -51,16 +51,14 @@ class Site:
     def __init__(
         self,
         application: Application,
+        reactor: Reactor,
         *,
         limits: Limits,
-        watch: Watch,
-        hangups: Hangups,
         render_bad_request: Callable[[BadRequest], tuple[bytes, bytes]] = plain_bad_request,
     ) -> None:
         self.application = application
+        self.reactor = reactor
         self.limits = limits
-        self.watch = watch
-        self.hangups = hangups
         self.render_bad_request = render_bad_request
         self.connections: set[Connection] = set()
         self.draining = False

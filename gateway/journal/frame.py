@@ -45,18 +45,26 @@ class NewerVersion(FrameError):
 
 
 def pack(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> bytes:
-    """Lay out one frame. The checksum covers kind and version too, which seed it."""
-    if not pieces:
-        payload = _COUNTS.pack(len(meta), 0) + meta
-    elif len(pieces) == 1:
-        direction, offset, data = pieces[0]
-        length = len(data)
-        payload = b"".join((_COUNTS.pack(len(meta), 1), meta, _PIECE.pack(direction, offset, length), data))
-    else:
-        heads = [_PIECE.pack(direction, offset, len(data)) for direction, offset, data in pieces]
-        payload = b"".join((_COUNTS.pack(len(meta), len(pieces)), meta, *heads, *(piece[2] for piece in pieces)))
-    checksum = crc32(payload, kind | VERSION << 8)
-    return HEADER.pack(MAGIC, len(payload), checksum, kind, VERSION, 0) + payload
+    """Lay out one frame."""
+    return b"".join(lay_out(kind, meta, pieces))
+
+
+def lay_out(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> list[bytes]:
+    """Lay out one frame as parts, to be joined with those of others: long bodies are copied once.
+
+    The checksum covers kind and version too, which seed it.
+    """
+    parts = [b"", _COUNTS.pack(len(meta), len(pieces)), meta]
+    for direction, offset, data in pieces:
+        parts.append(_PIECE.pack(direction, offset, len(data)))
+    for piece in pieces:
+        parts.append(piece[2])
+    checksum, length = kind | VERSION << 8, 0
+    for part in parts:
+        checksum = crc32(part, checksum)
+        length += len(part)
+    parts[0] = HEADER.pack(MAGIC, length, checksum, kind, VERSION, 0)
+    return parts
 
 
 def unpack(data: bytes, at: int = 0) -> Frame | None:

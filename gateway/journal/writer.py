@@ -5,21 +5,27 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gateway.journal.frame import END, MAX_PAYLOAD_BYTES, PART, Piece, pack
+from gateway.journal.frame import END, MAX_PAYLOAD_BYTES, PART, Piece, lay_out
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 SYNC_INTERVAL_S = 1.0
 REOPEN_INTERVAL_S = 1.0
 SUFFIX = ".seg"
+# More is not held until the end of a turn.
+MOST_HELD_BYTES = 256 * 1024
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Journal:
-    """Append frames to segment files `<owner>-<start ns>-<number>.seg`; one thread (the loop's) calls `append`.
+    """Append frames to segment files `<owner>-<start ns>-<number>.seg`; one thread (the loop's) calls.
+
+    A write costs hardly more for a dozen frames than for one, so those of one turn of the loop are flushed together:
+    `due` is called when there is something to flush, and does it at once unless somebody has set it otherwise.
+    `failing`: the last flush lost something.
 
     A segment is locked (flock) as long as its writer lives and may write to it, and is visible only once locked:
     a reader that finds an unlocked segment knows that it will not grow. A process never goes on with an old segment.
@@ -33,6 +39,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.lost = 0
         self.failing = False
+        self.due: Callable[[], object] = self.flush
         self._folder = folder
         self._name = f"{owner}-{time.time_ns():020d}"
         self._segment_bytes = segment_bytes
@@ -41,6 +48,10 @@ class Journal:
         self._fd = -1
         self._end = 0
         self._reopen_at_s = 0.0
+        self._held: list[bytes] = []  # frames of this turn, in parts
+        self._held_frames = 0
+        self._held_bytes = 0
+        self._sync_due = False
         self._retired: list[int] = []
         self._wake = threading.Event()
         self._closed = False
@@ -49,22 +60,41 @@ class Journal:
         self._syncer.start()
 
     def append(self, kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> bool:
-        """Write one frame; True: it survives the death of this process. False: it is lost, and counted."""
+        """Write one frame now; True: it survives the death of this process. False: it is lost, and counted."""
+        self.add(kind, meta, pieces)
+        return self.flush()
+
+    def add(self, kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> None:
+        """Hold one frame until `flush`: before that nothing may leave that it tells of."""
         if len(pieces) > 1 and kind == PART:
-            return self._append_each(meta, pieces)
-        frame = pack(kind, meta, pieces)
-        if len(frame) > MAX_PAYLOAD_BYTES:
-            return self._lose()
-        try:
-            written = os.write(self._fd, frame)
-        except OSError as error:
-            # Without room nothing was written and the segment is sound: try again with the next frame.
-            return self._lose() if error.errno in _NO_ROOM else self._write_again(frame, 0)
-        if written != len(frame):
-            return self._write_again(frame, written)
-        self._end += written
-        if kind == END and self._sync_each_end and not self._synced():
-            return self._lose()
+            for piece in pieces:  # a part never makes a frame larger than a piece can be
+                self.add(PART, meta, (piece,))
+            return
+        frame = lay_out(kind, meta, pieces)
+        size = sum(map(len, frame))
+        if size > MAX_PAYLOAD_BYTES:
+            self._lose(1)
+            return
+        self._held += frame
+        self._held_frames += 1
+        self._held_bytes += size
+        if kind == END and self._sync_each_end:
+            self._sync_due = True
+        if self._held_bytes >= MOST_HELD_BYTES:
+            self.flush()
+        elif self._held_frames == 1:
+            self.due()
+
+    def flush(self) -> bool:
+        """Write what is held, in one piece; False: something was lost since the last flush."""
+        count = self._held_frames
+        if not count:
+            return not self.failing
+        data = b"".join(self._held)
+        self._held.clear()
+        self._held_frames = self._held_bytes = 0
+        if not self._written(data) or (self._sync_due and not self._synced()):
+            return self._lose(count)
         self.failing = False
         if self._end >= self._segment_bytes:
             self._rotate()
@@ -80,22 +110,31 @@ class Journal:
         """Sync and let go of the segment; nothing may be appended after."""
         if self._closed:
             return
+        self.flush()
         self._closed = True
         self._wake.set()
         self._syncer.join()
         self._retire()
         self._sync_retired()
 
-    def _append_each(self, meta: bytes, pieces: Sequence[Piece]) -> bool:
-        """One frame for each piece: a part never makes a frame larger than a piece can be."""
-        return all([self.append(PART, meta, (piece,)) for piece in pieces])
-
-    def _lose(self) -> bool:
-        self.lost += 1
+    def _lose(self, frames: int) -> bool:
+        self.lost += frames
         self.failing = True
         return False
 
-    def _write_again(self, frame: bytes, written: int) -> bool:
+    def _written(self, data: bytes) -> bool:
+        """Append whole frames to the segment, all or none of them."""
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            # Without room nothing was written and the segment is sound: try again with the next frames.
+            return error.errno not in _NO_ROOM and self._write_again(data, 0)
+        if written != len(data):
+            return self._write_again(data, written)
+        self._end += written
+        return True
+
+    def _write_again(self, data: bytes, written: int) -> bool:
         """Take back half a frame, which would make what follows unreadable, and try once more.
 
         Where that fails too, the segment ends there (its reader skips the damage) and a fresh one is opened, at most
@@ -104,17 +143,16 @@ class Journal:
         if not written or not self._truncate():
             self._retire()
             if not self._reopen():
-                return self._lose()
+                return False
         try:
-            written = os.write(self._fd, frame)
+            written = os.write(self._fd, data)
         except OSError:
-            return self._lose()
-        if written != len(frame):
+            return False
+        if written != len(data):
             if not self._truncate():
                 self._retire()
-            return self._lose()
+            return False
         self._end += written
-        self.failing = False
         return True
 
     def _truncate(self) -> bool:
@@ -125,6 +163,7 @@ class Journal:
         return True
 
     def _synced(self) -> bool:
+        self._sync_due = False
         try:
             os.fdatasync(self._fd)
         except OSError:

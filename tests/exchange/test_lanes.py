@@ -4,7 +4,7 @@ import asyncio
 
 from gateway.exchange.lanes import Lane, open_lanes, origin_of
 from gateway.http.pool import Pool, Pools
-from gateway.http.watch import Watch
+from gateway.http.reactor import Reactor
 from tests.exchange.parts import ANTHROPIC, KEY, KEYLESS, OPENAI, head, introduced, snapshot
 from tests.http.uv import on_uvloop
 
@@ -58,8 +58,7 @@ def test_local_provider_needs_no_key() -> None:
 @on_uvloop
 async def test_every_provider_of_a_snapshot_has_its_lane() -> None:
     """With TLS settings where it needs them."""
-    loop = asyncio.get_running_loop()
-    pools = Pools(loop, Watch(loop))
+    pools = Pools(Reactor(asyncio.get_running_loop()))
 
     lanes = await open_lanes(pools, [OPENAI, ANTHROPIC, KEYLESS], snapshot().server)
 

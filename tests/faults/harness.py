@@ -29,9 +29,9 @@ from gateway.core.record import Record, decode
 from gateway.exchange.lanes import open_lanes
 from gateway.http.guard import Limits
 from gateway.http.pool import Pools
+from gateway.http.reactor import Reactor
 from gateway.http.server import ServerConnection
 from gateway.http.site import Site
-from gateway.http.watch import Hangups, Watch
 from gateway.journal.writer import Journal
 from gateway.metrics.board import Board
 from gateway.proxy import Proxy
@@ -366,16 +366,17 @@ async def data_plane(folder: Path, write_timeout_s: float = 60.0) -> AsyncIterat
     """Run a worker's data plane on this loop, with a write deadline that no setting has, and give its port."""
     loop = asyncio.get_running_loop()
     snapshot = from_sources(read(folder / "config.toml", required=True), folder, {}, 1)
-    watch, hangups = Watch(loop, interval_s=0.05), Hangups(loop)
-    pools = Pools(loop, watch)
+    reactor = Reactor(loop, look_s=0.05)
+    pools = Pools(reactor)
     journal = Journal(folder / "journal", "worker-0")
+    journal.due, reactor.outbox.first = reactor.outbox.due, journal.flush
     board = Board(folder / "board")
     proxy = Proxy(loop, journal, board.claim(0), IdMaker(os.urandom))
     proxy.use(snapshot, await open_lanes(pools, snapshot.routing.providers(), snapshot.server))
-    site = Site(proxy, limits=Limits(), watch=watch, hangups=hangups)
+    site = Site(proxy, reactor, limits=Limits())
     site.write_timeout_s = write_timeout_s
-    server = await loop.create_server(lambda: ServerConnection(site, loop), "127.0.0.1", 0)
-    watch.start()
+    server = await loop.create_server(lambda: ServerConnection(site), "127.0.0.1", 0)
+    reactor.start()
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -383,9 +384,8 @@ async def data_plane(folder: Path, write_timeout_s: float = 60.0) -> AsyncIterat
         for connection in list(site.connections):
             connection.cut()
         await asyncio.sleep(0)  # let them say goodbye
-        watch.stop()
+        reactor.stop()
         pools.close()
-        hangups.close()
         journal.close()
 
 

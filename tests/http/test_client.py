@@ -9,7 +9,7 @@ import pytest
 from gateway.core.errors import UpstreamFailure
 from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.pool import Origin, Pool
-from gateway.http.watch import Watch
+from gateway.http.reactor import Reactor
 from tests.http.uv import on_uvloop, until
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
@@ -85,14 +85,14 @@ async def origin(*answers: list[bytes], close: bool = False) -> AsyncIterator[Or
     loop = asyncio.get_running_loop()
     origins = Origins(list(answers), close=close)
     server = await asyncio.start_server(origins.serve, "127.0.0.1", 0)
-    watch = Watch(loop, interval_s=0.02)
-    watch.start()
-    origins.pool = Pool(Origin("127.0.0.1", server.sockets[0].getsockname()[1], False), loop, watch, None)
+    reactor = Reactor(loop, look_s=0.02)
+    reactor.start()
+    origins.pool = Pool(Origin("127.0.0.1", server.sockets[0].getsockname()[1], False), reactor, None)
     try:
         yield origins
     finally:
         origins.pool.close()
-        watch.stop()
+        reactor.stop()
         server.close()
         for writer in origins.writers:
             writer.close()

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.http.door import Door
 from gateway.http.guard import Limits
+from gateway.http.reactor import Reactor
 from gateway.http.site import Site
-from gateway.http.watch import Hangups, Watch
 from tests.http.test_server import Page
 from tests.http.uv import on_uvloop, until
 
@@ -16,12 +16,11 @@ from tests.http.uv import on_uvloop, until
 @on_uvloop
 async def test_a_door_stands_back_and_comes_back() -> None:
     """While it stands back connections wait in the queue, and are served when it is open again."""
-    loop = asyncio.get_running_loop()
-    hangups = Hangups(loop)
-    site = Site(Page, limits=Limits(), watch=Watch(loop), hangups=hangups)
+    reactor = Reactor(asyncio.get_running_loop())
+    site = Site(Page, reactor, limits=Limits())
     listener = socket.create_server(("127.0.0.1", 0))
     allowed = True
-    door = Door(listener, site, loop, lambda count: allowed)
+    door = Door(listener, site, lambda count: allowed)
     await door.open()
     port = listener.getsockname()[1]
     _, first = await asyncio.open_connection("127.0.0.1", port)
@@ -42,17 +41,16 @@ async def test_a_door_stands_back_and_comes_back() -> None:
     for writer in (first, second):
         writer.close()
     await until(lambda: not site.connections)
-    hangups.close()
+    reactor.stop()
 
 
 @on_uvloop
 async def test_who_stands_in_the_queue_at_the_end_is_let_in() -> None:
     """The kernel would reset them: closing lets them in first, also when the door stood back."""
-    loop = asyncio.get_running_loop()
-    hangups = Hangups(loop)
-    site = Site(Page, limits=Limits(), watch=Watch(loop), hangups=hangups)
+    reactor = Reactor(asyncio.get_running_loop())
+    site = Site(Page, reactor, limits=Limits())
     listener = socket.create_server(("127.0.0.1", 0))
-    door = Door(listener, site, loop, lambda count: False)
+    door = Door(listener, site, lambda count: False)
     port = listener.getsockname()[1]
     queued = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
 
@@ -62,4 +60,4 @@ async def test_who_stands_in_the_queue_at_the_end_is_let_in() -> None:
     for _, writer in queued:
         writer.close()
     await until(lambda: not site.connections)
-    hangups.close()
+    reactor.stop()

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.errors import UpstreamFailure
 from gateway.http.pool import Origin, Pool, Pools, client_context
-from gateway.http.watch import Watch
+from gateway.http.reactor import Reactor
 from tests.http.test_client import LENGTH, origin
 from tests.http.uv import on_uvloop, until
 
@@ -30,7 +30,7 @@ async def test_the_last_freed_connection_is_taken_first() -> None:
 @on_uvloop
 async def test_refused_connection_is_a_failure_that_names_the_reason() -> None:
     """Nothing listens there."""
-    pool = Pool(Origin("127.0.0.1", 1, False), asyncio.get_running_loop(), Watch(asyncio.get_running_loop()), None)
+    pool = Pool(Origin("127.0.0.1", 1, False), Reactor(asyncio.get_running_loop()), None)
 
     with pytest.raises(UpstreamFailure) as caught:
         await pool.connect()
@@ -43,9 +43,8 @@ async def test_refused_connection_is_a_failure_that_names_the_reason() -> None:
 async def test_unverified_certificate_is_a_failure() -> None:
     """A server that cannot show a certificate we trust is not spoken to."""
     async with origin([LENGTH]) as origins:
-        loop = asyncio.get_running_loop()
         plain = origins.pool.origin
-        pool = Pool(Origin(plain.host, plain.port, True), loop, Watch(loop), client_context(None))
+        pool = Pool(Origin(plain.host, plain.port, True), origins.pool.reactor, client_context(None))
 
         with pytest.raises(UpstreamFailure):
             await pool.connect()
@@ -64,8 +63,7 @@ def test_providers_are_verified() -> None:
 async def test_pools_outlive_reloads_that_keep_the_origin() -> None:
     """Warm connections survive a reload; those to an origin that is gone close."""
     async with origin([LENGTH]) as origins:
-        loop = asyncio.get_running_loop()
-        pools = Pools(loop, Watch(loop))
+        pools = Pools(origins.pool.reactor)
         kept, gone = origins.pool.origin, origins.pool.origin._replace(leniency=True)
         pools.keep([kept, gone], idle_timeout_s=1, connect_timeout_s=1)
         pool, old = pools[kept], pools[gone]

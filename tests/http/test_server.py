@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.http.guard import Limits
+from gateway.http.reactor import Reactor
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.http.site import Site
-from gateway.http.watch import Hangups, Watch
 from tests.http.uv import on_uvloop, until
 
 DEFAULT = Limits()
@@ -56,11 +56,9 @@ class Served:
     """A running site and the pages that were asked for, in order."""
 
     def __init__(self, limits: Limits) -> None:
-        loop = asyncio.get_running_loop()
         self.pages: list[Page] = []
-        self.watch = Watch(loop, interval_s=0.02)
-        self.hangups = Hangups(loop)
-        self.site = Site(self._page, limits=limits, watch=self.watch, hangups=self.hangups)
+        self.reactor = Reactor(asyncio.get_running_loop(), look_s=0.02)
+        self.site = Site(self._page, self.reactor, limits=limits)
         self.port = 0
 
     def _page(self, client: ServerConnection, request: Request) -> Page:
@@ -82,9 +80,9 @@ async def serving(limits: Limits = DEFAULT) -> AsyncIterator[Served]:
     """Serve pages on a free port."""
     loop = asyncio.get_running_loop()
     served = Served(limits)
-    server = await loop.create_server(lambda: ServerConnection(served.site, loop), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: ServerConnection(served.site), "127.0.0.1", 0)
     served.port = server.sockets[0].getsockname()[1]
-    served.watch.start()
+    served.reactor.start()
     try:
         yield served
     finally:
@@ -92,8 +90,7 @@ async def serving(limits: Limits = DEFAULT) -> AsyncIterator[Served]:
         for connection in list(served.site.connections):
             connection.abort()
         await until(lambda: not served.site.connections)
-        served.watch.stop()
-        served.hangups.close()
+        served.reactor.stop()
 
 
 async def head_of(reader: asyncio.StreamReader) -> bytes:

@@ -3,8 +3,8 @@
 import asyncio
 
 from gateway.http.guard import BadRequest, Limits
+from gateway.http.reactor import Reactor
 from gateway.http.site import Site, plain_bad_request
-from gateway.http.watch import Hangups, Watch
 from tests.http.uv import on_uvloop
 
 
@@ -24,15 +24,14 @@ class Idle:
 @on_uvloop
 async def test_draining_reaches_every_connection() -> None:
     """And stays."""
-    loop = asyncio.get_running_loop()
-    hangups = Hangups(loop)
-    site = Site(lambda *_: None, limits=Limits(), watch=Watch(loop), hangups=hangups)  # type: ignore[arg-type,return-value]
+    reactor = Reactor(asyncio.get_running_loop())
+    site = Site(lambda *_: None, reactor, limits=Limits())  # type: ignore[arg-type,return-value]
     connection = Idle()
     site.connections.add(connection)
     site.drain()
 
     assert (["close"], True) == (connection.told, site.draining)
-    hangups.close()
+    reactor.stop()
 
 
 def test_bad_message_is_said_plainly_by_default() -> None:

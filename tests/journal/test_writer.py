@@ -17,7 +17,7 @@ import pytest
 from gateway.core.record import encode
 from gateway.journal.frame import BEGIN, END, MAX_PAYLOAD_BYTES, PART, unpack
 from gateway.journal.reader import Reader
-from gateway.journal.writer import Journal
+from gateway.journal.writer import MOST_HELD_BYTES, Journal
 from tests import records
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +71,50 @@ def test_appended_frame_is_in_the_file_at_once(tmp_path: Path, journal: Journal)
 
     (segment,) = tmp_path.glob("*.seg")
     assert [(BEGIN, b"{}")] == frames_of(segment)
+
+
+def test_frames_of_a_turn_are_one_write(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody flushes at the end of a turn, frames wait for it and are written in one piece, in order."""
+    due: list[int] = []
+    sizes: list[int] = []
+    write = os.write
+
+    def noted(fd: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", noted)
+    journal.due = lambda: due.append(1)
+    for number in range(3):
+        journal.add(END, b"%d" % number)
+    (segment,) = tmp_path.glob("*.seg")
+    assert ([1], 0) == (due, segment.stat().st_size)
+    assert journal.flush()
+
+    assert [segment.stat().st_size] == sizes
+    assert [(END, b"0"), (END, b"1"), (END, b"2")] == frames_of(segment)
+
+
+def test_a_lost_turn_is_counted_by_its_frames(tmp_path: Path, journal: Journal) -> None:
+    """What does not fit is taken back whole, so that no frame is half there, and each is counted."""
+    journal.due = lambda: None
+    with file_size_limit(100):
+        for _ in range(5):
+            journal.add(END, b"x" * 30)
+        assert not journal.flush()
+    (segment,) = tmp_path.glob("*.seg")
+
+    assert (5, True, 0) == (journal.lost, journal.failing, segment.stat().st_size)
+
+
+def test_little_is_held(tmp_path: Path, journal: Journal) -> None:
+    """Long bodies are written on before the turn ends: memory stays small."""
+    journal.due = lambda: None
+    for _ in range(5):
+        journal.add(PART, b"{}", [(0, 0, b"a" * 65536)])
+
+    (segment,) = tmp_path.glob("*.seg")
+    assert segment.stat().st_size > MOST_HELD_BYTES
 
 
 def test_segment_is_locked_while_its_writer_lives(tmp_path: Path) -> None:
@@ -189,7 +233,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from gateway.core.record import encode
-from gateway.journal.writer import Journal
+from gateway.journal.writer import MOST_HELD_BYTES, Journal
 from tests import records
 journal = Journal(Path(sys.argv[1]), "worker-0", segment_bytes=1 << 20)
 body = bytes(range(256)) * int(sys.argv[2])
