@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 
 from gateway.core.record import Attempt, Record, encode
-from gateway.core.usage import Usage
 from gateway.journal.capture import Capture
 from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Piece
 from gateway.journal.writer import Journal
@@ -134,26 +133,28 @@ class Entry:
         self._journal.add(PART, self._part_meta, due)
 
 
-def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool) -> None:
-    """Work out usage and cost, once. `whole`: the answer came to its end.
+def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool) -> str | None:
+    """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says.
 
     Once a provider was called the usage is never nothing: what it did not tell is estimated from what passed.
     """
     record = entry.record
-    record.model_served = meter.model
-    usage: Usage | None = meter.usage()
+    sight = meter.sight()
+    record.model_served = sight.model
+    usage = sight.usage
     if usage is not None:
         record.usage_source = "provider" if whole else "partial"
     else:
         usage = meter.estimate(record.request_bytes)
         record.usage_source = "estimated"
     record.usage = usage
-    cost = prices.price(provider, meter.model, record.model_requested, usage, entry.started_unix_s)
+    cost = prices.price(provider, sight.model, record.model_requested, usage, entry.started_unix_s)
     record.cost_nano_usd = cost.nano_usd
     record.price_source = cost.source
     record.price_version = cost.version
-    if meter.error is not None and record.error is None:
-        record.error = meter.error
+    if record.error is None:
+        record.error = sight.error
+    return sight.error
 
 
 # What a provider's refusal means for the exchange's outcome; every other 4xx is the client's.

@@ -28,15 +28,14 @@ def edit(place: Place, body: bytes, fields: Fields | None, target: Target) -> Ou
         if place.model is not None:
             place = _renamed(place, place.model, target.model)
         elif fields is not None:
-            body = json_body.with_model(body, fields, target.model)
-            fields = json_body.read(body)
+            body = json_body.with_model(body, target.model)
         else:
             raise Refusal("bad_request", f"Ask for '{target.model}' by that name: the body of a form is not changed.")
     if fields is None or not target.provider.inject_usage:
         return Outgoing(place, body, False)
     if not DIALECTS[place.dialect].wants_usage_injection(place.endpoint, fields):
         return Outgoing(place, body, False)
-    return Outgoing(place, json_body.with_usage(body, fields), True)
+    return Outgoing(place, json_body.with_usage(body, fields.options), True)
 
 
 def _renamed(place: Place, old: str, new: str) -> Place:

@@ -89,11 +89,12 @@ class Relay:
             if self._flows and not end:
                 self._flow(data)
                 return
-            if end:
-                self.upstream = None
             if head is not None:
                 self._take_head(head)
-            self._pass_on(data, end)
+            if end:
+                self._end(data)
+            else:
+                self._pass_on(data)
         except Exception:
             log.exception("exchange %s: the answer could not be relayed", self._entry.record.id)
             self._break_off("gateway_error", "the gateway failed while it relayed the answer")
@@ -133,56 +134,74 @@ class Relay:
         self._meter = self._new_meter()
 
     def _new_meter(self) -> Meter:
-        dialect = DIALECTS[self._place.dialect]
-        return dialect.new_meter(
-            self._place.endpoint, streamed=self._entry.record.stream, strip_usage=self._strip_usage
-        )
+        place = self._place
+        streamed = self._entry.record.stream
+        return DIALECTS[place.dialect].new_meter(place.endpoint, streamed=streamed, strip_usage=self._strip_usage)
 
-    def _pass_on(self, data: bytes, end: bool) -> None:
+    def _pass_on(self, data: bytes) -> None:
+        """Pass on a read with which the answer does not end."""
         entry, meter, client = self._entry, self._meter, self._client
-        out = data if meter is None else self._metered(meter, data, end)
+        record = entry.record
+        out = data if meter is None else self._metered(meter, data)
         if data:
             entry.answer(data)
         if not entry.closed:
-            self._note_progress(end)
-        starts = not client.started
-        if starts and self._head is not None:
-            self._start(self._head, end)
-        if end:
-            self._finish(out)
-        elif out or starts:
-            client.send(out)
-            record = entry.record
-            self._flows = record.content_encoding is None and (meter is None or record.first_token_ms is not None)
-
-    def _note_progress(self, end: bool) -> None:
-        entry, meter = self._entry, self._meter
-        record = entry.record
-        if record.first_byte_ms is None:
-            record.first_byte_ms = entry.elapsed_ms()
-        if meter is None:
-            if end:
+            self._note_progress(entry.elapsed_ms())
+            if meter is not None and meter.terminal:
                 self._close_books(whole=True)
-            return
-        if record.first_token_ms is None and record.stream and meter.content_seen:
-            record.first_token_ms = entry.elapsed_ms()
-        if end or meter.terminal:
+        if not client.started:
+            self._start(whole=False)
+            client.send(out)
+        elif out:
+            client.send(out)
+        self._flows = record.content_encoding is None and (meter is None or record.first_token_ms is not None)
+
+    def _end(self, data: bytes) -> None:
+        """Pass on the read with which the answer ends; often it is the only one."""
+        self.upstream = None
+        entry, meter, client = self._entry, self._meter, self._client
+        out = data
+        if meter is not None:
+            out = self._metered(meter, data)
+            if rest := meter.finish():
+                out += rest
+        if data:
+            entry.answer(data)
+        if not entry.closed:
+            self._note_progress(entry.elapsed_ms())
             self._close_books(whole=True)
+        elif entry.answer_bytes != entry.record.response_bytes:
+            self._amend(whole=True)
+        if not client.started:
+            self._start(whole=True)
+        self._over = True
+        self._owner = None
+        if self._looks_cut():
+            client.send(out)
+            client.abort()
+        else:
+            client.send(out, end=True)
 
-    def _metered(self, meter: Meter, data: bytes, end: bool) -> bytes:
+    def _note_progress(self, now_ms: float) -> None:
+        record, meter = self._entry.record, self._meter
+        if record.first_byte_ms is None:
+            record.first_byte_ms = now_ms
+        if record.stream and record.first_token_ms is None and meter is not None and meter.content_seen:
+            record.first_token_ms = now_ms
+
+    def _metered(self, meter: Meter, data: bytes) -> bytes:
         """Let the meter read along; return what the client gets."""
-        record = self._entry.record
-        if record.content_encoding is not None:
-            if self._decoder is not None and data:
-                meter.feed(self._decoder(data))
-            return data
-        out = meter.feed(data) if data else data
-        if end and (rest := meter.finish()):
-            return out + rest
-        return out
+        if self._entry.record.content_encoding is None:
+            return meter.feed(data) if data else data
+        if self._decoder is not None and data:
+            meter.feed(self._decoder(data))
+        return data
 
-    def _start(self, head: AnswerHead, whole: bool) -> None:
+    def _start(self, *, whole: bool) -> None:
         """Fix the head that the client gets: the provider's, less what speaks about its host, plus ours."""
+        head = self._head
+        if head is None:
+            return  # an answer cannot begin without one
         connection = head.index.get(b"connection")
         passing = _PASSING
         if connection is not None and (named := named_in_connection(connection)):
@@ -192,16 +211,6 @@ class Relay:
         if whole and record.usage is not None:
             block += b"x-tollway-cost-usd: %b\r\n" % usd_text(record.cost_nano_usd).encode()
         self._client.start(head.status, block, None if self._strip_usage else head.length)
-
-    def _finish(self, out: bytes) -> None:
-        self._over = True
-        self._owner = None
-        self._amend(whole=True)
-        if self._looks_cut():
-            self._client.send(out)
-            self._client.abort()
-        else:
-            self._client.send(out, end=True)
 
     def _looks_cut(self) -> bool:
         """Tell whether an answer that ran to the connection's end lacks its own end: its framing cannot say so."""
@@ -243,12 +252,12 @@ class Relay:
             meter = self._new_meter()  # called, and no answer seen: what was asked is all there is to estimate from
         if meter is not None:
             whole = whole and meter.complete(status or 200)
-            settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
-        if outcome is None:
-            outcome = outcome_of(status or 200)
-            if meter is not None and (meter.error is not None or not whole):
+            error = settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
+            if outcome is None and (error is not None or not whole):
                 outcome = "upstream_error"
                 record.error = record.error or "the stream ended without its terminal event"
+        if outcome is None:
+            outcome = outcome_of(status or 200)
         told = result_of(status) if status is not None else "protocol"
         entry.finish_attempt(result or _RESULTS.get(outcome, told), status=status, error=record.error)
         self._write_end(outcome)
@@ -256,8 +265,6 @@ class Relay:
     def _amend(self, *, whole: bool) -> None:
         """Correct an end that was written too early: some servers mark every chunk as the last one."""
         entry, meter = self._entry, self._meter
-        if entry.answer_bytes == entry.record.response_bytes:
-            return
         if meter is not None:
             settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
         entry.amend()
@@ -285,11 +292,11 @@ class Relay:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
             upstream.abort()
-        if self._entry.closed:
-            self._amend(whole=False)
-        else:
+        if not self._entry.closed:
             self._entry.record.error = error
             self._close_books(whole=False, outcome=outcome, result=result)
+        elif self._entry.answer_bytes != self._entry.record.response_bytes:
+            self._amend(whole=False)
 
     def _break_off(self, outcome: str, error: str) -> None:
         """End an answer that cannot be completed so that no client takes it for complete."""

@@ -29,12 +29,18 @@ class AnswerHead:
 
     __slots__ = ("headers", "index", "length", "status", "until_eof")
 
-    def __init__(self, status: int, headers: list[Header], length: int | None, until_eof: bool) -> None:
+    def __init__(self, status: int, headers: list[Header]) -> None:
         self.status = status
         self.headers = headers
-        self.index = {lower: value for lower, _, value in headers}
-        self.length = length
-        self.until_eof = until_eof
+        self.index = index = {lower: value for lower, _, value in headers}
+        self.length: int | None = 0
+        self.until_eof = False
+        if status in BODILESS:
+            return
+        length = index.get(b"content-length", b"")
+        coding = index.get(b"transfer-encoding")
+        self.length = int(length) if coding is None and length.isdigit() else None
+        self.until_eof = coding.lower() != b"chunked" if coding is not None else self.length is None
 
 
 class Sink(Protocol):
@@ -245,13 +251,13 @@ class UpstreamConnection(asyncio.Protocol):
         if 100 <= status < 200:
             return  # an interim answer: dropped with its end
         self._in_head = False
-        length, self._until_eof = self._framing(status)
-        self._head = AnswerHead(status, self._headers, length, self._until_eof)
+        self._head = head = AnswerHead(status, self._headers)
+        self._until_eof = head.until_eof
         self._headers = []
         self._keep_alive = self._parser.should_keep_alive()
         if self._is_head_request:
             # The parser cannot be told that no body follows: end here, and do not reuse what it would misread.
-            self._keep_alive = self._keep_alive and length == 0
+            self._keep_alive = self._keep_alive and head.length == 0
             self._ended = True
 
     def on_body(self, data: bytes) -> None:
@@ -265,20 +271,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._ended = True
 
     # ---- inside ---------------------------------------------------------------------------------------------------
-
-    def _framing(self, status: int) -> tuple[int | None, bool]:
-        """Return (body length or None, whether the body runs until EOF)."""
-        length = coding = None
-        for lower, _, value in self._headers:
-            if lower == b"content-length" and value.isdigit():
-                length = int(value)
-            elif lower == b"transfer-encoding":
-                coding = value.lower()
-        if status in BODILESS:
-            return 0, False
-        if coding is not None:
-            return None, coding != b"chunked"
-        return length, length is None
 
     def _deliver_end(self, sink: Sink, head: AnswerHead | None, data: bytes) -> None:
         """Let go of the exchange before its last bytes are handed on: what follows may want a connection."""

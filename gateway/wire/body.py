@@ -4,6 +4,7 @@ A body in which one of these fields could be read in two ways is refused: what i
 """
 
 import re
+from collections.abc import Iterator
 from typing import NoReturn
 
 import msgspec
@@ -17,39 +18,35 @@ READ_OPTIONS = frozenset({"include_usage"})
 Span = tuple[int, int]
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_key = msgspec.json.Decoder(str).decode
-_TO_VALUE = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*(?:\\.[^"\\]*)*)"[ \t\r\n]*:[ \t\r\n]*')
-_to_value = _TO_VALUE.match
-_END = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*\Z")
-_EMPTY = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*\}[ \t\r\n]*\Z")
+_decode_text = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.Encoder().encode
+_to_value = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*(?:\\.[^"\\]*)*)"[ \t\r\n]*:[ \t\r\n]*').match
+_is_empty = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*\}[ \t\r\n]*\Z").match
 _INJECTED = b'{"include_usage":true}'
 
 
 class Fields(msgspec.Struct, kw_only=True):
-    """What was read. Spans are byte offsets [start, end) of values in the body."""
+    """What was read. `options`: the raw value of `stream_options`, None where it is not there."""
 
     model: str | None = None
     stream: bool = False
+    options: bytes | None = None
     include_usage: bool = False
     max_output_tokens: int | None = None
     n: int | None = None
-    model_span: Span | None = None
-    options_span: Span | None = None
-    include_usage_span: Span | None = None
 
 
 def read(body: bytes) -> Fields:
     """Read the fields of a request body; raise Refusal("bad_request") where it is not one unambiguous JSON object."""
-    values, spans = _members(body, READ)
     fields = Fields()
-    for name, value in values.items():
+    for name, value in _members(body, READ).items():
         if name == "model":
             fields.model = _model(value)
-            fields.model_span = spans[name]
         elif name == "stream":
             fields.stream = _flag(value, name)
         elif name == "stream_options":
-            _read_options(fields, value, spans[name])
+            fields.options = value
+            fields.include_usage = _read_options(value)
         elif name == "n":
             fields.n = _count(value)
         else:
@@ -57,61 +54,75 @@ def read(body: bytes) -> Fields:
     return fields
 
 
-def with_model(body: bytes, fields: Fields, new_model: str) -> bytes:
+def with_model(body: bytes, new_model: str) -> bytes:
     """Replace the model's name and nothing else."""
-    name = msgspec.json.encode(new_model)
-    if fields.model_span is None:
+    name = _encode(new_model)
+    span = _span(body, "model")
+    if span is None:
         return _insert_first(body, b'"model":' + name)
-    start, end = fields.model_span
+    start, end = span
     return b"".join((body[:start], name, body[end:]))
 
 
-def with_usage(body: bytes, fields: Fields) -> bytes:
-    """Ask for the usage event of a stream, keeping every other byte."""
-    if fields.include_usage_span is not None:
-        start, end = fields.include_usage_span
-        return b"".join((body[:start], b"true", body[end:]))
-    if fields.options_span is None:
+def with_usage(body: bytes, options: bytes | None) -> bytes:
+    """Ask for the usage event of a stream, keeping every other byte. `options`: as read."""
+    if options is None:
         return _insert_last(body, b'"stream_options":' + _INJECTED)
-    start, end = fields.options_span
-    options = body[start:end]
-    edited = _INJECTED if options == b"null" else _insert_last(options, _INJECTED[1:-1])
+    span = _span(body, "stream_options")
+    start, end = span if span is not None else (0, 0)
+    inner = None if options == b"null" else _span(options, "include_usage")
+    if inner is not None:
+        edited = b"".join((options[: inner[0]], b"true", options[inner[1] :]))
+    else:
+        edited = _INJECTED if options == b"null" else _insert_last(options, _INJECTED[1:-1])
     return b"".join((body[:start], edited, body[end:]))
 
 
-def _members(body: bytes, wanted: frozenset[str]) -> tuple[dict[str, bytes], dict[str, Span]]:
-    """Return the values and spans of the wanted members; refuse one that stands twice or under a look-alike name.
-
-    The decoder keeps only the last of equal keys. Walking the body along the decoded values notices that: a step
-    whose bytes differ, or members left over at the end, mean that a key stood twice.
-    """
+def _members(body: bytes, wanted: frozenset[str]) -> dict[str, bytes]:
+    """Return the raw values of the wanted members; refuse one that stands twice or under a look-alike name."""
     try:
         decoded = _decode_object(body)
     except UNREADABLE as error:
         _bad(f"The request body is not a JSON object: {error}")
-    values: dict[str, bytes] = {}
-    spans: dict[str, Span] = {}
-    at = 0
+    if not _is_plain(body, decoded):
+        _refuse_repeats(body, wanted)
+    found: dict[str, bytes] = {}
     for key, value in decoded.items():
-        found = _to_value(body, at)
-        raw = bytes(value)
-        if found is None or not body.startswith(raw, start := found.end()):
-            return _members_with_repeats(body, wanted)
-        at = start + len(raw)
         if key in wanted:
-            values[key] = raw
-            spans[key] = (start, at)
-        elif key.casefold() in wanted:
+            found[key] = bytes(value)
+        elif not (key.islower() and key.isascii()) and key.casefold() in wanted:
             _bad(f"The field {key!r} looks like {key.casefold()!r}; write it in lower case.", key.casefold())
-    if not (_END.match(body, at) or (at == 0 and _EMPTY.match(body))):
-        return _members_with_repeats(body, wanted)
-    return values, spans
+    return found
 
 
-def _members_with_repeats(body: bytes, wanted: frozenset[str]) -> tuple[dict[str, bytes], dict[str, Span]]:
-    """Do the same for a valid object in which some key stands twice: only those that we do not read may."""
-    values: dict[str, bytes] = {}
-    spans: dict[str, Span] = {}
+def _is_plain(body: bytes, decoded: dict[str, msgspec.Raw]) -> bool:
+    """Whether the members stand as the usual encoders write them: then no key stands twice.
+
+    The decoder keeps only the last of equal keys. A body that is as short as its members can be written holds nothing
+    else, and neither does one that equals them written with a blank behind each comma and colon.
+    """
+    if len(_encode(decoded)) == len(body):
+        return True
+    return b"{%b}" % b", ".join([b"%b: %b" % (_encode(key), value) for key, value in decoded.items()]) == body
+
+
+def _refuse_repeats(body: bytes, wanted: frozenset[str]) -> None:
+    """Walk a valid object, however it is spelled: of its keys only those that we do not read may stand twice."""
+    seen: set[str] = set()
+    for key, _ in _walk(body):
+        name = key.casefold()
+        if name in wanted and (name in seen or key != name):
+            _bad(f"The field {name!r} stands twice in the request body, or under two spellings.", name)
+        seen.add(name)
+
+
+def _span(body: bytes, name: str) -> Span | None:
+    """Find where a member's value stands in a valid object."""
+    return next((span for key, span in _walk(body) if key == name), None)
+
+
+def _walk(body: bytes) -> Iterator[tuple[str, Span]]:
+    """Give the key and the place of the value of each member of a valid object, repeats included."""
     at = 0
     while found := _to_value(body, at):
         start = found.end()
@@ -119,30 +130,15 @@ def _members_with_repeats(body: bytes, wanted: frozenset[str]) -> tuple[dict[str
         if behind is None:
             _bad("The request body is not one JSON object.")
         at = start + len(body[start:behind].rstrip(b" \t\r\n"))
-        key = _decode_key(b'"%b"' % found[1])
-        folded = key.casefold()
-        if folded not in wanted:
-            continue
-        if folded in values or key != folded:
-            _bad(f"The field {folded!r} stands twice in the request body, or under two spellings.", folded)
-        values[key] = body[start:at]
-        spans[key] = (start, at)
-    if not (_END.match(body, at) or _EMPTY.match(body)):
-        _bad("The request body is not one JSON object.")
-    return values, spans
+        yield _decode_text(b'"%b"' % found[1]), (start, at)
 
 
-def _read_options(fields: Fields, options: bytes, span: Span) -> None:
-    fields.options_span = span
+def _read_options(options: bytes) -> bool:
     if options == b"null":
-        return
+        return False
     if not options.startswith(b"{"):
         _bad("The field 'stream_options' must be an object.", "stream_options")
-    values, spans = _members(options, READ_OPTIONS)
-    fields.include_usage = _flag(values.get("include_usage"), "stream_options.include_usage")
-    if "include_usage" in spans:
-        start, end = spans["include_usage"]
-        fields.include_usage_span = (span[0] + start, span[0] + end)
+    return _flag(_members(options, READ_OPTIONS).get("include_usage"), "stream_options.include_usage")
 
 
 def _model(raw: bytes | None) -> str | None:
@@ -151,7 +147,7 @@ def _model(raw: bytes | None) -> str | None:
     if not raw.startswith(b'"'):
         _bad("The field 'model' must be a string.", "model")
     try:
-        return _decode_key(raw)
+        return _decode_text(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _bad(f"The field 'model' is not a valid string: {error}", "model")
 
@@ -175,13 +171,13 @@ def _larger(one: int | None, other: int | None) -> int | None:
 
 def _insert_first(text: bytes, member: bytes) -> bytes:
     start = text.index(b"{") + 1
-    comma = b"" if _EMPTY.match(text) else b","
+    comma = b"" if _is_empty(text) else b","
     return b"".join((text[:start], member, comma, text[start:]))
 
 
 def _insert_last(text: bytes, member: bytes) -> bytes:
     end = text.rindex(b"}")
-    comma = b"" if _EMPTY.match(text) else b","
+    comma = b"" if _is_empty(text) else b","
     return b"".join((text[:end], comma, member, text[end:]))
 
 

@@ -52,6 +52,10 @@ class Meter(Protocol):
         """Return what was consumed as far as the answer told; None: it did not."""
         ...
 
+    def sight(self) -> "Sight":
+        """Return usage, model and error at once: what the books want to know."""
+        ...
+
     def complete(self, status: int) -> bool:
         """Tell whether the answer, as far as it was fed, is whole."""
         ...
@@ -130,16 +134,16 @@ class JsonMeter:
     @property
     def model(self) -> str | None:
         """The model as the answer names it."""
-        return self._look().model
+        return self.sight().model
 
     @property
     def error(self) -> str | None:
         """What the answer's error says."""
-        return self._look().error
+        return self.sight().error
 
     def usage(self) -> Usage | None:
         """Return what was consumed."""
-        return self._look().usage
+        return self.sight().usage
 
     def complete(self, status: int) -> bool:
         """Say yes: a JSON answer ends where its body ends."""
@@ -150,7 +154,8 @@ class JsonMeter:
         text_bytes = max(self._size - JSON_FRAME_BYTES, 1) if self._size and self._generates else 0
         return Usage(input_total=ceil(request_bytes / BYTES_PER_TOKEN), output_total=ceil(text_bytes / BYTES_PER_TOKEN))
 
-    def _look(self) -> Sight:
+    def sight(self) -> Sight:
+        """Look at the answer as far as it came."""
         if self._sight_size != self._size:
             self._sight_size = self._size
             answer = self._answer()
@@ -273,6 +278,10 @@ class StreamMeter:
     def usage(self) -> Usage | None:
         """Return what was consumed as far as the stream told."""
         raise TypeError("a dialect's meter says what its usage is")
+
+    def sight(self) -> Sight:
+        """Return usage, model and error as far as the stream told."""
+        return Sight(self.usage(), self.model, self.error)
 
     def complete(self, status: int) -> bool:
         """Tell whether the stream came to its end."""

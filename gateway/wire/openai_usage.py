@@ -10,6 +10,17 @@ from gateway.wire.scan import UNREADABLE
 
 _decode = msgspec.json.Decoder().decode
 
+_INPUT_PARTS = {
+    "cached_tokens": "input_cached_read",
+    "cache_write_tokens": "input_cache_write_other",
+    "audio_tokens": "input_audio",
+    "image_tokens": "input_image",
+}
+_OUTPUT_PARTS = {
+    "reasoning_tokens": "output_reasoning",
+    "audio_tokens": "output_audio",
+    "image_tokens": "output_image",
+}
 _TICKS_PER_NANO_USD = 10  # xAI counts in 1e-10 USD
 _TOTALS = frozenset({"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens", "seconds"})
 _EXTRAS = frozenset({"cost", "estimated_cost", "cost_in_usd_ticks", "seconds", "server_tool_use_details"})
@@ -24,22 +35,24 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
     if type(seen) is not dict or _TOTALS.isdisjoint(seen):
         return None
     get = seen.get
-    read = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
-    wrote = get("completion_tokens_details") or get("output_tokens_details") or get("output_token_details")
     usage = Usage(
         input_total=count(get("prompt_tokens") or get("input_tokens")),
         output_total=count(get("completion_tokens") or get("output_tokens")),
         raw=msgspec.Raw(bytes(raw)),
     )
+    read = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
     if type(read) is dict:
-        _read_input(usage, read)
-    if not usage.input_cached_read:
-        usage.input_cached_read = _flat_cached(get)
+        _read_parts(usage, read, _INPUT_PARTS)
+    # Beside the totals: DeepSeek, Together.
+    flat = get("prompt_cache_hit_tokens") or get("cached_tokens")
+    if flat and not usage.input_cached_read:
+        usage.input_cached_read = count(flat)
+    wrote = get("completion_tokens_details") or get("output_tokens_details") or get("output_token_details")
     if type(wrote) is dict:
-        usage.output_reasoning = count(wrote.get("reasoning_tokens"))
-        usage.output_audio = count(wrote.get("audio_tokens"))
-        usage.output_image = count(wrote.get("image_tokens"))
-    _add_hidden_output(usage, count(get("total_tokens")))
+        _read_parts(usage, wrote, _OUTPUT_PARTS)
+    total = get("total_tokens")
+    if total != usage.input_total + usage.output_total or usage.output_reasoning > usage.output_total:
+        _add_hidden_output(usage, count(total))
     if tier:
         usage.service_tier = text(tier)
     if tools or not _EXTRAS.isdisjoint(seen):
@@ -47,17 +60,11 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
     return clamp(usage)
 
 
-def _read_input(usage: Usage, details: dict[str, Any]) -> None:
-    get = details.get
-    usage.input_cached_read = count(get("cached_tokens"))
-    usage.input_cache_write_other = count(get("cache_write_tokens"))
-    usage.input_audio = count(get("audio_tokens"))
-    usage.input_image = count(get("image_tokens"))
-
-
-def _flat_cached(get: Any) -> int:
-    """Find cached tokens where they stand beside the totals: DeepSeek, Together."""
-    return count(get("prompt_cache_hit_tokens") or get("cached_tokens"))
+def _read_parts(usage: Usage, details: dict[str, Any], names: dict[str, str]) -> None:
+    """Read the parts that a total is made of. Most of those that are named are zero."""
+    for name, value in details.items():
+        if value and name in names:
+            setattr(usage, names[name], count(value))
 
 
 def _add_hidden_output(usage: Usage, total: int) -> None:

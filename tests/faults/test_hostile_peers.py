@@ -333,7 +333,7 @@ async def test_a_client_that_reads_slowly_is_not(tmp_path: Path) -> None:
         async with data_plane(tmp_path, write_timeout_s=1.0) as port:
             took_s = await asyncio.to_thread(stall, provider, port, reads=True)
 
-    assert took_s > 3
+    assert took_s > 2.1, "it was cut off while it read"
 
 
 def stall(provider: Listener, port: int, *, reads: bool) -> float:
