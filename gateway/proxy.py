@@ -10,28 +10,28 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
-from copy import copy
+
+from msgspec.structs import replace
 
 from gateway.core.clock import Stamps
 from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.ids import IdMaker
 from gateway.exchange.books import Entry
-from gateway.exchange.destination import check_price, choose
-from gateway.exchange.directory import Directory
+from gateway.exchange.destination import check_price, find_way
 from gateway.exchange.intake import Intake
 from gateway.exchange.introduction import Introduction, introduce
 from gateway.exchange.lanes import Lane
 from gateway.exchange.local import READERS, local_answer, models_answer
 from gateway.exchange.outgoing import Outgoing, edit
-from gateway.exchange.relay import Relay, Terms
-from gateway.exchange.replies import own_headers, render, unknown_path
+from gateway.exchange.relay import Relay
+from gateway.exchange.replies import id_line, render, unknown_path
+from gateway.exchange.serving import Serving
+from gateway.exchange.way import Way
 from gateway.http.client import UpstreamConnection
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.writer import Journal
 from gateway.metrics.board import IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
-from gateway.policies.routing import Choice, Target
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
 from gateway.wire.body import Fields
@@ -41,7 +41,6 @@ log = logging.getLogger("tollway.proxy")
 
 # A refused body that is no longer than this is read to its end: the connection stays usable.
 _SMALL_BYTES = 64 * 1024
-_REMEMBERED_MODELS = 100  # for one caller; a caller can invent names
 _JSON = b"content-type: application/json\r\n"
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
 _RESULT_OF_REFUSAL = {"upstream_connect": "connect"}
@@ -50,20 +49,18 @@ _RESULT_OF_REFUSAL = {"upstream_connect": "connect"}
 class Proxy:
     """What the exchanges of one worker share. Called with each request head, it returns the request's Flight."""
 
+    serving: Serving
+
     def __init__(self, loop: asyncio.AbstractEventLoop, journal: Journal, slot: Slot, ids: IdMaker) -> None:
         self.loop = loop
         self.journal = journal
         self.slot = slot
         self.ids = ids
         self.stamps = Stamps()
-        self.snapshot: Snapshot
-        self.lanes: dict[str, Lane]
-        self.directory: Directory
 
     def use(self, snapshot: Snapshot, lanes: dict[str, Lane]) -> None:
         """Serve every request that begins from now on by this config."""
-        self.snapshot, self.lanes = snapshot, lanes
-        self.directory = Directory(snapshot.routing)
+        self.serving = Serving(snapshot, lanes, self.slot)
 
     def __call__(self, client: ServerConnection, request: Request) -> "Flight":
         flight = Flight(self, client, request)
@@ -75,77 +72,71 @@ class Flight:
     """One request under way."""
 
     __slots__ = (
-        "_choice", "_client", "_connecting", "_dialect", "_entry", "_fields", "_intake", "_intro", "_lane", "_lanes",
-        "_late_refusal", "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_snapshot",
-        "_started_ns", "id",
+        "_client", "_complete", "_connecting", "_dialect", "_entry", "_fields", "_intake", "_intro", "_late_refusal",
+        "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving", "_started_ns", "_way",
+        "id",
     )  # fmt: skip
 
     # Known only from a certain phase on; no phase before it asks for them.
     _intro: Introduction  # identify
     _place: Place  # identify
+    _way: Way  # route
     _outgoing: Outgoing  # forward
-    _lane: Lane  # forward
 
     def __init__(self, proxy: Proxy, client: ServerConnection, request: Request) -> None:
         self._proxy = proxy
-        self._snapshot = snapshot = proxy.snapshot  # one config from the first byte to the last
-        self._lanes = proxy.lanes
+        self._serving = serving = proxy.serving
         self._client = client
         self._request = request
         self._started_ns = now_ns = time.time_ns()
         self.id = proxy.ids.new(now_ns)
         self._dialect = "openai"  # in which we say no as long as we do not know better
-        self._intake = Intake(snapshot.server.max_request_body_bytes)
+        self._intake = Intake(serving.snapshot.server.max_request_body_bytes)
         self._fields: Fields | None = None
-        self._choice: Choice | None = None
         self._entry: Entry | None = None
         self._relay: Relay | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._retried = False
         self._late_refusal: tuple[int, bytes, bytes] | None = None
+        self._complete = False  # the whole request has come
+        self._retried = False
         self._over = False
 
     # ==== read =====================================================================================================
 
     def open(self) -> None:
         """Take the head: everything that can be decided without the body is decided here."""
-        self._guarded(self._open)
+        try:
+            local = local_answer(self._request.head, draining=self._client.draining)
+            if local is None:
+                self._identify()
+            else:
+                self._answer_ourselves(*local)
+        except Exception as error:
+            self._say_no(error)
 
     def body(self, data: bytes) -> None:
         """Take a piece of the body."""
         if self._over:
             return
-        if self._intake.whole and self._request.length is not None:
-            self._intake.hold(data)  # its length was checked with the head
-        else:
-            self._guarded(self._take, data)
+        intake = self._intake
+        if intake.whole and self._request.length is not None:
+            intake.hold(data)  # its length was checked with the head
+            return
+        try:
+            self._take(data)
+        except Exception as error:
+            self._say_no(error)
 
     def body_end(self) -> None:
         """The request is complete."""
-        self._intake.complete = True
+        self._complete = True
         if self._late_refusal is not None:
             self._answer_refusal(*self._late_refusal)
         elif not self._over:
-            self._guarded(self._whole)
-
-    def _open(self) -> None:
-        request, intake = self._request, self._intake
-        local = local_answer(request.head, draining=self._client.draining)
-        if local is not None:
-            self._answer_ourselves(*local)
-            return
-        entry = self._identify()
-        place = self._intro.place
-        if place is None:
-            raise Refusal("not_found", unknown_path(entry.record.path or ""))
-        self._place = place
-        if place.endpoint.name == "models" and self._choice is None and request.head.method in READERS:
-            body = models_answer(self._intro, self._snapshot.routing, place)
-            self._answer_ourselves(200, _JSON + own_headers(self.id), body)
-            return
-        intake.expect(request, place.endpoint, listed=self._intro.principal.is_limited)
-        if not intake.whole and not intake.is_form:
-            self._depart(entry, place.model, b"")
+            try:
+                self._whole()
+            except Exception as error:
+                self._say_no(error)
 
     def _take(self, data: bytes) -> None:
         intake, relay = self._intake, self._relay
@@ -183,24 +174,34 @@ class Flight:
 
     # ==== identify =================================================================================================
 
-    def _identify(self) -> Entry:
+    def _identify(self) -> None:
         """Find out who calls for what, and open an entry in the books."""
-        request, snapshot, proxy = self._request, self._snapshot, self._proxy
-        intro = request.head.notes
-        if not isinstance(intro, Introduction) or intro.snapshot is not snapshot:
-            intro = request.head.notes = introduce(request.head, snapshot, proxy.directory)
+        request, serving = self._request, self._serving
+        head = request.head
+        intro = head.notes
+        if not isinstance(intro, Introduction) or intro.snapshot is not serving.snapshot:
+            intro = head.notes = introduce(head, serving.snapshot, serving.directory)
         self._intro = intro
         self._dialect = intro.dialect
-        self._choice = intro.choice
-        record = copy(intro.record)
-        record.id = self.id
-        record.started_at = proxy.stamps.text(self._started_ns)
-        record.attempts = []
-        principal = intro.principal
+        entry = self._entry = self._opened(intro)
+        place = intro.place
+        if place is None:
+            raise Refusal("not_found", unknown_path(entry.record.path or ""))
+        self._place = place
+        if place.endpoint.name == "models" and intro.choice is None and head.method in READERS:
+            body = models_answer(intro, serving.snapshot.routing, place)
+            self._answer_ourselves(200, _JSON + id_line(self.id), body)
+            return
+        intake = self._intake
+        intake.expect(intro.taking, request.length)
+        if not intake.whole and not intake.is_form:
+            self._depart(entry, place.model, b"")
+
+    def _opened(self, intro: Introduction) -> Entry:
+        proxy, principal, started_ns = self._proxy, intro.principal, self._started_ns
+        record = replace(intro.record, id=self.id, started_at=proxy.stamps.text(started_ns), attempts=[])
         keep = principal.max_body_bytes if principal.bodies == "full" else 0
-        started_s = self._started_ns / 1e9
-        self._entry = Entry(proxy.journal, record, begun_ns=request.begun_ns, started_unix_s=started_s, keep=keep)
-        return self._entry
+        return Entry(proxy.journal, record, begun_ns=self._request.begun_ns, started_ns=started_ns, keep=keep)
 
     def _answer_ourselves(self, status: int, block: bytes, body: bytes) -> None:
         self._over = True
@@ -214,46 +215,39 @@ class Flight:
         record, fields = entry.record, self._fields
         record.model_requested = model
         record.stream = self._place.endpoint.streams or (fields is not None and fields.stream)
-        choice = self._choice = self._route(model)
-        self._admit(entry, choice, body)
-        self._forward(entry, choice.candidates[0], body)
+        way = self._way = self._route(model)
+        self._admit(entry, way, body)
+        self._forward(entry, way, body)
 
-    def _route(self, model: str | None) -> Choice:
+    def _route(self, model: str | None) -> Way:
         """Choose where to go. Only the first candidate is tried yet."""
-        chosen = self._intro.chosen
-        choice = chosen.get(model)
-        if choice is None:
-            choice = choose(self._intro, self._snapshot.routing, model, random.random())  # noqa: S311  (no secret)
-            if choice.route is None and len(chosen) < _REMEMBERED_MODELS:
-                chosen[model] = choice  # no share is drawn: it is the same every time
-        if self._place.endpoint.meters:
-            check_price(self._snapshot.prices, choice.candidates[0], model, self._started_ns / 1e9)
-        return choice
+        way = self._intro.ways.get(model)
+        if way is None:
+            way = find_way(self._intro, self._serving, model, random.random())  # noqa: S311  (no secret)
+        if way.prices.may_deny and self._place.endpoint.meters:
+            check_price(way, model, self._started_ns / 1e9)
+        return way
 
     # ==== admit ====================================================================================================
 
-    def _admit(self, entry: Entry, choice: Choice, body: bytes) -> None:
+    def _admit(self, entry: Entry, way: Way, body: bytes) -> None:
         """Write down that the exchange begins, before the provider can know of it."""
-        record, target = entry.record, choice.candidates[0]
-        record.provider = target.provider.name
-        record.route = choice.route
-        entry.attempt(target.provider.name, target.model or record.model_requested)
+        record = entry.record
+        record.provider = provider = way.provider.name
+        record.route = way.route
+        entry.attempt(provider, way.model or record.model_requested)
         entry.begin(body)
-        if self._snapshot.server.on_journal_failure == "refuse" and not self._proxy.journal.flush():
+        if self._serving.snapshot.server.on_journal_failure == "refuse" and not self._proxy.journal.flush():
             raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
 
     # ==== forward ==================================================================================================
 
-    def _forward(self, entry: Entry, target: Target, body: bytes) -> None:
+    def _forward(self, entry: Entry, way: Way, body: bytes) -> None:
         """Send the request on a warm connection, or open one."""
-        proxy = self._proxy
-        outgoing = self._outgoing = edit(self._place, body, self._fields, target)
-        lane = self._lane = self._lanes[target.provider.name]
-        added = own_headers(self.id, self._choice, entry.record.model_requested)
-        terms = Terms(target.provider, self._snapshot.prices, added, proxy.slot)
-        self._relay = Relay(self, self._client, entry, outgoing, terms)
-        proxy.slot.add(IN_FLIGHT)
-        upstream = lane.pool.take()
+        outgoing = self._outgoing = edit(self._place, body, self._fields, way.provider, way.model)
+        self._relay = Relay(self, self._client, entry, way, outgoing)
+        way.slot.add(IN_FLIGHT)
+        upstream = way.lane.pool.take()
         if upstream is None:
             self._connect()
         else:
@@ -264,9 +258,9 @@ class Flight:
         self._connecting = self._proxy.loop.create_task(self._connect_and_send(), name=f"connect {self.id}")
 
     async def _connect_and_send(self) -> None:
-        lane, relay = self._lane, self._relay
+        pool, relay = self._way.lane.pool, self._relay
         try:
-            upstream = await lane.pool.connect()
+            upstream = await pool.connect()
         except UpstreamFailure as failure:
             if relay is not None:
                 relay.answer_failed(failure)
@@ -274,28 +268,31 @@ class Flight:
         finally:
             self._connecting = None
         if self._over:
-            lane.pool.free(upstream)  # the client left meanwhile; the next request can use it
-        else:
-            self._guarded(self._send, upstream)
+            pool.free(upstream)  # the client left meanwhile; the next request can use it
+            return
+        try:
+            self._send(upstream)
+        except Exception as error:
+            self._say_no(error)
 
     def _send(self, upstream: UpstreamConnection) -> None:
         """Hand over the head and as much of the body as is here."""
         request, relay, intake = self._request, self._relay, self._intake
         if relay is None:
             return
-        place, body, _ = self._outgoing
+        body = self._outgoing.body
         if not intake.whole and (more := intake.release()):  # came while the connection was being opened
             relay.keep_request(more)
             body += more
-        method = request.head.method
+        method, complete = request.head.method, self._complete
         length = len(body) if intake.whole else request.length
-        head = self._lane.head(self._intro, method, place.path, length)
+        head = self._way.lane.head(self._intro.passed, method, self._outgoing.place.path, length)
         if length is None:
-            body = self._framed(body) + (b"0\r\n\r\n" if intake.complete else b"")
+            body = self._framed(body) + (b"0\r\n\r\n" if complete else b"")
         relay.upstream = upstream
         relay.sent = True
-        upstream.send(relay, head, body, is_head_request=method == b"HEAD", complete=intake.complete)
-        if not intake.complete:
+        upstream.send(relay, head, body, is_head_request=method == b"HEAD", complete=complete)
+        if not complete:
             self._client.resume_body()
 
     def _framed(self, data: bytes) -> bytes:
@@ -316,12 +313,12 @@ class Flight:
 
     def upload_blocked(self) -> None:
         """The provider reads more slowly than the client sends."""
-        if not self._intake.complete:
+        if not self._complete:
             self._client.pause_body()
 
     def upload_drained(self) -> None:
         """The provider has caught up."""
-        if not self._intake.complete:
+        if not self._complete:
             self._client.resume_body()
 
     def left(self, *, stopped: bool = False) -> None:
@@ -345,19 +342,16 @@ class Flight:
             self._connect()
             return
         kind = _REFUSAL_OF_FAILURE.get(failure.kind, "upstream_protocol")
-        self._refuse(Refusal(kind, f"The provider '{self._lane.provider.name}' failed: {failure.message}."))
+        self._refuse(Refusal(kind, f"The provider '{self._way.provider.name}' failed: {failure.message}."))
 
     # ==== saying no ================================================================================================
 
-    def _guarded(self, phase: Callable[..., None], *arguments: object) -> None:
-        """Run a phase: a refusal is rendered here and nowhere else; a defect of ours ends this request, not others."""
-        try:
-            phase(*arguments)
-        except Refusal as refusal:
-            self._refuse(refusal)
-        except Exception:
-            log.exception("request %s failed", self.id)
-            self._refuse(Refusal("internal_error", f"The gateway failed. Its log names request {self.id}."))
+    def _say_no(self, error: Exception) -> None:
+        """End a request whose phase raised: by a refusal, or a defect of ours, which ends this request, not others."""
+        if not isinstance(error, Refusal):
+            log.error("request %s failed", self.id, exc_info=error)
+            error = Refusal("internal_error", f"The gateway failed. Its log names request {self.id}.")
+        self._refuse(error)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Say no in the caller's dialect, and write it down if the caller is known."""
@@ -370,12 +364,7 @@ class Flight:
             return
         block, body = render(refusal, refusal.dialect or self._dialect, self.id)
         length = self._request.length
-        if (
-            self._intake.complete
-            or length is None
-            or length > _SMALL_BYTES
-            or self._request.head.framing.expects_continue
-        ):
+        if self._complete or length is None or length > _SMALL_BYTES or self._request.head.framing.expects_continue:
             self._answer_refusal(refusal.status, block, body)
         else:
             self._late_refusal = (refusal.status, block, body)

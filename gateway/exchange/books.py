@@ -18,19 +18,19 @@ _SMALL_BYTES = 64 * 1024
 class Entry:
     """One exchange in the books. Every frame is in the journal before anything leaves that it tells of (the outbox).
 
-    `begun_ns` is perf_counter at the request's first byte; `started_unix_s` the wall clock then (prices depend on it).
+    `begun_ns` is perf_counter at the request's first byte; `started_ns` the wall clock then (prices depend on it).
     `keep`: how many bytes of each body are written down.
     """
 
     __slots__ = (
         "_answer", "_first", "_journal", "_keep", "_part_meta", "_request", "begun", "begun_ns", "closed", "record",
-        "started_unix_s",
+        "started_ns",
     )  # fmt: skip
 
-    def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_unix_s: float, keep: int) -> None:
+    def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_ns: int, keep: int) -> None:
         self.record = record
         self.begun_ns = begun_ns
-        self.started_unix_s = started_unix_s
+        self.started_ns = started_ns
         self.begun = False
         self.closed = False
         self._journal = journal
@@ -148,7 +148,7 @@ def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *,
         usage = meter.estimate(record.request_bytes)
         record.usage_source = "estimated"
     record.usage = usage
-    cost = prices.price(provider, sight.model, record.model_requested, usage, entry.started_unix_s)
+    cost = prices.price(provider, sight.model, record.model_requested, usage, entry.started_ns / 1e9)
     record.cost_nano_usd = cost.nano_usd
     record.price_source = cost.source
     record.price_version = cost.version

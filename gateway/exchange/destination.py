@@ -2,9 +2,24 @@
 
 from gateway.core.errors import Refusal
 from gateway.exchange.introduction import Introduction
-from gateway.policies.pricing import PriceBook
-from gateway.policies.routing import Choice, Provider, Routing, Target
+from gateway.exchange.serving import Serving
+from gateway.exchange.way import Way, route_lines
+from gateway.policies.routing import Choice, Provider, Routing
 from gateway.wire.paths import opened
+
+_REMEMBERED_WAYS = 100  # for one caller; a caller can invent names
+
+
+def find_way(intro: Introduction, serving: Serving, model: str | None, draw: float) -> Way:
+    """Find the way for a request; arguments and refusals as for `choose`."""
+    choice = choose(intro, serving.snapshot.routing, model, draw)
+    provider, asked = choice.candidates[0]
+    lane = serving.lanes[provider.name]
+    lines = route_lines(choice, model)
+    way = Way(choice.route, provider, asked, lane, lines, serving.snapshot.prices, serving.slot)
+    if choice.route is None and len(intro.ways) < _REMEMBERED_WAYS:
+        intro.ways[model] = way  # no share is drawn: it is the same every time
+    return way
 
 
 def choose(intro: Introduction, routing: Routing, model: str | None, draw: float) -> Choice:
@@ -22,17 +37,17 @@ def choose(intro: Introduction, routing: Routing, model: str | None, draw: float
     provider = choice.candidates[0].provider
     if intro.closed:
         _check_open(intro.place.path if intro.place is not None else "", provider)
-    if not provider.api_keys and provider.missing_keys and not intro.own_key:
+    if not provider.api_keys and provider.missing_keys and not intro.passed.own_key:
         missing = ", ".join(provider.missing_keys)
         raise Refusal("no_provider", f"The provider '{provider.name}' has no API key: {missing}.")
     return choice
 
 
-def check_price(prices: PriceBook, target: Target, model: str | None, at_unix_s: float) -> None:
+def check_price(way: Way, model: str | None, at_unix_s: float) -> None:
     """Refuse a call whose price nobody knows, where config wants that."""
-    asked = target.model or model
-    if prices.denies(target.provider, asked, at_unix_s):
-        advice = f"An operator can name it under [providers.{target.provider.name}] prices."
+    asked = way.model or model
+    if way.prices.denies(way.provider, asked, at_unix_s):
+        advice = f"An operator can name it under [providers.{way.provider.name}] prices."
         raise Refusal("price_unknown", f"Nobody knows what '{asked}' costs. {advice}", param="model")
 
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from gateway.core.errors import Refusal
 from gateway.core.record import Record
 from gateway.exchange.directory import Directory
+from gateway.exchange.intake import Taking, taking
+from gateway.exchange.lanes import Passed
+from gateway.exchange.way import Way
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.reader import Head
 from gateway.policies.access import Principal
@@ -35,9 +38,9 @@ _PASSING = {
 class Introduction(NamedTuple):
     """`choice`: the path itself names the provider. `closed`: the path administers an account.
 
-    `own_key`: the client brings its provider credential and may use it. `block`: the headers that pass, written out.
-    `record`: everything of the record that is known by now, to be copied. `chosen`: where models went, where the
-    config alone decides that.
+    `passed`: what of it goes on. `taking`: how its body is taken.
+    `record`: everything of the record that is known by now, to be copied.
+    `ways`: to models that have been asked for, where the config alone decides that.
     """
 
     snapshot: Snapshot
@@ -46,11 +49,10 @@ class Introduction(NamedTuple):
     place: Place | None
     choice: Choice | None
     closed: bool
-    query: bytes
-    own_key: bool
-    block: bytes
+    passed: Passed
+    taking: Taking
     record: Record
-    chosen: dict[str | None, Choice]
+    ways: dict[str | None, Way]
 
 
 def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduction:
@@ -67,6 +69,7 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         refusal.dialect = place.dialect if place is not None else None
         raise refusal
     own_key = principal.forward_credentials and GATEWAY_KEY in index and not CREDENTIALS.isdisjoint(index)
+    metered = place is not None and place.endpoint.meters
     return Introduction(
         snapshot,
         principal,
@@ -74,9 +77,8 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         place,
         found.choice,
         found.closed,
-        query,
-        own_key,
-        _passing_block(head, own_key=own_key, metered=place is not None and place.endpoint.meters),
+        Passed(query, _passing_block(head, own_key=own_key, metered=metered), own_key),
+        taking(head, place.endpoint, listed=principal.is_limited) if place is not None else Taking.THROUGH,
         _record(head, principal, place, path.decode("ascii")),
         {},
     )

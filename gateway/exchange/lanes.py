@@ -1,8 +1,8 @@
 """The way to one provider: its pool, and everything of a request to it that can be prepared once."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from gateway.exchange.introduction import Introduction
 from gateway.http.pool import Origin, Pool, Pools
 from gateway.policies.routing import Provider
 from gateway.policies.snapshot import Server
@@ -11,6 +11,14 @@ from gateway.wire.paths import join
 
 _MAX_PATHS = 1_000  # remembered per provider
 _WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))  # their length is told even when it is 0
+
+
+class Passed(NamedTuple):
+    """What of a request's head goes on to any provider. `own_key`: with the client's own provider credential."""
+
+    query: bytes
+    block: bytes
+    own_key: bool
 
 
 class Lane:
@@ -31,7 +39,7 @@ class Lane:
         self._base_path = provider.base_path
         self._paths: dict[str, bytes] = {}
 
-    def head(self, intro: Introduction, method: bytes, path: str, length: int | None) -> bytes:
+    def head(self, passed: Passed, method: bytes, path: str, length: int | None) -> bytes:
         """Write the head of a request to the provider. `length` is the body's; None: it is chunked."""
         if length is None:
             framing = b"transfer-encoding: chunked\r\n\r\n"
@@ -44,10 +52,10 @@ class Lane:
                 method,
                 b" ",
                 self._paths.get(path) or self._joined(path),
-                b"?" + intro.query if intro.query else b"",
+                b"?" + passed.query if passed.query else b"",
                 self._host,
-                b"" if intro.own_key else self._credential(),
-                intro.block,
+                b"" if passed.own_key else self._credential(),
+                passed.block,
                 framing,
             )
         )

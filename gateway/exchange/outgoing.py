@@ -1,10 +1,9 @@
 """What is changed in a request before it goes to the provider: the model that a route renames, the usage we ask for."""
 
-from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.core.errors import Refusal
-from gateway.policies.routing import Target
+from gateway.policies.routing import Provider
 from gateway.wire import body as json_body
 from gateway.wire.body import Fields
 from gateway.wire.dialect import DIALECTS
@@ -13,29 +12,35 @@ from gateway.wire.endpoint import Place
 _PLAIN_IN_PATH = ":@+"
 
 
-class Outgoing(NamedTuple):
+class Outgoing:
     """A request as it is sent. `asked_usage`: its stream's usage event is for us, not for the client."""
 
-    place: Place
-    body: bytes
-    asked_usage: bool
+    __slots__ = ("asked_usage", "body", "place")
+
+    def __init__(self, place: Place, body: bytes, *, asked_usage: bool = False) -> None:
+        self.place = place
+        self.body = body
+        self.asked_usage = asked_usage
 
 
-def edit(place: Place, body: bytes, fields: Fields | None, target: Target) -> Outgoing:
-    """Change what must be changed, byte for byte nothing else. `fields` None: the body was not read."""
+def edit(place: Place, body: bytes, fields: Fields | None, provider: Provider, model: str | None) -> Outgoing:
+    """Change what must be changed, byte for byte nothing else, to ask `provider` for `model` (None: the request's own).
+
+    `fields` None: the body was not read.
+    """
     asked = place.model if place.model is not None else fields.model if fields is not None else None
-    if target.model is not None and target.model != asked:
+    if model is not None and model != asked:
         if place.model is not None:
-            place = _renamed(place, place.model, target.model)
+            place = _renamed(place, place.model, model)
         elif fields is not None:
-            body = json_body.with_model(body, target.model)
+            body = json_body.with_model(body, model)
         else:
-            raise Refusal("bad_request", f"Ask for '{target.model}' by that name: the body of a form is not changed.")
-    if fields is None or not target.provider.inject_usage:
-        return Outgoing(place, body, False)
+            raise Refusal("bad_request", f"Ask for '{model}' by that name: the body of a form is not changed.")
+    if fields is None or not provider.inject_usage:
+        return Outgoing(place, body)
     if not DIALECTS[place.dialect].wants_usage_injection(place.endpoint, fields):
-        return Outgoing(place, body, False)
-    return Outgoing(place, json_body.with_usage(body, fields.options), True)
+        return Outgoing(place, body)
+    return Outgoing(place, json_body.with_usage(body, fields.options), asked_usage=True)
 
 
 def _renamed(place: Place, old: str, new: str) -> Place:

@@ -5,18 +5,18 @@ everything: the terminal event of a stream, or the last byte.
 """
 
 import logging
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gateway.core.errors import UpstreamFailure
 from gateway.core.money import usd_text
 from gateway.exchange.books import Entry, outcome_of, result_of, settle
 from gateway.exchange.outgoing import Outgoing
+from gateway.exchange.replies import id_line
+from gateway.exchange.way import Way
 from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.server import ServerConnection
-from gateway.metrics.board import IN_FLIGHT, Slot
-from gateway.policies.pricing import PriceBook
-from gateway.policies.routing import Provider
+from gateway.metrics.board import IN_FLIGHT
 from gateway.wire.credentials import ANSWER_PRIVATE
 from gateway.wire.decode import Decoder, decoder_for
 from gateway.wire.dialect import DIALECTS
@@ -43,30 +43,21 @@ class Owner(Protocol):
         """The provider has caught up."""
 
 
-class Terms(NamedTuple):
-    """What an exchange is relayed on. `own_headers`: what Tollway adds to the answer's head."""
-
-    provider: Provider
-    prices: PriceBook
-    own_headers: bytes
-    slot: Slot
-
-
 class Relay:
     """One exchange from its first upstream byte to its record."""
 
     __slots__ = (
         "_client", "_decoder", "_entry", "_flows", "_head", "_meter", "_over", "_owner", "_place", "_strip_usage",
-        "_terms", "sent", "upstream",
+        "_way", "sent", "upstream",
     )  # fmt: skip
 
-    def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, outgoing: Outgoing, terms: Terms) -> None:
+    def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, way: Way, outgoing: Outgoing) -> None:
         self._owner: Owner | None = owner  # let go at the end: a cycle would be work for the garbage collector
         self._client = client
         self._entry = entry
         self._place = outgoing.place
         self._strip_usage = outgoing.asked_usage
-        self._terms = terms
+        self._way = way
         self.upstream: UpstreamConnection | None = None
         self.sent = False  # the provider was called
         self._head: AnswerHead | None = None
@@ -206,8 +197,8 @@ class Relay:
         passing = _PASSING
         if connection is not None and (named := named_in_connection(connection)):
             passing = passing.without(named)
-        block = write_block(head.headers, passing) + self._terms.own_headers
         record = self._entry.record
+        block = write_block(head.headers, passing) + id_line(record.id) + self._way.own_lines
         if whole and record.usage is not None:
             block += b"x-tollway-cost-usd: %b\r\n" % usd_text(record.cost_nano_usd).encode()
         self._client.start(head.status, block, None if self._strip_usage else head.length)
@@ -252,7 +243,7 @@ class Relay:
             meter = self._new_meter()  # called, and no answer seen: what was asked is all there is to estimate from
         if meter is not None:
             whole = whole and meter.complete(status or 200)
-            error = settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
+            error = settle(entry, meter, self._way.prices, self._way.provider, whole=whole)
             if outcome is None and (error is not None or not whole):
                 outcome = "upstream_error"
                 record.error = record.error or "the stream ended without its terminal event"
@@ -266,11 +257,11 @@ class Relay:
         """Correct an end that was written too early: some servers mark every chunk as the last one."""
         entry, meter = self._entry, self._meter
         if meter is not None:
-            settle(entry, meter, self._terms.prices, self._terms.provider, whole=whole)
+            settle(entry, meter, self._way.prices, self._way.provider, whole=whole)
         entry.amend()
 
     def _write_end(self, outcome: str) -> None:
-        self._terms.slot.add(IN_FLIGHT, -1)
+        self._way.slot.add(IN_FLIGHT, -1)
         self._entry.close(outcome)
 
     # ---- when it goes wrong ---------------------------------------------------------------------------------------

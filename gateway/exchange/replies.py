@@ -1,10 +1,7 @@
 """What the gateway says itself: refusals in the caller's own dialect, and its headers on every answer."""
 
-from urllib.parse import quote
-
 from gateway.core.errors import REFUSALS, Refusal
 from gateway.http.guard import BadRequest
-from gateway.policies.routing import Choice
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.paths import doubled_hint
 
@@ -34,15 +31,9 @@ def render_bad_request(bad: BadRequest) -> tuple[bytes, bytes]:
     return block, DIALECTS["openai"].refusal_body(refusal, "")
 
 
-def own_headers(exchange_id: str, choice: Choice | None = None, model: str | None = None) -> bytes:
-    """Write the headers that Tollway adds: the exchange's id, and where a route sent it."""
-    lines = b"x-tollway-request-id: %b\r\n" % exchange_id.encode()
-    if choice is None or choice.route is None:
-        return lines
-    target = choice.candidates[0]
-    values = (choice.route, target.provider.name, target.model or model or "")
-    named = tuple(quote(value, safe="/:@+ ").encode() for value in values)
-    return lines + b"x-tollway-route: %b\r\nx-tollway-provider: %b\r\nx-tollway-model: %b\r\n" % named
+def id_line(exchange_id: str) -> bytes:
+    """Write the header that stands on every answer."""
+    return b"x-tollway-request-id: %b\r\n" % exchange_id.encode()
 
 
 def unknown_path(path: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 # So many writes do not wait for the end of a long turn: that bounds what waiting adds to an event's way.
 _MOST_WRITES = 32
+# Nor do so many bytes: libuv reads up to 32 times before a turn ends, and only a write tells that nobody takes more.
+_MOST_BYTES = 64 * 1024
 
 
 def _nothing() -> None: ...
@@ -21,11 +23,12 @@ class Outbox:
     Whoever closes a connection flushes first.
     """
 
-    __slots__ = ("_loop", "_scheduled", "_writes", "first")
+    __slots__ = ("_held_bytes", "_loop", "_scheduled", "_writes", "first")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._writes: deque[tuple[Any, bytes, bytes]] = deque()
+        self._held_bytes = 0
         self._scheduled = False
         self.first: Callable[[], object] = _nothing
 
@@ -38,7 +41,8 @@ class Outbox:
     def write(self, transport: Any, data: bytes, more: bytes = b"") -> None:
         """Send `data`, and `more` behind it where joining the two would copy a long body."""
         self._writes.append((transport, data, more))
-        if len(self._writes) >= _MOST_WRITES:
+        self._held_bytes += len(data) + len(more)
+        if self._held_bytes >= _MOST_BYTES or len(self._writes) >= _MOST_WRITES:
             self.flush()
         elif not self._scheduled:
             self.due()
@@ -46,6 +50,7 @@ class Outbox:
     def flush(self) -> None:
         """Send now."""
         self.first()
+        self._held_bytes = 0
         writes = self._writes
         while writes:
             transport, data, more = writes.popleft()

@@ -37,12 +37,19 @@ class Head:
         self.notes: object = None
 
 
-class Request(NamedTuple):
-    """One request. `length` is its body's (None: chunked); `begun_ns` is perf_counter at its first byte."""
+class Request:
+    """One request. `length` is its body's (None: chunked); `begun_ns` is perf_counter at its first byte.
 
-    head: Head
-    length: int | None
-    begun_ns: int
+    `complete`: all of it was read.
+    """
+
+    __slots__ = ("begun_ns", "complete", "head", "length")
+
+    def __init__(self, head: Head, length: int | None, begun_ns: int) -> None:
+        self.head = head
+        self.length = length
+        self.begun_ns = begun_ns
+        self.complete = False
 
 
 class RequestSink(Protocol):
@@ -54,7 +61,7 @@ class RequestSink(Protocol):
     def request_body(self, data: bytes) -> None:
         """A piece of the last begun request's body."""
 
-    def request_ended(self) -> None:
+    def request_ended(self, request: Request) -> None:
         """The last begun request is whole."""
 
 
@@ -63,7 +70,7 @@ class RequestReader:
 
     __slots__ = (
         "_bad", "_begun_ns", "_body_left", "_data", "_headers", "_limits", "_parser", "_read_bytes", "_repeated",
-        "_request", "_sink", "_target", "_upgrading", "_wire_bytes", "in_head",
+        "_sink", "_target", "_upgrading", "_wire_bytes", "in_head", "request",
     )  # fmt: skip
 
     def __init__(self, sink: RequestSink, limits: Limits) -> None:
@@ -76,23 +83,18 @@ class RequestReader:
         self._target = b""
         self._begun_ns = 0
         self._upgrading = False
-        self._request: Request | None = None  # whose body is being read
+        self.request: Request | None = None  # whose body is still expected
         self._wire_bytes = 0  # of a head or a chunked body that takes several reads
         self._read_bytes = 0
         self._data = b""  # the read being parsed, if a message began with it
         self._repeated: _Repeated | None = None  # the last head, as bytes
         self._body_left = 0  # of a request whose head was not parsed
 
-    @property
-    def in_body(self) -> bool:
-        """Whether a request's body is still expected."""
-        return self._request is not None
-
     def feed(self, data: bytes) -> None:
         """Read one piece from the socket. Raises BadRequest."""
         if self._body_left:
             self._feed_body(data)
-        elif self._repeated is not None and not self.in_head and self._request is None:
+        elif self._repeated is not None and self.request is None and not self.in_head:
             self._feed_repeated(self._repeated, data)
         else:
             self._feed_parser(data)
@@ -107,7 +109,7 @@ class RequestReader:
         if length < 0:
             self._feed_parser(data)
             return
-        self._request = request = Request(repeated.head, length, time.perf_counter_ns())
+        self.request = request = Request(repeated.head, length, time.perf_counter_ns())
         self._body_left = length
         self._sink.request_begun(request)
         self._feed_body(data, body_at)
@@ -117,16 +119,22 @@ class RequestReader:
         left = self._body_left
         body = data if not at and len(data) <= left else data[at : at + left]
         if body:
-            self._body_left = left - len(body)
+            left -= len(body)
+            self._body_left = left
             self._sink.request_body(body)
-        if not self._body_left:
-            self._request = None
-            self._sink.request_ended()
-            if at + left < len(data):
-                self.feed(data[at + left :])
+        if not left:
+            self._end_request()
+            if at + len(body) < len(data):
+                self.feed(data[at + len(body) :])
+
+    def _end_request(self) -> None:
+        request, self.request = self.request, None
+        if request is not None:
+            request.complete = True
+            self._sink.request_ended(request)
 
     def _feed_parser(self, data: bytes) -> None:
-        was_in_head, was_in_body = self.in_head, self._request
+        was_in_head, was_in_body = self.in_head, self.request
         self._read_bytes = self._wire_bytes + len(data)
         self._data = data if not was_in_head and was_in_body is None else b""
         try:
@@ -141,7 +149,7 @@ class RequestReader:
             self._wire_bytes += len(data)
             if self._wire_bytes > self._limits.head_bytes + self._limits.target_bytes:
                 raise BadRequest(431, f"the head is longer than {self._limits.head_bytes} bytes")
-        elif was_in_body is not None and was_in_body is self._request and was_in_body.length is None:
+        elif was_in_body is not None and was_in_body is self.request and was_in_body.length is None:
             self._wire_bytes += len(data)
             if self._wire_bytes > self._limits.head_bytes:
                 raise BadRequest(400, "there is too much chunk framing for too little body")
@@ -174,7 +182,7 @@ class RequestReader:
             self._upgrading = True
             return
         try:
-            self._request = request = self._read_head()
+            self.request = request = self._read_head()
             self._headers = []
             self._wire_bytes = 0
             self._sink.request_begun(request)
@@ -189,10 +197,8 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if self._upgrading:
-            return
-        self._request = None
-        self._sink.request_ended()
+        if not self._upgrading:
+            self._end_request()
 
     # ---- inside ---------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.http.guard import BadRequest
@@ -20,18 +21,6 @@ _NEWCOMER_S = 1.0  # at the start of a drain, for one who has asked nothing yet
 _LINGER_S = 2.0  # for a client that is still sending while it should read our early answer
 
 
-class _Incoming:
-    """A request on its way in: handed to its handler at once when it is its turn, held until then otherwise."""
-
-    __slots__ = ("complete", "handler", "held", "request")
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.handler: Handler | None = None
-        self.held: list[bytes] = []
-        self.complete = False
-
-
 class ServerConnection(asyncio.Protocol):
     """One client connection."""
 
@@ -42,8 +31,8 @@ class ServerConnection(asyncio.Protocol):
         self._outbox = site.reactor.outbox
         self._transport: Any = None
         self._reader = RequestReader(self, site.limits)
-        self._reading: _Incoming | None = None  # the request whose body is being received
-        self._queue: deque[_Incoming] = deque()  # requests behind the one being answered
+        # Requests behind the one being answered, with what came of their bodies.
+        self._queue: deque[tuple[Request, list[bytes]]] = deque()
         self._queued_bytes = 0
         self._reading_paused = False
         self._stalled_since = 0.0
@@ -52,7 +41,8 @@ class ServerConnection(asyncio.Protocol):
         self._refused: BadRequest | None = None
         self._deadline = 0.0
         # per answer
-        self._active: _Incoming | None = None
+        self._active: Request | None = None
+        self._handler: Handler | None = None  # of the active request
         self._started = False
         self._head = b""
         self._chunked = False
@@ -77,7 +67,7 @@ class ServerConnection(asyncio.Protocol):
         active = self._active
         if active is None:
             return  # the client left
-        head = active.request.head
+        head = active.head
         keep = head.framing.keep_alive and active.complete and not self._site.draining
         self._silent = head.method == b"HEAD" or status in BODILESS
         self._chunked = length is None and not self._silent and head.version == "1.1"
@@ -127,11 +117,12 @@ class ServerConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Cut the connection so that no client can take the answer for complete."""
         transport = self._transport
-        active, self._active = self._active, None
+        active = self._active
+        self._active = self._handler = None
         if transport is None:
             return
         self._outbox.flush()
-        if active is not None and active.request.head.version == "1.0":
+        if active is not None and active.head.version == "1.0":
             # Close-delimited: only a reset tells the client that something is missing.
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -139,8 +130,8 @@ class ServerConnection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Cut the connection because this process ends; whoever works for the client hears of it."""
-        if self._active is not None and self._active.handler is not None:
-            self._active.handler.left(stopped=True)
+        if self._handler is not None:
+            self._handler.left(stopped=True)
         self.abort()
 
     def pause_body(self) -> None:
@@ -176,15 +167,16 @@ class ServerConnection(asyncio.Protocol):
         """Read; the callbacks below do the rest."""
         if self._lingering or self._refused is not None:
             return
-        was_in_head = self._reader.in_head
+        reader = self._reader
+        was_in_head = reader.in_head
         try:
-            self._reader.feed(data)
+            reader.feed(data)
         except BadRequest as bad:
             self._reject(bad)
             return
-        if self._reader.in_body:
+        if reader.request is not None:
             self._deadline = self._loop.time() + self._site.body_timeout_s
-        elif self._reader.in_head and not was_in_head and self._active is None:
+        elif reader.in_head and not was_in_head and self._active is None:
             self._deadline = self._loop.time() + self._site.header_timeout_s
 
     def eof_received(self) -> None:
@@ -203,99 +195,86 @@ class ServerConnection(asyncio.Protocol):
         site.reactor.watch.discard(self)
         site.reactor.hangups.forget(self)
         site.on_count(len(site.connections))
-        active, self._active = self._active, None
-        self._transport = None
+        handler = self._handler
+        self._active = self._handler = self._transport = None
         self._queue.clear()
-        if active is not None and active.handler is not None:
-            active.handler.left()
+        if handler is not None:
+            handler.left()
 
     def pause_writing(self) -> None:
         """The write buffer is full."""
         self._stalled_since = self._loop.time()
-        if self._active is not None and self._active.handler is not None:
-            self._active.handler.blocked()
+        if self._handler is not None:
+            self._handler.blocked()
 
     def resume_writing(self) -> None:
         """The write buffer has room again."""
         self._stalled_since = 0.0
-        if self._active is not None and self._active.handler is not None:
-            self._active.handler.drained()
+        if self._handler is not None:
+            self._handler.drained()
 
     # ---- what the reader calls ------------------------------------------------------------------------------------
 
     def request_begun(self, request: Request) -> None:
         """Hand the request to the application, or queue it behind the one being answered."""
-        self._reading = incoming = _Incoming(request)
         if self._active is None and not self._queue:
-            self._activate(incoming)
+            self._activate(request)
             return
         limit = self._site.limits.pipelined_requests
         if len(self._queue) >= limit:
             raise BadRequest(400, f"there are more than {limit} requests in the pipeline")
-        self._queue.append(incoming)
+        self._queue.append((request, []))
 
     def request_body(self, data: bytes) -> None:
         """Hand on a piece of the body, or hold it until it is the request's turn."""
-        incoming = self._reading
-        if incoming is None:
-            return
-        if incoming.handler is not None:
-            if incoming is self._active:
-                incoming.handler.body(data)
-            return
-        if incoming is self._active:
-            return  # answered while its head was handed over
-        incoming.held.append(data)
-        self._queued_bytes += len(data)
-        if self._queued_bytes > self._site.limits.pipelined_bytes:
-            self._pause_reading()
+        request = self._reader.request
+        if request is self._active:
+            if self._handler is not None:
+                self._handler.body(data)
+        elif self._queue and self._queue[-1][0] is request:
+            self._queue[-1][1].append(data)
+            self._queued_bytes += len(data)
+            if self._queued_bytes > self._site.limits.pipelined_bytes:
+                self._pause_reading()
+        # else it was answered meanwhile: nobody wants the rest
 
-    def request_ended(self) -> None:
+    def request_ended(self, request: Request) -> None:
         """The request is whole."""
-        incoming, self._reading = self._reading, None
-        if incoming is None:
-            return
-        incoming.complete = True
-        if incoming is self._active:
+        if request is self._active:
             self._deadline = 0.0
-            if incoming.handler is not None:
-                incoming.handler.body_end()
+            if self._handler is not None:
+                self._handler.body_end()
 
     # ---- taking turns ---------------------------------------------------------------------------------------------
 
-    def _activate(self, incoming: _Incoming) -> None:
-        self._active = incoming
+    def _activate(self, request: Request, held: Sequence[bytes] = ()) -> None:
+        self._active = request
         self._started = False
-        handler = self._site.application(self, incoming.request)
-        if self._active is not incoming:
+        handler = self._site.application(self, request)
+        if self._active is not request:
             return  # answered at once
-        incoming.handler = handler
-        if (
-            incoming.request.head.framing.expects_continue
-            and not self._started
-            and not incoming.held
-            and not incoming.complete
-        ):
+        self._handler = handler
+        if request.head.framing.expects_continue and not self._started and not held and not request.complete:
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        held, incoming.held = incoming.held, []
         for data in held:
             handler.body(data)
-        if incoming.complete and self._active is incoming:
+        if request.complete and self._active is request:
             self._deadline = 0.0
             handler.body_end()
 
     def _finish(self) -> None:
         """The answer is sent whole: take the next request, wait for one, or close."""
-        active, self._active = self._active, None
+        active = self._active
+        self._active = self._handler = None
         if active is None or self._transport is None:
             return
         if not self._keep_alive:
             self._close() if active.complete else self._linger()
         elif self._queue:
-            following = self._queue.popleft()
-            self._queued_bytes -= sum(map(len, following.held))
+            following, held = self._queue.popleft()
+            self._queued_bytes -= sum(map(len, held))
             self.resume_body()
-            self._activate(following)
+            self._activate(following, held)
         elif self._refused is not None:
             self._refuse()
         else:
@@ -304,20 +283,19 @@ class ServerConnection(asyncio.Protocol):
     def _reject(self, bad: BadRequest) -> None:
         """Refuse what cannot be trusted to be a request, then close. Whole requests before it are answered first."""
         self._refused = bad
-        if self._reading is not None and self._queue and self._queue[-1] is self._reading:
+        if self._queue and not self._queue[-1][0].complete:
             self._queue.pop()
-        self._reading = None
         active = self._active
         if active is None:
             self._refuse()
         elif not active.complete:
-            if active.handler is not None:
-                active.handler.left()
+            if self._handler is not None:
+                self._handler.left()
             self.abort() if self._started else self._refuse()
 
     def _refuse(self) -> None:
         bad = self._refused
-        self._active = None
+        self._active = self._handler = None
         if bad is None:
             return
         block, body = self._site.render_bad_request(bad)
@@ -331,7 +309,6 @@ class ServerConnection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._lingering = True
-        self._reading = None
         self._resume_reading()
         self._deadline = self._loop.time() + _LINGER_S
         if self._transport.can_write_eof():

@@ -46,25 +46,25 @@ class NewerVersion(FrameError):
 
 def pack(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> bytes:
     """Lay out one frame."""
-    return b"".join(lay_out(kind, meta, pieces))
+    return b"".join(lay_out(kind, meta, pieces)[1])
 
 
-def lay_out(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> list[bytes]:
-    """Lay out one frame as parts, to be joined with those of others: long bodies are copied once.
+def lay_out(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> tuple[int, list[bytes]]:
+    """Lay out one frame as parts, to be joined with those of others so that long bodies are copied once.
 
-    The checksum covers kind and version too, which seed it.
+    Return its size and the parts. The checksum covers kind and version too, which seed it.
     """
-    parts = [b"", _COUNTS.pack(len(meta), len(pieces)), meta]
-    for direction, offset, data in pieces:
-        parts.append(_PIECE.pack(direction, offset, len(data)))
-    for piece in pieces:
-        parts.append(piece[2])
-    checksum, length = kind | VERSION << 8, 0
-    for part in parts:
-        checksum = crc32(part, checksum)
-        length += len(part)
+    heads = [_PIECE.pack(direction, offset, len(data)) for direction, offset, data in pieces]
+    start = b"".join((_COUNTS.pack(len(meta), len(pieces)), meta, *heads))
+    checksum = crc32(start, kind | VERSION << 8)
+    length = len(start)
+    parts = [b"", start]
+    for _, _, data in pieces:
+        checksum = crc32(data, checksum)
+        length += len(data)
+        parts.append(data)
     parts[0] = HEADER.pack(MAGIC, length, checksum, kind, VERSION, 0)
-    return parts
+    return HEADER_BYTES + length, parts
 
 
 def unpack(data: bytes, at: int = 0) -> Frame | None:

@@ -70,8 +70,7 @@ class Journal:
             for piece in pieces:  # a part never makes a frame larger than a piece can be
                 self.add(PART, meta, (piece,))
             return
-        frame = lay_out(kind, meta, pieces)
-        size = sum(map(len, frame))
+        size, frame = lay_out(kind, meta, pieces)
         if size > MAX_PAYLOAD_BYTES:
             self._lose(1)
             return

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.core.money import nano_from_pico
 from gateway.core.usage import Usage
 from gateway.policies import price_table
@@ -17,7 +19,7 @@ CACHED_MOST = 4096  # model names are the callers' to invent
 Overrides = Mapping[str, Mapping[str, Mapping[str, Decimal]]]
 
 
-class Cost(NamedTuple):
+class Cost(msgspec.Struct, frozen=True):
     """An amount, who named the price (a word of the record's `price_source`), and the list's version."""
 
     nano_usd: int
@@ -38,7 +40,7 @@ class PriceBook:
     place all the same (served by another model than asked for) is booked at the default price.
     """
 
-    __slots__ = ("_cache", "_default", "_overrides", "_unknown_model")
+    __slots__ = ("_cache", "_default", "_overrides", "may_deny")
 
     def __init__(self, overrides: Overrides, default: tuple[Decimal, Decimal], unknown_model: str) -> None:
         self._overrides = {
@@ -50,7 +52,7 @@ class PriceBook:
         else:
             usd = {"input": default[0], "output": default[1]}
             self._default = _Priced(Schedule(rates_from_usd(usd)), "default", None)
-        self._unknown_model = unknown_model
+        self.may_deny = unknown_model == "deny"
         self._cache: dict[tuple[str, str | None, str | None, str | None, str | None], _Priced] = {}
 
     def price(
@@ -73,7 +75,7 @@ class PriceBook:
 
     def denies(self, provider: Provider, requested: str | None, at_unix_s: float) -> bool:
         """Tell whether a call must be refused because nobody knows what its model costs."""
-        if self._unknown_model != "deny" or provider.free:
+        if not self.may_deny or provider.free:
             return False
         return self._find(provider, None, requested, {}, at_unix_s) is self._default
 

@@ -32,7 +32,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def entry(journal: Journal, keep: int = 1 << 20) -> Entry:
     """A fresh exchange."""
     record = Record(id="01a20a31-7720-71c7-8d56-4365b3ed0dd5", started_at="", team="t", key="k", attempts=[])
-    return Entry(journal, record, begun_ns=time.perf_counter_ns(), started_unix_s=1.8e9, keep=keep)
+    return Entry(journal, record, begun_ns=time.perf_counter_ns(), started_ns=1_800_000_000_000_000_000, keep=keep)
 
 
 def frames(folder: Path) -> list[Frame]:

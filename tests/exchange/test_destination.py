@@ -3,9 +3,12 @@
 import pytest
 
 from gateway.core.errors import Refusal
-from gateway.exchange.destination import check_price, choose
+from gateway.exchange.destination import check_price, choose, find_way
+from gateway.exchange.lanes import Lane
+from gateway.exchange.serving import Serving
+from gateway.exchange.way import Way
 from gateway.policies.access import Principal
-from gateway.policies.routing import Target
+from gateway.policies.snapshot import Snapshot
 from tests.exchange.parts import KEY, OPENAI, head, introduced, snapshot
 
 AUTH = b"Bearer " + KEY
@@ -16,6 +19,38 @@ def refused(target: bytes, model: str | None, principal: Principal | None = None
     with pytest.raises(Refusal) as caught:
         choose(introduced(head(method, target, Authorization=AUTH), principal), snapshot().routing, model, 0.0)
     return caught.value.kind
+
+
+def serving(config: Snapshot) -> Serving:
+    """That config with a lane that is never connected, counting nowhere."""
+    lane = Lane(OPENAI, None)  # type: ignore[arg-type]
+    return Serving(config, {"openai": lane}, None)  # type: ignore[arg-type]
+
+
+def way(config: Snapshot, model: str | None = None) -> Way:
+    """The way of a chat request in that config."""
+    intro = introduced(head(b"POST", b"/v1/chat/completions", Authorization=AUTH))
+    return find_way(intro, serving(config), model, 0.0)
+
+
+def test_a_way_is_found_once() -> None:
+    """For a model that no route names; a route draws anew each time."""
+    intro = introduced(head(b"POST", b"/v1/chat/completions", Authorization=AUTH))
+    here = serving(snapshot())
+    plain, routed = (find_way(intro, here, model, 0.0) for model in ("gpt-4o", "fast"))
+
+    assert {"gpt-4o": plain} == intro.ways
+    assert ("fast", "gpt-4o-mini", here.lanes["openai"]) == (routed.route, routed.model, routed.lane)
+    assert b"x-tollway-model: gpt-4o-mini\r\n" in routed.own_lines
+
+
+def test_callers_cannot_fill_the_memory() -> None:
+    """They can invent model names without end."""
+    intro = introduced(head(b"POST", b"/v1/chat/completions", Authorization=AUTH))
+    for number in range(1000):
+        find_way(intro, serving(snapshot()), f"gpt-{number}", 0.0)
+
+    assert 100 == len(intro.ways)
 
 
 def test_route_renames_the_model() -> None:
@@ -53,9 +88,9 @@ def test_administration_needs_an_operator() -> None:
 
 def test_unknown_price_is_refused_where_config_wants_it() -> None:
     """Nobody knows what it costs: deny says no, the default policy goes on."""
-    target = Target(OPENAI, None)
+    easy, strict = (way(snapshot(unknown_model=policy)) for policy in ("default_price", "deny"))
 
-    check_price(snapshot().prices, target, "model-of-nobody", 0.0)
+    check_price(easy, "model-of-nobody", 0.0)
     with pytest.raises(Refusal) as caught:
-        check_price(snapshot(unknown_model="deny").prices, target, "model-of-nobody", 0.0)
+        check_price(strict, "model-of-nobody", 0.0)
     assert "price_unknown" == caught.value.kind

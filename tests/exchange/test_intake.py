@@ -3,8 +3,7 @@
 import pytest
 
 from gateway.core.errors import Refusal
-from gateway.exchange.intake import HOLD_BYTES, Intake
-from gateway.http.reader import Request
+from gateway.exchange.intake import HOLD_BYTES, Intake, taking
 from gateway.wire.endpoint import Endpoint
 from tests.exchange.parts import head
 
@@ -15,7 +14,7 @@ OTHER = Endpoint(name="other")
 def expecting(endpoint: Endpoint, *, listed: bool = False, length: int | None = 3, **headers: bytes) -> Intake:
     """An intake for a POST with these headers."""
     intake = Intake(1000)
-    intake.expect(Request(head(b"POST", b"/v1/x", **headers), length, 0), endpoint, listed=listed)
+    intake.expect(taking(head(b"POST", b"/v1/x", **headers), endpoint, listed=listed), length)
     return intake
 
 

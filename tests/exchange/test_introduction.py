@@ -50,14 +50,14 @@ def test_credentials_and_private_headers_stay_here() -> None:
         anthropic_beta=b"foo-2099-01-01",
     )
 
-    block = introduced(request).block
+    block = introduced(request).passed.block
 
     assert b"accept-encoding: identity\r\nX-Stainless-Lang: python\r\nanthropic-beta: foo-2099-01-01\r\n" == block
 
 
 def test_accept_encoding_is_the_clients_own_where_nothing_is_metered() -> None:
     """A file comes as the client wants it."""
-    block = introduced(head(b"GET", b"/v1/files", Authorization=b"Bearer " + KEY, Accept_Encoding=b"br")).block
+    block = introduced(head(b"GET", b"/v1/files", Authorization=b"Bearer " + KEY, Accept_Encoding=b"br")).passed.block
 
     assert b"Accept-Encoding: br\r\n" == block
 
@@ -69,10 +69,10 @@ def test_own_credentials_go_along_only_where_the_team_allows_it(allowed: bool) -
 
     intro = introduced(request, Principal("search", "ci", forward_credentials=allowed))
 
-    assert allowed is intro.own_key
-    assert allowed is (b"Authorization: Bearer sk-own" in intro.block)
-    assert allowed is (b"OpenAI-Organization" in intro.block)
-    assert KEY not in intro.block
+    assert allowed is intro.passed.own_key
+    assert allowed is (b"Authorization: Bearer sk-own" in intro.passed.block)
+    assert allowed is (b"OpenAI-Organization" in intro.passed.block)
+    assert KEY not in intro.passed.block
 
 
 def test_query_key_is_taken_out() -> None:
@@ -81,5 +81,5 @@ def test_query_key_is_taken_out() -> None:
 
     intro = introduced(head(b"POST", target))
 
-    assert ("gemini", b"a=1&b=2") == (intro.dialect, intro.query)
+    assert ("gemini", b"a=1&b=2") == (intro.dialect, intro.passed.query)
     assert KEY.decode() not in str(intro.record)

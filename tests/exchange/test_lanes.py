@@ -17,7 +17,7 @@ def lane(provider=OPENAI) -> Lane:  # type: ignore[no-untyped-def]
 def lines(one: Lane, length: int | None, method: bytes = b"POST") -> list[bytes]:
     """The lines of a chat request's head."""
     intro = introduced(head(method, b"/v1/chat/completions?a=%20", Authorization=b"Bearer " + KEY, X=b"y"))
-    return one.head(intro, method, "/chat/completions", length).split(b"\r\n")
+    return one.head(intro.passed, method, "/chat/completions", length).split(b"\r\n")
 
 
 def test_head_names_the_provider_and_carries_its_key() -> None:

@@ -4,7 +4,6 @@ import pytest
 
 from gateway.core.errors import Refusal
 from gateway.exchange.outgoing import edit
-from gateway.policies.routing import Target
 from gateway.wire.body import read
 from gateway.wire.paths import at_root
 from tests.exchange.parts import OPENAI
@@ -21,9 +20,7 @@ def place(path: str):  # type: ignore[no-untyped-def]
 
 def test_renaming_changes_the_model_only() -> None:
     """Spaces, numbers and order of the body stay as they were."""
-    target = Target(OPENAI, "gpt-4o-mini")
-
-    outgoing = edit(place("/v1/responses"), BODY, read(BODY), target)
+    outgoing = edit(place("/v1/responses"), BODY, read(BODY), OPENAI, "gpt-4o-mini")
 
     assert BODY.replace(b'"fast"', b'"gpt-4o-mini"') == outgoing.body
     assert not outgoing.asked_usage
@@ -31,7 +28,7 @@ def test_renaming_changes_the_model_only() -> None:
 
 def test_usage_is_asked_for_where_the_client_did_not() -> None:
     """On a chat stream; the rest of the body stays."""
-    outgoing = edit(place("/v1/chat/completions"), BODY, read(BODY), Target(OPENAI, None))
+    outgoing = edit(place("/v1/chat/completions"), BODY, read(BODY), OPENAI, None)
 
     assert outgoing.asked_usage
     assert BODY[:-1].rstrip() == outgoing.body[: len(BODY[:-1].rstrip())]
@@ -41,7 +38,7 @@ def test_model_in_the_path_is_renamed_there() -> None:
     """Gemini's clients put it into the path."""
     before = place("/v1beta/models/fast:streamGenerateContent")
 
-    outgoing = edit(before, b"{}", None, Target(OPENAI, "gemini-2.5-pro"))
+    outgoing = edit(before, b"{}", None, OPENAI, "gemini-2.5-pro")
 
     assert "/v1beta/models/gemini-2.5-pro:streamGenerateContent" == outgoing.place.path
 
@@ -49,4 +46,4 @@ def test_model_in_the_path_is_renamed_there() -> None:
 def test_form_cannot_be_renamed() -> None:
     """It passes as it is, or not at all."""
     with pytest.raises(Refusal):
-        edit(place("/v1/audio/transcriptions"), b"", None, Target(OPENAI, "whisper-1"))
+        edit(place("/v1/audio/transcriptions"), b"", None, OPENAI, "whisper-1")

@@ -58,6 +58,18 @@ async def test_a_long_turn_does_not_hold_everything() -> None:
 
 
 @on_uvloop
+async def test_many_bytes_do_not_wait() -> None:
+    """Several reads make one turn: whoever sends must hear in time that the other side takes no more."""
+    noted: list[object] = []
+    outbox = Outbox(asyncio.get_running_loop())
+    outbox.write(Wire(noted), b"x" * 60_000)
+    assert [] == noted
+    outbox.write(Wire(noted), b"y" * 10_000)
+
+    assert 2 == len(noted)
+
+
+@on_uvloop
 async def test_the_journal_alone_is_flushed_too() -> None:
     """Frames that no write follows wait for the turn's end, no longer."""
     noted: list[object] = []

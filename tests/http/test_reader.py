@@ -35,7 +35,7 @@ class Sink:
     def request_body(self, data: bytes) -> None:
         self.bodies[-1] += data
 
-    def request_ended(self) -> None:
+    def request_ended(self, request: Request) -> None:
         self.ended += 1
 
     def read(self) -> list[Read]:

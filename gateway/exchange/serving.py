@@ -1,0 +1,18 @@
+"""One config as a worker serves by it: a request keeps the one it began with."""
+
+from gateway.exchange.directory import Directory
+from gateway.exchange.lanes import Lane
+from gateway.metrics.board import Slot
+from gateway.policies.snapshot import Snapshot
+
+
+class Serving:
+    """A snapshot, the lanes to its providers, the places of its paths, and where this worker counts."""
+
+    __slots__ = ("directory", "lanes", "slot", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, lanes: dict[str, Lane], slot: Slot) -> None:
+        self.snapshot = snapshot
+        self.lanes = lanes
+        self.slot = slot
+        self.directory = Directory(snapshot.routing)
