@@ -68,6 +68,11 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     content_encoding: str | None = None
     truncated: bool = False
 
+    @property
+    def model_asked(self) -> str | None:
+        """What the provider was asked for: a route, or `provider/model`, is only our name for it. Prices go by this."""
+        return self.attempts[-1].model if self.attempts else self.model_requested
+
 
 OUTCOMES = (
     "ok",

@@ -46,6 +46,15 @@ def test_public_record_has_every_field() -> None:
     ]
 
 
+def test_a_provider_is_asked_for_the_model_of_the_last_attempt() -> None:
+    """A route's name is ours; without an attempt there is only what the caller asked for."""
+    record = Record(id="i", started_at="t", team="search", key="ci", model_requested="fast")
+    before = record.model_asked
+    record.attempts = [Attempt(provider="openai", model="gpt-4o-mini")]
+
+    assert ("fast", "gpt-4o-mini") == (before, record.model_asked)
+
+
 def test_every_refusal_has_a_known_outcome() -> None:
     """What a refusal is booked as is a word of the closed list."""
     assert {kind.outcome for kind in REFUSALS.values()} <= set(OUTCOMES)
