@@ -154,8 +154,14 @@ async def _translating(request: web.Request, handler: Handler) -> web.StreamResp
         return _error(409, str(error), param="id")
     except (QueryTimeout, StoreRefused) as error:
         return _error(503, str(error))
+    except web.HTTPNotFound:
+        return _error(404, f"nothing is served here; there are {', '.join(_paths(request.app))}")
     except web.HTTPException as error:
         return _error(error.status, error.reason)
+
+
+def _paths(app: web.Application) -> list[str]:
+    return [resource.canonical for resource in app.router.resources()]
 
 
 def _bound(handler: Callable[[Sources, web.Request], Awaitable[web.Response]], sources: Sources) -> Handler:
