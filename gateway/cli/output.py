@@ -53,9 +53,11 @@ def printable(text: str) -> str:
 
 
 def duration(duration_ms: float | None) -> str | None:
-    """Write a duration short: 12 ms, 3.4 s, 2 min 5 s."""
+    """Write a duration short: 0.4 ms, 12 ms, 3.4 s, 2 min 5 s."""
     if duration_ms is None:
         return None
+    if duration_ms < 10:
+        return f"{duration_ms:.1f} ms"
     if duration_ms < 1000:
         return f"{duration_ms:.0f} ms"
     if duration_ms < 60_000:

@@ -75,6 +75,18 @@ def test_nothing_logged_yet_is_said_and_fine(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_filters_that_match_nothing_are_said(tmp_path: Path) -> None:
+    """An empty table looks like a broken command; programs get nothing."""
+    store(tmp_path, [record()])
+
+    for arguments, said in (
+        (("logs", "--team", "none"), "No exchange matches.\n"),
+        (("logs", "--json", "--user", "x"), ""),
+    ):
+        shown = run(tmp_path, *arguments)
+        assert (0, b"", said) == (shown.code, shown.out, shown.err)
+
+
 def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
     """Control characters that a client sent as model are shown, not obeyed."""
     store(tmp_path, [record(model_requested="\x1b[2Jgone[bold]", model_served=None)])
