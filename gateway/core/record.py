@@ -110,4 +110,6 @@ def public_usage(usage: Usage) -> dict[str, Any]:
     shown = {name: value for name, value in fields.items() if value or name in ("input_total", "output_total")}
     if raw:
         shown["raw"] = msgspec.json.decode(raw)
+    if usage.elsewhere:
+        shown["elsewhere"] = [public_usage(each) for each in usage.elsewhere]
     return shown

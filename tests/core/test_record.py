@@ -55,6 +55,17 @@ def test_a_provider_is_asked_for_the_model_of_the_last_attempt() -> None:
     assert ("fast", "gpt-4o-mini") == (before, record.model_asked)
 
 
+def test_what_other_models_used_is_shown_like_a_usage() -> None:
+    """Through the journal and for programs."""
+    record = a_record()
+    assert record.usage is not None
+    record.usage.elsewhere = (Usage(model="m", input_total=1),)
+
+    shown = public(decode(encode(record)))
+
+    assert [{"model": "m", "input_total": 1, "output_total": 0}] == shown["usage"]["elsewhere"]
+
+
 def test_every_refusal_has_a_known_outcome() -> None:
     """What a refusal is booked as is a word of the closed list."""
     assert {kind.outcome for kind in REFUSALS.values()} <= set(OUTCOMES)

@@ -137,6 +137,17 @@ def test_compaction_passes_are_added() -> None:
     assert (125, 12, 20) == (usage.input_total, usage.output_total, usage.input_cached_read)
 
 
+def test_what_an_advisor_used_stands_apart() -> None:
+    """It is another model, billed by its own price: no total may hold it, and it must not be lost."""
+    advice = {"type": "advisor_message", "model": "claude-y", "input_tokens": 100, "output_tokens": 10}
+    seen = {"input_tokens": 5, "output_tokens": 2, "iterations": [{"type": "message", "input_tokens": 5}, advice]}
+
+    usage = read_usage(seen, b"")
+
+    assert (5, 2) == (usage.input_total, usage.output_total)
+    assert (Usage(model="claude-y", input_total=100, output_total=10),) == usage.elsewhere
+
+
 def test_a_json_answer_tells_everything_at_once() -> None:
     """Thoughts are part of the output; speed and tier decide the price."""
     usage = {
