@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
 from aiohttp import web
 
 from gateway.core.record import public
@@ -176,7 +176,7 @@ def _error(status: int, message: str, **more: str) -> web.Response:
 
 
 def _json(value: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
 
 
 def _now_ms() -> int:

@@ -104,12 +104,15 @@ def public(record: Record) -> dict[str, Any]:
 
 
 def public_usage(usage: Usage) -> dict[str, Any]:
-    """Shape a usage: the totals always, parts that are not zero, the provider's own object under `raw`."""
+    """Shape a usage: the totals always, parts that are not zero, the provider's own object under `raw`.
+
+    That one stays JSON: it may hold numbers that only JSON can hold.
+    """
     fields = msgspec.structs.asdict(usage)
-    raw = bytes(fields.pop("raw"))
+    raw = fields.pop("raw")
     shown = {name: value for name, value in fields.items() if value or name in ("input_total", "output_total")}
-    if raw:
-        shown["raw"] = msgspec.json.decode(raw)
+    if bytes(raw):
+        shown["raw"] = raw
     if usage.elsewhere:
         shown["elsewhere"] = [public_usage(each) for each in usage.elsewhere]
     return shown

@@ -68,7 +68,9 @@ def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
 
 
 def _one(entry: dict[str, Any]) -> Usage:
-    return read_usage({name: value for name, value in entry.items() if name != "iterations"}, b"")
+    usage = read_usage({name: value for name, value in entry.items() if name != "iterations"}, b"")
+    usage.raw = Usage().raw  # none: it stands in the whole one's, and an empty one of its own would be no JSON
+    return usage
 
 
 def _add_advice(usage: Usage, entry: dict[str, Any]) -> None:

@@ -4,10 +4,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.cli.logs import FILTERS
 from gateway.core.record import public
+from gateway.core.usage import Usage
 from gateway.metrics.totals import Tally
 from gateway.store import asking
 from gateway.store.sqlite import SqliteStore
@@ -39,6 +41,16 @@ def test_json_is_one_public_record_a_line(tmp_path: Path) -> None:
 
     assert [public(one) for one in reversed(records)] == run(tmp_path, "logs", "--json").lines
     assert [public(records[2])] == run(tmp_path, "logs", "--json", "--limit", "1").lines
+
+
+def test_json_holds_what_the_provider_said_of_its_usage(tmp_path: Path) -> None:
+    """Also numbers that are larger than any count."""
+    raw = b'{"prompt_tokens":1,"x":123456789012345678901234567890}'
+    one = record(usage=Usage(input_total=1, raw=msgspec.Raw(raw)))
+    store(tmp_path, [one])
+
+    assert raw in run(tmp_path, "logs", "--json").out
+    assert raw in run(tmp_path, "logs", "show", one.id, "--json").out
 
 
 def test_filters_reach_the_store(tmp_path: Path) -> None:
