@@ -23,6 +23,9 @@ _READY: dict[tuple[str, str], Place] = {
     for path, endpoint in openai.ENDPOINTS.posts.items()
 } | {("POST", "/v1/messages"): Place("anthropic", anthropic.MESSAGES, "/v1/messages")}
 
+# Below /v1, ours and not built yet: what people write there about their exchanges is no provider's business.
+_OURS = frozenset({"feedback"})
+
 # Administration, and minting of tokens that let a client go around the gateway.
 _FORBIDDEN = {
     "openai": {
@@ -131,7 +134,7 @@ def _whose(method: str, path: str, parts: list[str], *, anthropic: bool, google:
 
 
 def _below_v1(method: str, rest: list[str], *, anthropic: bool, google: bool) -> str | None:
-    if not rest:
+    if not rest or rest[0] in _OURS:
         return None
     if rest[0] == "messages":
         return "anthropic"

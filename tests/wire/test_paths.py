@@ -59,7 +59,7 @@ def test_a_stream_by_path_says_so() -> None:
     assert place.endpoint.meters
 
 
-@pytest.mark.parametrize("path", ["/", "", "/favicon.ico", "/v1", "/v2/chat/completions", "/admin"])
+@pytest.mark.parametrize("path", ["/", "", "/favicon.ico", "/v1", "/v2/chat/completions", "/admin", "/v1/feedback"])
 def test_other_paths_are_nobodys(path: str) -> None:
     """They get 404."""
     assert None is paths.at_root("GET", path, anthropic=False, google=False)
