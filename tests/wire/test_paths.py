@@ -75,6 +75,26 @@ def test_behind_a_provider_the_path_stays_raw() -> None:
 
 
 @pytest.mark.parametrize(
+    ("dialect", "path", "spoken", "endpoint"),
+    [
+        ("openai", "/anthropic/v1/messages", "anthropic", "messages"),
+        ("openai", "/v1/messages", "anthropic", "messages"),
+        ("openai", "/messages", "anthropic", "messages"),
+        ("openai", "/v1/messages/count_tokens", "anthropic", "count_tokens"),
+        ("openai", "/v1/threads/t/messages", "openai", "other"),
+        ("openai", "/chat/completions/c/messages", "openai", "chat"),
+        ("anthropic", "/v1/chat/completions", "openai", "chat"),
+        ("gemini", "/v1/messages", "gemini", "other"),
+    ],
+)
+def test_a_provider_may_speak_a_second_dialect(dialect: str, path: str, spoken: str, endpoint: str) -> None:
+    """What an answer consumed is read, and a refusal written, as the path says and not as the provider usually does."""
+    place = paths.under_provider(dialect, "POST", path)
+
+    assert (spoken, endpoint, path) == (place.dialect, place.endpoint.name, place.path)
+
+
+@pytest.mark.parametrize(
     ("base", "path", "joined"),
     [
         ("/openai/v1", "/v1/x", "/openai/v1/x"),
