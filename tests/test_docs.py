@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from gateway.cli.main import app
 from gateway.config.load import parse
-from gateway.config.model import Company, Team
+from gateway.config.model import Company, PriceKind, Team
 from gateway.config.values import NotBuilt
 from gateway.core.errors import REFUSALS
 from gateway.core.record import OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Record
@@ -120,6 +120,18 @@ def test_team_setting_is_in_example_and_documents(name: str) -> None:
 
     assert re.search(rf"(?m)^#?{last} = ", TEAM_EXAMPLE.read_text())
     assert last in quoted_words(document("configuration.md"))
+
+
+def test_every_kind_of_price_is_documented() -> None:
+    """What can be priced is not a setting of its own, and is looked for all the same."""
+    assert set(get_args(PriceKind)) <= quoted_words(document("configuration.md"))
+
+
+def test_example_key_opens_nothing() -> None:
+    """People copy the example as it is: its hash must not be one of a text that somebody can guess."""
+    (key,) = tomllib.loads(TEAM_EXAMPLE.read_text())["keys"]
+
+    assert "0" * 64 == key["sha256"]
 
 
 def test_walk_over_settings_sees_nested_ones() -> None:

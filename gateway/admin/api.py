@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
 from aiohttp import web
 
 from gateway.core.record import public
@@ -154,8 +154,14 @@ async def _translating(request: web.Request, handler: Handler) -> web.StreamResp
         return _error(409, str(error), param="id")
     except (QueryTimeout, StoreRefused) as error:
         return _error(503, str(error))
+    except web.HTTPNotFound:
+        return _error(404, f"nothing is served here; there are {', '.join(_paths(request.app))}")
     except web.HTTPException as error:
         return _error(error.status, error.reason)
+
+
+def _paths(app: web.Application) -> list[str]:
+    return [resource.canonical for resource in app.router.resources()]
 
 
 def _bound(handler: Callable[[Sources, web.Request], Awaitable[web.Response]], sources: Sources) -> Handler:
@@ -170,7 +176,7 @@ def _error(status: int, message: str, **more: str) -> web.Response:
 
 
 def _json(value: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
 
 
 def _now_ms() -> int:

@@ -31,7 +31,7 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     cost = prices.price(
         provider,
         meter.model,
-        record.model_requested,
+        record.model_asked,
         record.usage,
         datetime.fromisoformat(record.started_at).timestamp(),
     )

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.cli.options import AsJson, ConfigFile, counted, fail, load, place_of, print_json
+from gateway.cli.options import AsJson, ConfigFile, counted, fail, load, place_of, print_json, root_of
 from gateway.config import edit
 from gateway.config.load import parse, read
 from gateway.config.problems import ConfigError
@@ -26,8 +26,9 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Add a key to a team, and print it once: only its hash is kept."""
+    root = root_of(config)
     try:
-        secret = edit.add_key(place_of(config).root, team, name)
+        secret = edit.add_key(root, team, name)
     except (edit.EditError, OSError) as error:
         fail(str(error))
     print_new_key(config, team=team, key=name, secret=secret, as_json=as_json)
@@ -67,8 +68,9 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Remove a key; a running gateway refuses it within a second."""
+    root = root_of(config)
     try:
-        edit.revoke_key(place_of(config).root, team, name)
+        edit.revoke_key(root, team, name)
     except (edit.EditError, OSError) as error:
         fail(str(error))
     if as_json:

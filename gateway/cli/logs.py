@@ -96,6 +96,8 @@ def logs(
             print_json_line(public(record))
     elif page.records:
         console().print(table(COLUMNS, map(_row, page.records), right=NUMBERS))
+    elif page.complete and not store.is_empty:
+        typer.echo("No exchange matches.", err=True)
     if not page.complete:
         fail("this took too long: what was found so far stands above. Ask for a shorter time with --since")
 

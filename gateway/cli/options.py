@@ -44,6 +44,14 @@ def place_of(config: Path | None) -> Place:
     return Place(Path(DEFAULT_FILE), False) if config is None else Place(config, True)
 
 
+def root_of(config: Path | None) -> Path:
+    """Return the directory whose teams/ a command edits; a mistyped --config must not edit where nobody looks."""
+    place = place_of(config)
+    if place.required and not place.file.is_file():
+        fail(f"{place.file}: no such file. Give another with --config, or make it")
+    return place.root
+
+
 def load(config: Path | None) -> Config:
     """Load the config; with problems, print them all and exit."""
     place = place_of(config)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -37,7 +37,7 @@ def outcome_text(name: str | None) -> Text:
 
 def print_json_line(value: Mapping[str, Any]) -> None:
     """Print one JSON object on a line of its own, at once: somebody may be following."""
-    sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
     sys.stdout.buffer.flush()
 
 
@@ -53,9 +53,11 @@ def printable(text: str) -> str:
 
 
 def duration(duration_ms: float | None) -> str | None:
-    """Write a duration short: 12 ms, 3.4 s, 2 min 5 s."""
+    """Write a duration short: 0.4 ms, 12 ms, 3.4 s, 2 min 5 s."""
     if duration_ms is None:
         return None
+    if duration_ms < 10:
+        return f"{duration_ms:.1f} ms"
     if duration_ms < 1000:
         return f"{duration_ms:.0f} ms"
     if duration_ms < 60_000:

@@ -32,6 +32,11 @@ def answer(asked: Coroutine[None, None, T]) -> T:
     try:
         return asyncio.run(asked)
     except BadFilter as error:
-        fail(f"--{error.name.replace('_', '-')}: {error}", USAGE)
+        fail(f"{_written(error.name)}: {error}", USAGE)
     except (NoSuchExchange, AmbiguousId, QueryTimeout, StoreRefused) as error:
         fail(str(error))
+
+
+def _written(name: str) -> str:
+    """Write a filter's name as it stands on the command line."""
+    return "ID" if name == "id" else f"--{name.replace('_', '-')}"

@@ -24,15 +24,11 @@ def spend(
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="From then on: 1h, 7d, 2026-11-01.", show_default=False)
     ] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Before then.", show_default=False)] = None,
 ) -> None:
     """Add up requests, tokens and cost."""
-    since_ms = None
-    if since is not None:
-        try:
-            since_ms = instant_ms(since, time.time_ns() // 1_000_000)
-        except ValueError as error:
-            fail(f"--since: {error}", USAGE)
-    rows = answer(open_store(config).spend(by.value, since_ms=since_ms))
+    since_ms, until_ms = _instant("since", since), _instant("until", until)
+    rows = answer(open_store(config).spend(by.value, since_ms=since_ms, until_ms=until_ms))
     if as_json:
         for row in rows:
             print_json_line(public_spend(row, by.value))
@@ -48,3 +44,12 @@ def spend(
     ]
     columns = (by.value.upper(), "REQUESTS", "INPUT", "OUTPUT", "COST USD")
     console().print(table(columns, cells, right=frozenset(columns[1:])))
+
+
+def _instant(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return instant_ms(text, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        fail(f"--{option}: {error}", USAGE)

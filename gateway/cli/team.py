@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.key import print_new_key
-from gateway.cli.options import AsJson, ConfigFile, fail, place_of
+from gateway.cli.options import AsJson, ConfigFile, fail, root_of
 from gateway.config import edit
 
 app = typer.Typer(help="Make teams: one file each, in teams/ beside the config.", no_args_is_help=True)
@@ -18,11 +18,9 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Write teams/NAME.toml with a first key, and print that key once."""
-    place = place_of(config)
-    if place.required and not place.file.is_file():
-        fail(f"{place.file}: no such file. Give another with --config, or make it")
+    root = root_of(config)
     try:
-        secret = edit.add_team(place.root, name)
+        secret = edit.add_team(root, name)
     except (edit.EditError, OSError) as error:
         fail(str(error))
     print_new_key(config, team=name, key=edit.FIRST_KEY, secret=secret, as_json=as_json)

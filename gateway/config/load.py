@@ -1,7 +1,8 @@
 """From files to a checked Config: texts are read once, and every process parses the same texts."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,7 +83,8 @@ def parse(sources: Mapping[str, str], env: Mapping[str, str], root: Path | str =
     providers = {name: completed(name, provider, env) for name, provider in company.providers.items()}
     company = company.model_copy(update={"providers": providers})
     file = main_file(sources)
-    problems += broken_rules(file, company, teams)
+    known = {(problem.file, problem.where) for problem in problems}  # a wrong value is not called a missing one, too
+    problems += (each for each in broken_rules(file, company, teams) if (each.file, each.where) not in known)
     if problems:
         raise ConfigError(problems)
     return Config(company, teams, Path(root).resolve(), file)
@@ -98,15 +100,36 @@ def _section(file: str, text: str, model: type[T], problems: list[Problem]) -> T
         return model.model_validate(raw)
     except ValidationError as error:
         problems.extend(from_validation(file, model, error))
-        return model.model_validate(_sound_part(raw, error))
+        return _sound_part(raw, model, error)
 
 
-def _sound_part(raw: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    """Leave out the top-level settings with errors in them, so that the rest can still be checked against the rules."""
-    broken = {str(each["loc"][0]) for each in error.errors()}
-    if "providers" in broken:
-        broken.add("routes")  # whose targets nobody could check
-    return {name: value for name, value in raw.items() if name not in broken}
+def _sound_part(raw: dict[str, Any], model: type[T], error: ValidationError) -> T:
+    """Leave out the settings with errors, so that the rest can still be checked against the rules.
+
+    Where that leaves a hole (a required one, or one of a list), its whole top-level setting goes.
+    """
+    sound = deepcopy(raw)
+    for each in error.errors():
+        _drop(sound, each["loc"])
+    try:
+        return model.model_validate(sound)
+    except ValidationError as left:
+        for each in left.errors():
+            sound.pop(str(each["loc"][0]), None)
+    return model.model_validate(sound)
+
+
+def _drop(table: Any, loc: Sequence[str | int]) -> None:
+    """Take a setting out. Of a list the whole is taken: the others must keep their numbers."""
+    *way, last = [step for step in loc if step != "[key]"]
+    while way and isinstance(last, int):
+        last = way.pop()
+    for step in way:
+        if isinstance(table, dict) and step not in table:
+            return  # went with another mistake
+        table = table[step]
+    if isinstance(table, dict):
+        table.pop(last, None)
 
 
 def main_file(sources: Mapping[str, str]) -> str:

@@ -55,6 +55,8 @@ _SENTENCES = {
     "string_too_short": "must not be empty",
 }
 
+_BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
+
 
 def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     kind, loc = error["type"], error["loc"]
@@ -64,6 +66,9 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"unknown setting.{hint}{listed}"
     if kind == "literal_error":
         return f"expected {error['ctx']['expected']}"
+    if kind in _BOUNDS:
+        word, bound = _BOUNDS[kind]
+        return f"expected {word} {error['ctx'][bound]}"
     return _SENTENCES.get(kind) or error["msg"].removeprefix("Value error, ")
 
 

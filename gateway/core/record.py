@@ -68,6 +68,11 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     content_encoding: str | None = None
     truncated: bool = False
 
+    @property
+    def model_asked(self) -> str | None:
+        """What the provider was asked for: a route, or `provider/model`, is only our name for it. Prices go by this."""
+        return self.attempts[-1].model if self.attempts else self.model_requested
+
 
 OUTCOMES = (
     "ok",
@@ -99,10 +104,15 @@ def public(record: Record) -> dict[str, Any]:
 
 
 def public_usage(usage: Usage) -> dict[str, Any]:
-    """Shape a usage: the totals always, parts that are not zero, the provider's own object under `raw`."""
+    """Shape a usage: the totals always, parts that are not zero, the provider's own object under `raw`.
+
+    That one stays JSON: it may hold numbers that only JSON can hold.
+    """
     fields = msgspec.structs.asdict(usage)
-    raw = bytes(fields.pop("raw"))
+    raw = fields.pop("raw")
     shown = {name: value for name, value in fields.items() if value or name in ("input_total", "output_total")}
-    if raw:
-        shown["raw"] = msgspec.json.decode(raw)
+    if bytes(raw):
+        shown["raw"] = raw
+    if usage.elsewhere:
+        shown["elsewhere"] = [public_usage(each) for each in usage.elsewhere]
     return shown

@@ -11,6 +11,8 @@ class Usage(msgspec.Struct, omit_defaults=True, kw_only=True):
     `other` where the provider names none), `input_audio`, `input_image`, `input_tool`. Parts of the output:
     `output_reasoning`, `output_audio`, `output_image`.
     `raw` is the provider's own usage object, byte for byte, or absent.
+    `elsewhere`: what other models did for this answer (an advisor), each with its `model`, which only they have: it is
+    billed by that model's price and stands in no total here.
     """
 
     input_total: int = 0
@@ -34,6 +36,8 @@ class Usage(msgspec.Struct, omit_defaults=True, kw_only=True):
     speed: str | None = None
     provider_cost_nano_usd: int | None = None
     raw: msgspec.Raw = msgspec.Raw(b"")
+    model: str | None = None
+    elsewhere: tuple["Usage", ...] = ()
 
     @property
     def input_cache_write(self) -> int:

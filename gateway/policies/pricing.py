@@ -71,7 +71,12 @@ class PriceBook:
                 self._cache.clear()
             self._cache[key] = priced
         schedule, source, version = priced
-        return Cost(nano_from_pico(cost_pico_usd(usage, schedule)), source, version)
+        nano_usd = nano_from_pico(cost_pico_usd(usage, schedule))
+        if usage.elsewhere:
+            nano_usd += sum(
+                self.price(provider, each.model, None, each, at_unix_s).nano_usd for each in usage.elsewhere
+            )
+        return Cost(nano_usd, source, version)
 
     def denies(self, provider: Provider, requested: str | None, at_unix_s: float) -> bool:
         """Tell whether a call must be refused because nobody knows what its model costs."""

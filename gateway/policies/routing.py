@@ -117,11 +117,15 @@ class Routing:
         return tuple(self._routes)
 
     def allowed(self, principal: Principal, model: str) -> bool:
-        """Tell whether the key may use `model`: under its whole name, or bare behind a provider's (`openai/gpt-5`)."""
+        """Tell whether the key may use `model`: under its whole name, or bare behind a provider's (`openai/gpt-5`).
+
+        In bodies Google writes `models/NAME`.
+        """
         if principal.allows(model):
             return True
         head, slash, bare = model.partition("/")
-        return bool(slash) and model not in self._routes and head in self._by_name and principal.allows(bare)
+        prefixed = bool(slash) and model not in self._routes and (head in self._by_name or head == "models")
+        return prefixed and principal.allows(bare)
 
     def models_for(self, principal: Principal, dialect: str) -> list[str]:
         """List what the key may ask for in this dialect: routes, then models that config names without wildcards."""

@@ -1,5 +1,6 @@
 """Usage, model and end of Anthropic Messages answers, whole and streamed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -60,19 +61,40 @@ def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
     usage.speed = text(get("speed"))
     iterations = get("iterations")
     for each in iterations if type(iterations) is list else ():
-        if members(each).get("type") == "compaction":
-            _add_compaction(usage, each)
+        add = _ITERATIONS.get(str(members(each).get("type")))
+        if add is not None:
+            add(usage, each)
     return clamp(usage)
+
+
+def _one(entry: dict[str, Any]) -> Usage:
+    usage = read_usage({name: value for name, value in entry.items() if name != "iterations"}, b"")
+    usage.raw = Usage().raw  # none: it stands in the whole one's, and an empty one of its own would be no JSON
+    return usage
+
+
+def _add_advice(usage: Usage, entry: dict[str, Any]) -> None:
+    """Add what an advisor used: another model, at its own price."""
+    extra = _one(entry)
+    extra.model = text(entry.get("model"))
+    usage.elsewhere += (extra,)
 
 
 def _add_compaction(usage: Usage, entry: dict[str, Any]) -> None:
     """Add a compaction pass: it is billed, and the totals leave it out."""
-    extra = read_usage({name: value for name, value in entry.items() if name != "iterations"}, b"")
+    extra = _one(entry)
     usage.input_total += extra.input_total
     usage.output_total += extra.output_total
     usage.input_cached_read += extra.input_cached_read
     usage.input_cache_write_5m += extra.input_cache_write_5m
     usage.input_cache_write_1h += extra.input_cache_write_1h
+
+
+# The entries of `iterations` that the totals leave out.
+_ITERATIONS: dict[str, Callable[[Usage, dict[str, Any]], None]] = {
+    "compaction": _add_compaction,
+    "advisor_message": _add_advice,
+}
 
 
 class Event(msgspec.Struct):

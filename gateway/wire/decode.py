@@ -17,13 +17,29 @@ def decoder_for(encoding: bytes) -> Decoder | None:
     """
     word = encoding.strip().lower()
     if word in (b"gzip", b"x-gzip", b"deflate"):
-        return _bounded(zlib.decompressobj(wbits=47).decompress)  # 47: gzip or zlib, told from the header
+        return _bounded(_inflate())
     if word == b"zstd":
-        return _bounded(zstandard.ZstdDecompressor(max_window_size=1 << 23).decompressobj().decompress)
+        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 23)
+        return _bounded(decompressor.decompressobj(read_across_frames=True).decompress)
     return None
 
 
-def _bounded(decompress: Callable[[bytes], bytes]) -> Decoder:
+def _inflate() -> Decoder:
+    """Decode gzip or zlib, told from the header (47); several members in a row are one body (RFC 1952, 2.2)."""
+    member = zlib.decompressobj(wbits=47)
+
+    def decode(data: bytes) -> bytes:
+        nonlocal member
+        text = member.decompress(data)
+        while member.eof and (rest := member.unused_data):
+            member = zlib.decompressobj(wbits=47)
+            text += member.decompress(rest)
+        return text
+
+    return decode
+
+
+def _bounded(decompress: Decoder) -> Decoder:
     left = _MAX_BYTES
 
     def decode(data: bytes) -> bytes:

@@ -35,7 +35,7 @@ ENDPOINTS = EndpointTable(
         "cachedcontents": "other",
         "files": "other",
         "filesearchstores": "other",
-        "tunedmodels": "models",
+        "tunedmodels": "other",  # of the account: the provider lists them, not we
         "operations": "other",
         "upload": "other",
     },

@@ -1,5 +1,6 @@
 """Usage, model and end of Gemini answers: whole, as server-sent events, and as a JSON array that grows."""
 
+import re
 from math import ceil
 from typing import Any
 
@@ -25,6 +26,8 @@ from gateway.wire.sse import Splitter, payload
 
 _KEY = b'"usageMetadata"'
 _COUNTS = frozenset({"promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount"})
+# Quotes inside a text are escaped: this finds the member, never words about it.
+_MODEL = re.compile(rb'"modelVersion"\s*:\s*"([^"\\]+)"')
 _TEXT_SHARE = 4  # an array's elements are printed wide: a quarter of the bytes is text, at most
 
 _decode_any = msgspec.json.Decoder().decode
@@ -176,9 +179,8 @@ class GenerateMeter(StreamMeter):
             self.terminal = self.mark in tail or b'"blockReason"' in tail
         if b'"error"' in data:
             self.error = self._array_error(tail)
-        answer = self._last_answer() if closed or self.model is None else None
-        if answer and isinstance(answer.modelVersion, str):
-            self.model = answer.modelVersion
+        if (closed or self.model is None) and (named := _MODEL.findall(tail)):
+            self.model = named[-1].decode("utf-8", "replace")
 
     def _last_answer(self) -> Answer | None:
         if self._array:

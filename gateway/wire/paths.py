@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from gateway.wire import anthropic, gemini, openai
@@ -23,6 +24,9 @@ _READY: dict[tuple[str, str], Place] = {
     for path, endpoint in openai.ENDPOINTS.posts.items()
 } | {("POST", "/v1/messages"): Place("anthropic", anthropic.MESSAGES, "/v1/messages")}
 
+# Below /v1, ours and not built yet: what people write there about their exchanges is no provider's business.
+_OURS = frozenset({"feedback"})
+
 # Administration, and minting of tokens that let a client go around the gateway.
 _FORBIDDEN = {
     "openai": {
@@ -35,6 +39,19 @@ _FORBIDDEN = {
     },
     "gemini": {"auth_tokens", "permissions", "authtokens", "organizations"},
 }  # fmt: skip
+
+
+class _Second(NamedTuple):
+    dialect: str
+    paths: re.Pattern[str]
+
+
+# What providers of the one dialect serve in the other: DeepSeek, OpenRouter and Ollama Messages, Anthropic chat.
+# (OpenAI has messages of its own, below threads and stored completions.)
+_SECOND = {
+    "openai": _Second("anthropic", re.compile(r"(?:\A|/v1)/messages(?:/count_tokens)?\Z")),
+    "anthropic": _Second("openai", re.compile(r"/chat/completions\Z")),
+}
 
 _MODEL = re.compile(r"models/(.+)", re.IGNORECASE)
 _GEMINI_VERSION = re.compile(r"v1(?:alpha|beta)\d*")
@@ -56,16 +73,16 @@ def at_root(method: str, path: str, *, anthropic: bool, google: bool) -> Place |
     if not parts:
         return None
     dialect, upstream_path = _whose(method, path, parts, anthropic=anthropic, google=google)
-    return under_provider(dialect, method, upstream_path) if dialect else None
+    return _placed(dialect, method, upstream_path) if dialect else None
 
 
 def under_provider(dialect: str, method: str, path: str) -> Place:
-    """Place a path that stands behind `/{provider}`."""
+    """Place a path that stands behind `/{provider}`; `dialect` is what that provider usually speaks."""
     ready = _READY.get((method, path))
     if ready is not None and ready.dialect == dialect:
         return ready._replace(path=path)
-    endpoint = gemini.endpoint(method, path) if dialect == "gemini" else classify(_TABLES[dialect], method, path)
-    return Place(dialect, endpoint, path, _model_in(path))
+    second = _SECOND.get(dialect)
+    return _placed(second.dialect if second is not None and second.paths.search(path) else dialect, method, path)
 
 
 def join(base_path: str, path: str) -> str:
@@ -116,6 +133,11 @@ def strip_key(query: bytes) -> tuple[bytes, bytes | None]:
     return rest, unquote(keys[0].decode("latin-1"), "latin-1").encode("latin-1")
 
 
+def _placed(dialect: str, method: str, path: str) -> Place:
+    endpoint = gemini.endpoint(method, path) if dialect == "gemini" else classify(_TABLES[dialect], method, path)
+    return Place(dialect, endpoint, path, _model_in(path))
+
+
 def _whose(method: str, path: str, parts: list[str], *, anthropic: bool, google: bool) -> tuple[str | None, str]:
     """Name the dialect of a root path, and the path as it goes upstream."""
     first = parts[0]
@@ -131,7 +153,7 @@ def _whose(method: str, path: str, parts: list[str], *, anthropic: bool, google:
 
 
 def _below_v1(method: str, rest: list[str], *, anthropic: bool, google: bool) -> str | None:
-    if not rest:
+    if not rest or rest[0] in _OURS:
         return None
     if rest[0] == "messages":
         return "anthropic"

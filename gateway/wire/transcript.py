@@ -57,9 +57,12 @@ def is_stream(body: bytes) -> bool:
 
 
 _SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")
-# Items of a conversation that are not messages but stand between them (Responses API, Anthropic blocks).
-_CALLS = ("function_call", "tool_use", "server_tool_use", "custom_tool_call", "mcp_call")
-_RESULTS = ("function_call_output", "tool_result", "custom_tool_call_output", "web_search_tool_result")
+# Items that are not messages but stand between them (Responses API, Anthropic blocks): by the ends of their names,
+# because new tools come all the time. Longer ones first: `function_call_output` is no call.
+_RESULTS = ("tool_result", "_call_output", "_search_output")
+_CALLS = ("tool_use", "_call")
+_THINKING = ("thinking", "reasoning", "redacted_thinking")
+_ARGUMENTS = ("arguments", "input", "args", "action", "code", "queries")
 _MEDIA = {
     "image": "image",
     "image_url": "image",
@@ -68,6 +71,8 @@ _MEDIA = {
     "document": "document",
     "file": "file",
     "input_file": "file",
+    "document_url": "document",
+    "video_url": "video",
 }
 
 
@@ -76,7 +81,7 @@ def _message(item: Any, default_role: str) -> list[Turn]:
     if not isinstance(item, dict):
         return [Turn(default_role, item if isinstance(item, str) else _json(item))]
     role = {"model": "assistant"}.get(str(item.get("role")), str(item.get("role") or default_role))
-    if "content" not in item and "parts" not in item and "tool_calls" not in item:
+    if item.get("type") in _THINKING or not any(name in item for name in ("content", "parts", "tool_calls")):
         return _part(item, role)
     turns: list[Turn] = []
     thinking = item.get("reasoning_content") or item.get("reasoning")
@@ -108,21 +113,23 @@ def _part(part: Any, role: str) -> list[Turn]:
 
 
 def _read_call(part: dict[str, Any], _: str) -> list[Turn]:
-    called = part.get("functionCall") or part.get("function") or part
+    called = next((part[name] for name in (*_GEMINI_CALLS, "function") if part.get(name)), part)
     if not isinstance(called, dict):
         return [Turn("tool call", _json(part))]
-    arguments = called.get("arguments", called.get("input", called.get("args", "")))
-    return [Turn("tool call", f"{called.get('name')}({arguments if isinstance(arguments, str) else _json(arguments)})")]
+    name = called.get("name") or called.get("language") or called.get("toolType") or called.get("type")
+    arguments = next((called[each] for each in _ARGUMENTS if called.get(each) is not None), "")
+    return [Turn("tool call", f"{name}({arguments if isinstance(arguments, str) else _json(arguments)})")]
 
 
 def _read_result(part: dict[str, Any], _: str) -> list[Turn]:
-    result = part.get("functionResponse", part)
+    result = next((part[name] for name in _GEMINI_RESULTS if part.get(name)), part)
     said = result.get("output", result.get("content", result.get("response"))) if isinstance(result, dict) else result
     return [Turn("tool", _text(said) or _json(said))]
 
 
 def _read_thinking(part: dict[str, Any], _: str) -> list[Turn]:
-    text = _text(part.get("thinking") or part.get("text") or part.get("summary"))
+    said = (_text(part.get(name)) for name in ("thinking", "text", "summary", "content"))
+    text = next(filter(None, said), "[not shown by the provider]" if part.get("type") == "redacted_thinking" else "")
     return [Turn("thinking", text)] if text else []
 
 
@@ -131,11 +138,24 @@ def _read_media(part: dict[str, Any], role: str) -> list[Turn]:
     return [Turn(role, f"[{_MEDIA.get(kind, 'data')}, {len(_json(part))} bytes as JSON]")]
 
 
+def _ends(kind: str | None, endings: tuple[str, ...]) -> bool:
+    return kind is not None and kind.endswith(endings)
+
+
+# Gemini's parts have no type: the member that is there tells.
+_GEMINI_CALLS = ("functionCall", "executableCode", "toolCall")
+_GEMINI_RESULTS = ("functionResponse", "codeExecutionResult", "toolResponse")
+
 _PartReader = tuple[Callable[[Any, dict[str, Any]], bool], Callable[[dict[str, Any], str], list[Turn]]]
 _PART_READERS: tuple[_PartReader, ...] = (
-    (lambda kind, part: kind in ("thinking", "reasoning") or part.get("thought") is True, _read_thinking),
-    (lambda kind, part: kind in _CALLS or "functionCall" in part or isinstance(part.get("function"), dict), _read_call),
-    (lambda kind, part: kind in _RESULTS or "functionResponse" in part, _read_result),
+    (lambda kind, part: kind in _THINKING or part.get("thought") is True, _read_thinking),
+    (lambda kind, part: _ends(kind, _RESULTS) or not part.keys().isdisjoint(_GEMINI_RESULTS), _read_result),
+    (
+        lambda kind, part: (
+            _ends(kind, _CALLS) or not part.keys().isdisjoint(_GEMINI_CALLS) or isinstance(part.get("function"), dict)
+        ),
+        _read_call,
+    ),
     (lambda kind, part: kind in _MEDIA or "inlineData" in part or "fileData" in part, _read_media),
     (lambda _, part: isinstance(part.get("text"), str), lambda part, role: [Turn(role, part["text"])]),
     (lambda _, part: isinstance(part.get("refusal"), str), lambda part, _: [Turn("refusal", part["refusal"])]),
@@ -194,9 +214,10 @@ class _Stream:
         block = event.get("content_block")
         if not isinstance(block, dict):
             return
-        if block.get("type") in _CALLS:
+        kind = block["type"] if isinstance(block.get("type"), str) else None
+        if _ends(kind, _CALLS):
             self.add(event.get("index"), "tool call", f"{block.get('name')} ")
-        elif block.get("type") in _RESULTS:
+        elif _ends(kind, _RESULTS):
             for turn in _read_result(block, ""):
                 self.add(event.get("index"), turn.role, turn.text)
         else:
@@ -209,6 +230,12 @@ class _Stream:
             self.add(event.get("index"), "assistant", delta.get("text"))
             self.add(event.get("index"), "thinking", delta.get("thinking"))
             self.add(event.get("index"), "tool call", delta.get("partial_json"))
+
+    def begin_item(self, event: dict[str, Any]) -> None:
+        """Responses: an output item begins; of a function call this holds the name."""
+        item = event.get("item")
+        if isinstance(item, dict) and isinstance(item.get("name"), str):
+            self.add((event.get("output_index"), None, None), "tool call", f"{item['name']} ")
 
     def continue_item(self, event: dict[str, Any]) -> None:
         """Responses: more of an output item."""
@@ -257,11 +284,13 @@ _DELTA_ROLES = {
     "response.reasoning_summary_text.delta": "thinking",
     "response.reasoning_text.delta": "thinking",
     "response.function_call_arguments.delta": "tool call",
+    "response.custom_tool_call_input.delta": "tool call",
     "response.refusal.delta": "refusal",
 }
 _EVENT_READERS: dict[str, Callable[[_Stream, dict[str, Any]], None]] = {
     "content_block_start": _Stream.begin_block,
     "content_block_delta": _Stream.continue_block,
+    "response.output_item.added": _Stream.begin_item,
     "response.output_text.delta": _Stream.continue_item,
     **dict.fromkeys(_DELTA_ROLES, _Stream.continue_item),
     "response.completed": _Stream.end,

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.admin.api import Sources, make_app
 from gateway.core.record import public
+from gateway.core.usage import Usage
 from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
 from gateway.store.reader import StoreReader
@@ -63,6 +65,16 @@ async def test_exchanges_are_public_records_newest_first(port: Port) -> None:
 
     assert [public(records[2]), public(records[1])] == first["exchanges"]
     assert ([public(records[0])], None, True) == (second["exchanges"], second["cursor"], second["complete"])
+
+
+async def test_numbers_that_only_json_can_hold_hide_no_page(port: Port) -> None:
+    """What a provider says of its usage is shown as it said it, whatever else is on the page."""
+    raw = b'{"prompt_tokens":1,"x":123456789012345678901234567890}'
+    one = record(usage=Usage(input_total=1, raw=msgspec.Raw(raw)))
+    port.store.commit([finished(one), finished(record())], {})
+
+    assert 2 == len((await port.json("/api/exchanges"))["exchanges"])
+    assert raw in await (await port.get(f"/api/exchanges/{one.id}")).read()
 
 
 async def test_one_exchange_with_its_bodies(port: Port) -> None:
@@ -159,7 +171,7 @@ async def test_foreign_names_are_refused_without_a_token(port: Port, host: str, 
 
 async def test_unknown_paths_and_methods_are_json_too(port: Port) -> None:
     """Programs always get an error object."""
-    assert "message" in (await port.json("/nothing", 404))["error"]
+    assert "/metrics, /api/exchanges, /api/exchanges/{id}" in (await port.json("/", 404))["error"]["message"]
     assert 405 == (await port.client.post("/api/spend")).status
 
 

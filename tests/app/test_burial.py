@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.app.burial import settle
 from gateway.config.compile import from_sources
-from gateway.core.record import decode
+from gateway.core.record import Attempt, decode
 from gateway.journal.frame import REQUEST, RESPONSE
 from tests.records import begun, finished
 
@@ -58,6 +58,14 @@ def test_usage_that_had_not_come_is_estimated() -> None:
 def test_no_answer_at_all_still_costs_the_input() -> None:
     """The provider read the request, as far as anybody can tell."""
     assert died(b"").cost_nano_usd > 0
+
+
+def test_a_routes_name_has_no_price() -> None:
+    """Of an answer that never came, the price is the one of the model that the route asked for."""
+    attempts = [Attempt(provider="openai", model="gpt-4o-mini")]
+    record = died(b"", model_requested="fast", route="fast", attempts=attempts)
+
+    assert "genai-prices" == record.price_source
 
 
 def test_free_providers_stay_free() -> None:

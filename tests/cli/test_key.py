@@ -97,6 +97,17 @@ def test_wrong_names_are_refused_with_the_right_ones(root: Path, words: list[str
     assert ["default"] == names(root, "search")
 
 
+def test_keys_beside_a_config_that_is_not_there_stay(root: Path) -> None:
+    """A mistyped --config must not change the teams of another one."""
+    (root / "config.toml").unlink()
+
+    for words in (["new", "--team", "search", "--name", "ci"], ["revoke", "--team", "search", "default"]):
+        status, _, err = run(root, *words)
+        assert 1 == status
+        assert "no such file" in err
+    assert [path.read_text().count("[[keys]]") for path in (root / "teams").iterdir()] == [1, 1]
+
+
 def test_change_that_a_running_gateway_will_not_take_is_said(root: Path) -> None:
     """A problem elsewhere keeps the whole config back: a revoked key would go on working."""
     (root / "teams" / "web.toml").write_text("nonsense = 1")

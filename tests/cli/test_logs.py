@@ -4,10 +4,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.cli.logs import FILTERS
 from gateway.core.record import public
+from gateway.core.usage import Usage
 from gateway.metrics.totals import Tally
 from gateway.store import asking
 from gateway.store.sqlite import SqliteStore
@@ -39,6 +41,16 @@ def test_json_is_one_public_record_a_line(tmp_path: Path) -> None:
 
     assert [public(one) for one in reversed(records)] == run(tmp_path, "logs", "--json").lines
     assert [public(records[2])] == run(tmp_path, "logs", "--json", "--limit", "1").lines
+
+
+def test_json_holds_what_the_provider_said_of_its_usage(tmp_path: Path) -> None:
+    """Also numbers that are larger than any count."""
+    raw = b'{"prompt_tokens":1,"x":123456789012345678901234567890}'
+    one = record(usage=Usage(input_total=1, raw=msgspec.Raw(raw)))
+    store(tmp_path, [one])
+
+    assert raw in run(tmp_path, "logs", "--json").out
+    assert raw in run(tmp_path, "logs", "show", one.id, "--json").out
 
 
 def test_filters_reach_the_store(tmp_path: Path) -> None:
@@ -73,6 +85,18 @@ def test_nothing_logged_yet_is_said_and_fine(tmp_path: Path) -> None:
         assert (0, b"") == (shown.code, shown.out)
         assert "tollway serve" in shown.err
     assert not (tmp_path / "data").exists()
+
+
+def test_filters_that_match_nothing_are_said(tmp_path: Path) -> None:
+    """An empty table looks like a broken command; programs get nothing."""
+    store(tmp_path, [record()])
+
+    for arguments, said in (
+        (("logs", "--team", "none"), "No exchange matches.\n"),
+        (("logs", "--json", "--user", "x"), ""),
+    ):
+        shown = run(tmp_path, *arguments)
+        assert (0, b"", said) == (shown.code, shown.out, shown.err)
 
 
 def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from gateway.cli.output import duration, outcome_text, printable, table
     ("duration_ms", "expected"),
     [
         (None, None),
-        (0.4, "0 ms"),
+        (0.4, "0.4 ms"),
+        (12.3, "12 ms"),
         (812.345, "812 ms"),
         (3400.0, "3.4 s"),
         (125_000.0, "2 min 5 s"),

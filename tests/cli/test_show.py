@@ -82,7 +82,9 @@ def test_cut_and_missing_bodies_say_so(tmp_path: Path) -> None:
     assert 1 == run(tmp_path, "logs", "show", none.id, "--raw", "request").code
 
 
-@pytest.mark.parametrize(("asked", "code", "said"), [("0", 1, "several"), ("ffff", 1, "no exchange"), ("zz", 2, "id")])
+@pytest.mark.parametrize(
+    ("asked", "code", "said"), [("0", 1, "several"), ("ffff", 1, "no exchange"), ("zz", 2, "ID: not the beginning")]
+)
 def test_ids_that_name_nothing_are_told_apart(tmp_path: Path, asked: str, code: int, said: str) -> None:
     """Not found, not unique and not an id are three different mistakes."""
     store(tmp_path, [record(), record()])

@@ -42,6 +42,8 @@ def test_sums_are_exact(tmp_path: Path) -> None:
     assert [("2026-11-23", 8), ("2026-11-24", 10**15)] == [(one["day"], one["cost_nano_usd"]) for one in days]
     since = run(tmp_path, "spend", "--json", "--by", "key", "--since", "2026-11-24").lines
     assert [("search/ci", 10**15)] == [(one["key"], one["cost_nano_usd"]) for one in since]
+    until = run(tmp_path, "spend", "--json", "--by", "key", "--until", "2026-11-24").lines
+    assert [("web/ci", 7), ("search/ci", 1)] == [(one["key"], one["cost_nano_usd"]) for one in until]
 
 
 def test_table_has_a_total(tmp_path: Path) -> None:
@@ -57,6 +59,7 @@ def test_table_has_a_total(tmp_path: Path) -> None:
 def test_bad_options_are_usage_errors(tmp_path: Path) -> None:
     """A group or time that there is not is exit code 2."""
     assert 2 == run(tmp_path, "spend", "--by", "colour").code
+    assert "--until" in run(tmp_path, "spend", "--until", "soon").err
     shown = run(tmp_path, "spend", "--since", "soon")
     assert 2 == shown.code
     assert "--since" in shown.err

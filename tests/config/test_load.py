@@ -74,11 +74,57 @@ def test_all_problems_of_all_files_come_at_once() -> None:
 
 def test_one_mistake_is_not_reported_twice() -> None:
     """Routes to a provider that has a mistake of its own are not called routes to nowhere."""
-    text = "[providers.local]\ndialect='x'\n[[routes]]\nmodel='m'\ntargets=[{provider='local'}]"
+    text = "[providers.local]\ndialect='x'\nbase_url='http://h'\n[[routes]]\nmodel='m'\ntargets=[{provider='local'}]"
 
     assert ["config.toml: providers.local.dialect: expected 'openai', 'anthropic' or 'gemini'"] == problems(
         {"config.toml": text}
     )
+
+
+def test_a_mistake_does_not_hide_what_does_not_fit_together() -> None:
+    """Only the wrong setting is left out, not the whole table that it stands in."""
+    company = (
+        "[server]\nworkers = 0\nadmin = '0.0.0.0:8081'\n"
+        "[providers.local]\nmodells = ['x']\ndialect = 'openai'\n"
+        "[[routes]]\nmodel = 'm'\ntargets = [{provider = 'locl', weight = -1}]\n"
+        "[[routes]]\nmodel = 'm'\nfallbacks = []\ntargets = [{provider = 'local'}]"
+    )
+    keys = f"[[keys]]\nname = 'k'\nsha256 = '{HASH}'\nowner = 'me'\n[[keys]]\nname = 'k'\nsha256 = '{HASH}'"
+
+    found = problems({"config.toml": company, "teams/a.toml": keys})
+
+    assert {
+        "config.toml: server.workers",
+        "config.toml: server.admin_token",
+        "config.toml: providers.local.modells",
+        "config.toml: providers.local.base_url",
+        "config.toml: routes[0].targets[0].weight",
+        "config.toml: routes[0].targets[0].provider",
+        "config.toml: routes[1].model",
+        "config.toml: routes[1].fallbacks",
+        "teams/a.toml: keys[0].owner",
+        "teams/a.toml: keys[1].name",
+        "teams/a.toml: keys[1].sha256",
+    } == {": ".join(each.split(": ")[:2]) for each in found}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[server]\ntls_cert = 'c'\ntls_key = 1",
+        "[server]\nadmin = '0.0.0.0:1'\nadmin_token = 'plain'",
+        "[providers.local]\ndialect = 'openai'\nbase_url = 'ftp://h'",
+        "[[routes]]\nmodel = 'm'\ntargets = [1]",
+        "routes = [1, 2]",
+        "[providers]\nopenai = 1",
+    ],
+)
+def test_a_wrong_value_is_not_called_a_missing_one(text: str) -> None:
+    """It is said once, where it stands; a table may be anything at all."""
+    found = problems({"config.toml": text})
+
+    assert len(found) == len({each.split(": ")[1] for each in found})
+    assert not any("is required" in each for each in found)
 
 
 def test_syntax_error_has_its_line() -> None:

@@ -41,9 +41,29 @@ def test_public_record_has_every_field() -> None:
 
     assert set(Record.__struct_fields__) | {"cost_usd"} == set(shown)
     assert "0.0000015" == shown["cost_usd"]
-    assert {"input_total": 3, "output_total": 2, "output_reasoning": 1, "raw": {"prompt_tokens": 3, "x": 1.0}} == shown[
-        "usage"
-    ]
+    usage = shown["usage"]
+    assert b'{"prompt_tokens":3, "x":1.0}' == bytes(usage.pop("raw"))
+    assert {"input_total": 3, "output_total": 2, "output_reasoning": 1} == usage
+
+
+def test_a_provider_is_asked_for_the_model_of_the_last_attempt() -> None:
+    """A route's name is ours; without an attempt there is only what the caller asked for."""
+    record = Record(id="i", started_at="t", team="search", key="ci", model_requested="fast")
+    before = record.model_asked
+    record.attempts = [Attempt(provider="openai", model="gpt-4o-mini")]
+
+    assert ("fast", "gpt-4o-mini") == (before, record.model_asked)
+
+
+def test_what_other_models_used_is_shown_like_a_usage() -> None:
+    """Through the journal and for programs."""
+    record = a_record()
+    assert record.usage is not None
+    record.usage.elsewhere = (Usage(model="m", input_total=1),)
+
+    shown = public(decode(encode(record)))
+
+    assert [{"model": "m", "input_total": 1, "output_total": 0}] == shown["usage"]["elsewhere"]
 
 
 def test_every_refusal_has_a_known_outcome() -> None:

@@ -38,12 +38,28 @@ PRICED = {
     "zai": ("api.z.ai", "zai"),
     "cerebras": ("api.cerebras.ai", "cerebras"),
 }
-EXCEPTIONS = {"anthropic_compaction": "compaction passes are billed, and the oracle leaves them out"}
+EXCEPTIONS = {
+    "anthropic_compaction": "compaction passes are billed, and the oracle leaves them out",
+    "anthropic_advisor": "so is what another model advised",
+}
 
 
 def book(unknown_model: str = "default_price", **overrides: Any) -> PriceBook:
     """Make a price book."""
     return PriceBook(overrides, DEFAULT, unknown_model)
+
+
+def test_other_models_are_priced_as_themselves() -> None:
+    """What an advisor used costs what its own model costs."""
+    prices = book()
+    advice = Usage(model="gpt-4o", input_total=1000, output_total=100)
+    both = Usage(input_total=1000, output_total=100, elsewhere=(advice,))
+
+    alone = prices.price(OPENAI, "gpt-4o-mini", None, USAGE, AT_S)
+    cost = prices.price(OPENAI, "gpt-4o-mini", None, both, AT_S)
+
+    assert alone.nano_usd + prices.price(OPENAI, "gpt-4o", None, advice, AT_S).nano_usd == cost.nano_usd
+    assert (alone.source, alone.version) == (cost.source, cost.version)
 
 
 def test_a_listed_model_is_priced_by_what_served_it() -> None:

@@ -126,7 +126,9 @@ def test_allowed_model_may_also_be_asked_for_with_its_provider() -> None:
 
     assert routing.allowed(principal, "gpt-5")
     assert routing.allowed(principal, "openai/gpt-5")
+    assert routing.allowed(principal, "models/gpt-5")  # as Google writes it
     assert not routing.allowed(principal, "openai/o3")
+    assert not routing.allowed(principal, "models/o3")
     assert not routing.allowed(principal, "nobody/gpt-5")
     assert not routing.allowed(principal, "groq/gpt-5")
     assert not routing.allowed(principal, "groq/openai/gpt-5")

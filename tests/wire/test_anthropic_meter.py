@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.core.usage import Usage
@@ -135,6 +136,18 @@ def test_compaction_passes_are_added() -> None:
     usage = read_usage(seen, b"")
 
     assert (125, 12, 20) == (usage.input_total, usage.output_total, usage.input_cached_read)
+
+
+def test_what_an_advisor_used_stands_apart() -> None:
+    """It is another model, billed by its own price: no total may hold it, and it must not be lost."""
+    advice = {"type": "advisor_message", "model": "claude-y", "input_tokens": 100, "output_tokens": 10}
+    seen = {"input_tokens": 5, "output_tokens": 2, "iterations": [{"type": "message", "input_tokens": 5}, advice]}
+
+    usage = read_usage(seen, json.dumps(seen).encode())
+
+    assert (5, 2) == (usage.input_total, usage.output_total)
+    assert (Usage(model="claude-y", input_total=100, output_total=10),) == usage.elsewhere
+    assert usage.elsewhere == msgspec.json.decode(msgspec.json.encode(usage), type=Usage).elsewhere
 
 
 def test_a_json_answer_tells_everything_at_once() -> None:

@@ -30,6 +30,19 @@ def test_pieces_decode_to_the_whole(coding: bytes) -> None:
     assert text == b"".join(pieces)
 
 
+@pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_members_in_a_row_are_one_body(coding: bytes, size: int) -> None:
+    """Some servers end a member with every flush."""
+    encoded = b"".join(ENCODE[coding](part) for part in (b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"))
+    decode = decoder_for(coding)
+    assert decode is not None
+
+    pieces = [decode(encoded[at : at + size]) for at in range(0, len(encoded), size)]
+
+    assert b"data: 1\n\ndata: 2\n\ndata: 3\n\n" == b"".join(pieces)
+
+
 @given(st.lists(st.binary(max_size=40), max_size=10), st.sampled_from(sorted(ENCODE)))
 def test_damage_is_silence(pieces: list[bytes], coding: bytes) -> None:
     """Bytes that are no such stream never raise."""

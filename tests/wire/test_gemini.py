@@ -43,6 +43,8 @@ def test_an_error_inside_a_stream_is_a_plain_data_line() -> None:
         ("GET", "/v1beta/models/g", "models"),
         ("POST", "/v1beta/openai/embeddings", "embeddings"),
         ("GET", "/v1beta/files/f", "other"),
+        ("GET", "/v1beta/tunedModels", "other"),
+        ("GET", "/v1beta/tunedModels/t/operations", "other"),
     ],
 )
 def test_the_action_behind_the_colon_decides(method: str, path: str, name: str) -> None:

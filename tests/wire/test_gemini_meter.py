@@ -80,6 +80,25 @@ def test_a_cut_stream_tells_the_usage_so_far(write: Any) -> None:
     assert not meter.complete(200)
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_an_arrays_model_is_found_wherever_it_stands(size: int) -> None:
+    """Members have no order: the model may be named before the usage, or once for all chunks."""
+    first, *others = [{name: each[name] for name in reversed(each)} for each in CHUNKS]
+    for other in others:
+        del other["modelVersion"]
+    for documents in ([first], [first, *others]):
+        whole = array(*documents)
+
+        meter = stream(*(whole[at : at + size] for at in range(0, len(whole), size)))
+
+        assert "gemini-x" == meter.model
+
+
+def test_words_about_a_model_are_not_its_name() -> None:
+    """A text that quotes the member is a text."""
+    assert "gemini-x" == stream(array(CHUNKS[0], chunk('"modelVersion": "other"', "STOP", promptTokenCount=1))).model
+
+
 def test_usage_that_comes_alone_counts_and_an_empty_one_does_not() -> None:
     """A last chunk without candidates may tell; `{}` tells nothing."""
     alone = {"usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 2}}

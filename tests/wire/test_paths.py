@@ -59,7 +59,7 @@ def test_a_stream_by_path_says_so() -> None:
     assert place.endpoint.meters
 
 
-@pytest.mark.parametrize("path", ["/", "", "/favicon.ico", "/v1", "/v2/chat/completions", "/admin"])
+@pytest.mark.parametrize("path", ["/", "", "/favicon.ico", "/v1", "/v2/chat/completions", "/admin", "/v1/feedback"])
 def test_other_paths_are_nobodys(path: str) -> None:
     """They get 404."""
     assert None is paths.at_root("GET", path, anthropic=False, google=False)
@@ -72,6 +72,26 @@ def test_behind_a_provider_the_path_stays_raw() -> None:
     assert ("chat", "/openai/v1/chat/completions") == (place.endpoint.name, place.path)
     assert "/chat/completions" == paths.under_provider("openai", "POST", "/chat/completions").path
     assert "/v1/chat/completions" == paths.under_provider("openai", "POST", "/v1/chat/completions").path
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "spoken", "endpoint"),
+    [
+        ("openai", "/anthropic/v1/messages", "anthropic", "messages"),
+        ("openai", "/v1/messages", "anthropic", "messages"),
+        ("openai", "/messages", "anthropic", "messages"),
+        ("openai", "/v1/messages/count_tokens", "anthropic", "count_tokens"),
+        ("openai", "/v1/threads/t/messages", "openai", "other"),
+        ("openai", "/chat/completions/c/messages", "openai", "chat"),
+        ("anthropic", "/v1/chat/completions", "openai", "chat"),
+        ("gemini", "/v1/messages", "gemini", "other"),
+    ],
+)
+def test_a_provider_may_speak_a_second_dialect(dialect: str, path: str, spoken: str, endpoint: str) -> None:
+    """What an answer consumed is read, and a refusal written, as the path says and not as the provider usually does."""
+    place = paths.under_provider(dialect, "POST", path)
+
+    assert (spoken, endpoint, path) == (place.dialect, place.endpoint.name, place.path)
 
 
 @pytest.mark.parametrize(

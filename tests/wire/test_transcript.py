@@ -111,6 +111,7 @@ RESPONSE_EVENTS = [
     {"type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": 0, "delta": "Hm."},
     {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "Hel"},
     {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "lo"},
+    {"type": "response.output_item.added", "output_index": 2, "item": {"type": "function_call", "name": "look"}},
     {"type": "response.function_call_arguments.delta", "output_index": 2, "delta": '{"a":1}'},
 ]
 GEMINI_CHUNKS = [
@@ -143,7 +144,7 @@ ANSWERS = {
         sse(*RESPONSE_EVENTS, {"type": "response.completed", "response": {"output": RESPONSE_OUTPUT, "error": None}}),
         [*SAID, 'tool call:look({"a":1})'],
     ),
-    "responses stream, cut": (sse(*RESPONSE_EVENTS), [*SAID, 'tool call:{"a":1}']),
+    "responses stream, cut": (sse(*RESPONSE_EVENTS), [*SAID, 'tool call:look {"a":1}']),
     "gemini stream": (sse(*GEMINI_CHUNKS), [*SAID, 'tool call:look({"a":1})']),
     "gemini array": (js(GEMINI_CHUNKS), [*SAID, 'tool call:look({"a":1})']),
     "gemini": (js(GEMINI_CHUNKS[1]), ["assistant:Hel"]),
@@ -173,6 +174,49 @@ def test_answers_are_put_together(name: str) -> None:
     answer, expected = ANSWERS[name]
 
     assert expected == [f"{role}:{text}" for role, text in answer_turns(answer)]
+
+
+TOOLS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
+    "anthropic": (
+        [
+            {"type": "redacted_thinking", "data": "Ev"},
+            {"type": "mcp_tool_use", "name": "ask", "input": {"q": 1}},
+            {"type": "mcp_tool_result", "content": [{"type": "text", "text": "so"}]},
+            {"type": "bash_code_execution_tool_result", "content": {"stdout": "7"}},
+        ],
+        ["thinking:[not shown by the provider]", 'tool call:ask({"q":1})', "tool:so", 'tool:{"stdout":"7"}'],
+    ),
+    "responses": (
+        [
+            {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]},
+            {"type": "web_search_call", "action": {"query": "q"}},
+            {"type": "code_interpreter_call", "code": "1+1"},
+            {"type": "local_shell_call_output", "output": "so"},
+        ],
+        ["thinking:Hm.", 'tool call:web_search_call({"query":"q"})', "tool call:code_interpreter_call(1+1)", "tool:so"],
+    ),
+    "gemini": (
+        [
+            {"executableCode": {"language": "PYTHON", "code": "1+1"}, "thoughtSignature": "Ev"},
+            {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "2"}},
+            {"toolCall": {"toolType": "SEARCH", "args": {"q": 1}}, "thoughtSignature": "Ev"},
+        ],
+        ["tool call:PYTHON(1+1)", "tool:2", 'tool call:SEARCH({"q":1})'],
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", TOOLS)
+def test_tools_that_the_provider_runs_are_calls_and_results(dialect: str) -> None:
+    """They are not what the assistant said; nor is reasoning."""
+    parts, expected = TOOLS[dialect]
+    answer = {
+        "anthropic": {"type": "message", "content": parts},
+        "responses": {"output": parts},
+        "gemini": {"candidates": [{"content": {"parts": parts}}]},
+    }
+
+    assert expected == [f"{role}:{text}" for role, text in answer_turns(js(answer[dialect]))]
 
 
 def test_what_is_no_json_is_shown_as_it_stands() -> None:
