@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
-from gateway.core.record import public
+from gateway.core.record import public, public_json
 from gateway.metrics.render import Exposition
 from gateway.store.asking import instant_ms, query
 from gateway.store.filters import BadFilter
@@ -176,7 +175,7 @@ def _error(status: int, message: str, **more: str) -> web.Response:
 
 
 def _json(value: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+    return web.Response(body=public_json(value), status=status, content_type="application/json")
 
 
 def _now_ms() -> int:

@@ -4,10 +4,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from gateway.core.record import public_json
 
 OUTCOME_STYLES = {"ok": "green", "cancelled": "yellow", "rate_limited": "yellow", "overloaded": "yellow"}
 BAD_STYLE = "red"
@@ -37,7 +38,7 @@ def outcome_text(name: str | None) -> Text:
 
 def print_json_line(value: Mapping[str, Any]) -> None:
     """Print one JSON object on a line of its own, at once: somebody may be following."""
-    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.write(public_json(value) + b"\n")
     sys.stdout.buffer.flush()
 
 

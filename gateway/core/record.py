@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import orjson
 
 from gateway.core.money import usd_text
 from gateway.core.usage import Usage
@@ -101,6 +102,18 @@ def public(record: Record) -> dict[str, Any]:
     shown["attempts"] = [msgspec.structs.asdict(attempt) for attempt in record.attempts]
     shown["cost_usd"] = usd_text(record.cost_nano_usd)
     return shown
+
+
+def public_json(shown: object) -> bytes:
+    """Write what `public` has shaped, or a list or page of it, as JSON."""
+    return orjson.dumps(shown, default=_as_it_stands)
+
+
+def _as_it_stands(value: object) -> orjson.Fragment:
+    """Pass JSON on that a provider wrote: numbers beyond 64 bits included, which no decoder would bring through."""
+    if isinstance(value, msgspec.Raw):
+        return orjson.Fragment(bytes(value))
+    raise TypeError(f"{type(value).__name__} has no JSON")
 
 
 def public_usage(usage: Usage) -> dict[str, Any]:
