@@ -87,8 +87,9 @@ def _make(path: Path) -> None:
         Path(f"{hidden}{suffix}").unlink(missing_ok=True)  # of a process that was killed here
     sql = sqlite3.connect(hidden, isolation_level=None)
     try:
-        # Bodies are blobs of some kilobytes: fewer and larger pages cost less than the default of 4096.
-        sql.execute("PRAGMA page_size=8192")
+        # Bodies are blobs of some kilobytes: with fewer and larger pages than the default of 4096 bytes a row costs
+        # half as much to write, and wastes less of the file.
+        sql.execute("PRAGMA page_size=32768")
         sql.execute("PRAGMA journal_mode=WAL")
         sql.executescript(schema.SCHEMA)
         sql.execute(schema.INSERT_VERSION, (str(schema.VERSION),))
