@@ -10,6 +10,7 @@ rounds, with the share of a checkpoint. `--profile` prints where they go, by fun
 import argparse
 import asyncio
 import cProfile
+import gc
 import pstats
 import random
 import tempfile
@@ -22,7 +23,7 @@ import msgspec
 import uvloop
 
 from bench.hotpath import ANSWER, EVENT, HEAD, LAST, MODEL, chunk, data_plane
-from gateway.app.conveyor import POLL_BUSY_S, Complaints, Conveyor
+from gateway.app.conveyor import POLL_S, Complaints, Conveyor
 from gateway.journal.reader import Reader
 from gateway.metrics.totals import Tally
 from gateway.store.sqlite import SqliteStore
@@ -40,7 +41,7 @@ class Shape(NamedTuple):
     @property
     def company(self) -> int:
         """How many come between two turns of the conveyor."""
-        return int(self.rate * POLL_BUSY_S)
+        return int(self.rate * POLL_S)
 
 
 class Line:
@@ -147,6 +148,9 @@ def main() -> None:
     parser.add_argument("--exchanges", type=int, default=8_000, help="of a small case; large: an eighth of it")
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # as in the recorder
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(report(arguments.cases.split(","), arguments.rounds, arguments.exchanges, profile=arguments.profile))
 

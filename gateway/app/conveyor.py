@@ -9,13 +9,11 @@ from gateway.core.ids import started_ms
 from gateway.journal.reader import Finished, Reader
 from gateway.store.interface import Store, StoreBusy
 
-# Exchanges wait for company, since a commit costs as much as dozens of rows: well below the second that is promised.
-BATCH_WAIT_S = 0.12
-BATCH_ROWS = 500
-BATCH_BYTES = 16 * 1024 * 1024
-POLL_BUSY_S = 0.02
-POLL_IDLE_S = 0.05
-POLL_BYTES = 4 * 1024 * 1024
+# A turn wakes a thread, and a commit costs as much as dozens of rows: few and large ones are cheap. Still well below
+# the second that is promised.
+POLL_S = 0.2
+# What a turn takes at most; it is held in memory until the store has it.
+POLL_BYTES = 8 * 1024 * 1024
 RETRY_S = 0.5
 TIDY_S = 1.0
 COMPLAIN_S = 10.0
@@ -60,29 +58,25 @@ class Conveyor:
         self._settle = settle
         self._complaints = complaints
         self._batch: list[Finished] = []
-        self._batch_bytes = 0
-        self._batch_since_s = 0.0
         self._tidied_at_s = 0.0
 
     def turn(self, *, thorough: bool = False) -> float:
-        """Read, commit what is due, and return how long to wait before the next turn.
+        """Read, commit, and return how long to wait before the next turn.
 
-        `thorough`: leave nothing for later.
+        While the store would not take what was read nothing more is: it stays in the journal. `thorough`: look for
+        new segments and dead writers even if that was done a moment ago.
         """
-        moved = 0
-        if len(self._batch) < BATCH_ROWS and self._batch_bytes < BATCH_BYTES:
+        if not self._batch:
             try:
-                moved = self._read(thorough)
+                self._read(thorough)
             except OSError as error:
                 self._complaints.add("read", error)
                 return RETRY_S
-        if self._is_due(thorough) and not self._commit():
+        if not self._commit():
             return RETRY_S
-        if not self._batch and time.monotonic() - self._tidied_at_s >= TIDY_S:
+        if time.monotonic() - self._tidied_at_s >= TIDY_S:
             self._tidy()
-        if moved >= POLL_BYTES:
-            return 0.0
-        return POLL_BUSY_S if moved or self._batch else POLL_IDLE_S
+        return 0.0 if self._reader.moved >= POLL_BYTES else POLL_S
 
     def is_empty(self) -> bool:
         """Whether the last turn found nothing new and left nothing to write."""
@@ -113,25 +107,12 @@ class Conveyor:
             "corrupt": met.corrupt,
         }
 
-    def _read(self, thorough: bool) -> int:
+    def _read(self, thorough: bool) -> None:
         finished = self._reader.poll(POLL_BYTES, thorough=thorough)
-        if finished:
-            if not self._batch:
-                self._batch_since_s = time.monotonic()
-            self._batch += [self._settle(one) if one.died else one for one in finished]
-            self._batch_bytes += self._reader.moved
+        self._batch = [self._settle(one) if one.died else one for one in finished]
         self.pending_bytes = self._reader.pending_bytes()
         for refusal in self._reader.refusals():
             self._complaints.say_once(f"a journal segment is left alone: {refusal}")
-        return self._reader.moved
-
-    def _is_due(self, thorough: bool) -> bool:
-        return bool(self._batch) and (
-            thorough
-            or len(self._batch) >= BATCH_ROWS
-            or self._batch_bytes >= BATCH_BYTES
-            or time.monotonic() - self._batch_since_s >= BATCH_WAIT_S
-        )
 
     def _commit(self) -> bool:
         """Write the batch; False: the store would not take it, and it is kept."""
@@ -145,7 +126,6 @@ class Conveyor:
         self.results.update(applied=done.inserted, amended=done.amended, duplicate=done.duplicates)
         self.last_apply_s = time.time()
         self._batch = []
-        self._batch_bytes = 0
         return True
 
     def _tidy(self) -> None:

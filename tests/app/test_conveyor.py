@@ -58,36 +58,30 @@ def line(tmp_path: Path) -> Iterator[Line]:
     line.close()
 
 
-def test_a_batch_waits_for_company_but_not_long(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A single exchange is committed after the wait, many at once without it."""
-    now = [1000.0]
-    monkeypatch.setattr("gateway.app.conveyor.time.monotonic", lambda: now[0])
-    write(line.journal, record())
-    line.conveyor.turn(thorough=False)
-    assert {} == line.store.totals()
-    assert line.conveyor.lag_s() > 0
-    now[0] += conveyor_module.BATCH_WAIT_S
-    line.conveyor.turn()
-    assert 1 == line.conveyor.counts()["applied"]
-    for _ in range(conveyor_module.BATCH_ROWS):
+def test_a_turn_writes_all_that_is_new(line: Line) -> None:
+    """What the journal holds when a turn begins is in the store when it ends."""
+    for _ in range(3):
         write(line.journal, record())
     line.conveyor.turn()
 
-    assert 1 + conveyor_module.BATCH_ROWS == line.conveyor.counts()["applied"]
+    assert 3 == line.conveyor.counts()["applied"] == line.rows()
     assert 0.0 == line.conveyor.lag_s()
 
 
-def test_turns_rest_only_when_nothing_moves(line: Line) -> None:
-    """With work there the next turn comes soon, and without it later."""
-    idle = line.conveyor.turn()
-    write(line.journal, record())
+def test_turns_rest_unless_more_is_there(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn takes a bounded part of a backlog, and the next one follows at once; else exchanges wait for company."""
+    monkeypatch.setattr(conveyor_module, "POLL_BYTES", 10_000)
+    for _ in range(3):
+        write(line.journal, record(), b"x" * 8_000)
 
-    assert line.conveyor.turn() < idle
+    assert 0.0 == line.conveyor.turn()
+    assert conveyor_module.POLL_S == max(line.conveyor.turn() for _ in range(3))
+    assert 3 == line.conveyor.counts()["applied"]
 
 
 def test_busy_store_keeps_the_batch_and_stops_reading(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store says no, memory does not grow: what is not read stays in the journal. Then nothing is lost."""
-    total = 3 * conveyor_module.BATCH_ROWS
+    total = 1_000
     commit = line.store.commit
 
     def busy(*_: object) -> None:
