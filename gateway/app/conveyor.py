@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from gateway.core.ids import started_ms
+from gateway.core.record import Record
 from gateway.journal.reader import Finished, Reader
 from gateway.store.interface import Store, StoreBusy
 
@@ -53,11 +54,13 @@ class Conveyor:
         self.results: Counter[str] = Counter()  # applied, amended, duplicate
         self.last_apply_s = 0.0
         self.pending_bytes = 0
+        self.is_stuck = False  # the last turn could not read, or the store would not take the batch
         self._reader = reader
         self._store = store
         self._settle = settle
         self._complaints = complaints
         self._batch: list[Finished] = []
+        self._late: Record | None = None  # the oldest exchange in hand, or the last one before more that is there
         self._tidied_at_s = 0.0
 
     def turn(self, *, thorough: bool = False) -> float:
@@ -66,21 +69,16 @@ class Conveyor:
         While the store would not take what was read nothing more is: it stays in the journal. `thorough`: look for
         new segments and dead writers even if that was done a moment ago.
         """
-        if not self._batch:
-            try:
-                self._read(thorough)
-            except OSError as error:
-                self._complaints.add("read", error)
-                return RETRY_S
-        if not self._commit():
+        self.is_stuck = not (self._read(thorough) and self._commit())
+        if self.is_stuck:
             return RETRY_S
         if time.monotonic() - self._tidied_at_s >= TIDY_S:
             self._tidy()
-        return 0.0 if self._reader.moved >= POLL_BYTES else POLL_S
+        return 0.0 if self._more_is_there() else POLL_S
 
     def is_empty(self) -> bool:
         """Whether the last turn found nothing new and left nothing to write."""
-        return not self._batch and not self._reader.moved
+        return not self.is_stuck and not self._reader.moved
 
     def finish(self) -> None:
         """Write what was read, once, and clean up."""
@@ -89,11 +87,10 @@ class Conveyor:
 
     def lag_s(self) -> float:
         """How old the oldest finished exchange is that is not in the store; 0: there is none. From any thread."""
-        try:
-            oldest = self._batch[0].record
-        except IndexError:
+        late = self._late
+        if late is None:
             return 0.0
-        return max(0.0, time.time() - (started_ms(oldest.id) + (oldest.duration_ms or 0.0)) / 1000)
+        return max(0.0, time.time() - (started_ms(late.id) + (late.duration_ms or 0.0)) / 1000)
 
     def counts(self) -> dict[str, int]:
         """What became of everything that was read since the start. From any thread."""
@@ -107,12 +104,24 @@ class Conveyor:
             "corrupt": met.corrupt,
         }
 
-    def _read(self, thorough: bool) -> None:
-        finished = self._reader.poll(POLL_BYTES, thorough=thorough)
+    def _read(self, thorough: bool) -> bool:
+        """Read the next batch, once the last one is written; False: the journal cannot be read."""
+        if self._batch:
+            return True
+        try:
+            finished = self._reader.poll(POLL_BYTES, thorough=thorough)
+        except OSError as error:
+            self._complaints.add("read", error)
+            return False
         self._batch = [self._settle(one) if one.died else one for one in finished]
+        self._late = finished[0].record if finished else None
         self.pending_bytes = self._reader.pending_bytes()
         for refusal in self._reader.refusals():
             self._complaints.say_once(f"a journal segment is left alone: {refusal}")
+        return True
+
+    def _more_is_there(self) -> bool:
+        return self._reader.moved >= POLL_BYTES
 
     def _commit(self) -> bool:
         """Write the batch; False: the store would not take it, and it is kept."""
@@ -125,6 +134,7 @@ class Conveyor:
             return False
         self.results.update(applied=done.inserted, amended=done.amended, duplicate=done.duplicates)
         self.last_apply_s = time.time()
+        self._late = self._batch[-1].record if self._more_is_there() else None
         self._batch = []
         return True
 

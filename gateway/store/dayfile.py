@@ -81,7 +81,11 @@ class DayFile:
 
 
 def _make(path: Path) -> None:
-    """Make an empty day file under another name: readers must never see one without its tables."""
+    """Make an empty day file under another name: readers must never see one without its tables.
+
+    The folder, too: somebody may have removed it under the running recorder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f"{path.name}.new")
     for suffix in _SIDE_FILES:
         Path(f"{hidden}{suffix}").unlink(missing_ok=True)  # of a process that was killed here

@@ -79,6 +79,19 @@ def test_turns_rest_unless_more_is_there(line: Line, monkeypatch: pytest.MonkeyP
     assert 3 == line.conveyor.counts()["applied"]
 
 
+def test_lag_shows_as_long_as_a_backlog_does(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two turns nothing is in hand, but what stands unread in the journal is late all the same."""
+    monkeypatch.setattr(conveyor_module, "POLL_BYTES", 500_000)
+    for _ in range(20):
+        write(line.journal, record(), b"x" * 64_000)
+    line.conveyor.turn()
+
+    assert line.conveyor.lag_s() > 0
+    while line.conveyor.turn() == 0.0:
+        pass
+    assert 0.0 == line.conveyor.lag_s()
+
+
 def test_busy_store_keeps_the_batch_and_stops_reading(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store says no, memory does not grow: what is not read stays in the journal. Then nothing is lost."""
     total = 1_000
@@ -101,6 +114,16 @@ def test_busy_store_keeps_the_batch_and_stops_reading(line: Line, monkeypatch: p
         line.conveyor.turn(thorough=True)
 
     assert total == line.conveyor.counts()["applied"] == line.rows()
+
+
+def test_unreadable_journal_is_not_an_empty_one(line: Line) -> None:
+    """A turn that could not read has not come to the end: a drain must not take it for one."""
+    folder = line.folder / "journal" / "worker-1-00000000000000000001-000000.seg"
+    folder.mkdir()
+
+    assert conveyor_module.RETRY_S == line.conveyor.turn(thorough=True)
+    assert not line.conveyor.is_empty()
+    assert 1 == line.complaints.counts["read"]
 
 
 def test_segment_is_deleted_only_after_the_store_synced(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
