@@ -97,22 +97,22 @@ class Recording:
         self.tried.set()
         while not self._stop.is_set():
             self._stop.wait(conveyor.turn())
-        if self._drain:
-            _empty(conveyor)
-        conveyor.finish()
+        if not self._drain or _empty(conveyor):
+            conveyor.finish()
         reader.close()
 
 
-def _empty(conveyor: Conveyor) -> None:
-    """Read the journals to their end."""
+def _empty(conveyor: Conveyor) -> bool:
+    """Read the journals to their end; False: that cannot be done now."""
     patience = _Patience()
     conveyor.turn(thorough=True)
     while not conveyor.is_empty():
         if not conveyor.is_stuck:
             patience.renew()
         elif not patience.lasts():
-            break
+            return False
         conveyor.turn(thorough=True)
+    return True
 
 
 class _Patience:
@@ -128,9 +128,7 @@ class _Patience:
     def lasts(self) -> bool:
         """Wait before the next try; False: there shall be none."""
         if time.monotonic() >= self._ends_s:
-            logger.error(
-                "the store takes nothing: what is left stands in the journal, and the next start resumes there"
-            )
+            logger.error("giving up on the store: what is left stands in the journal, and the next start resumes there")
             return False
         time.sleep(RETRY_S)
         return True
