@@ -3,7 +3,6 @@
 llhttp reads the answer; where it must guess (the end at EOF, HEAD, bytes that nobody asked for), we decide.
 """
 
-import asyncio
 import socket
 import struct
 from typing import Any, Protocol
@@ -73,7 +72,7 @@ class Home(Protocol):
         """A connection is gone."""
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection:
     """One connection to a provider; it carries one exchange at a time."""
 
     def __init__(self, home: Home, *, tls: bool, leniency: bool = False) -> None:

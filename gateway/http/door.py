@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from gateway.http.server import ServerConnection
 from gateway.http.site import Site
@@ -69,5 +70,5 @@ class Door:
     def _is_closed(self) -> bool:
         return self._listener.fileno() < 0
 
-    def _connection(self) -> ServerConnection:
+    def _connection(self) -> Any:  # what a protocol is, uvloop asks by its methods; mypy, by its base
         return ServerConnection(self._site)

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.core.errors import UpstreamFailure
 from gateway.http.client import UpstreamConnection
@@ -44,10 +44,11 @@ class Pool:
     async def connect(self) -> UpstreamConnection:
         """Open a new connection. Raises UpstreamFailure."""
         origin = self.origin
+        connection: UpstreamConnection
         try:
             async with asyncio.timeout(self.connect_timeout_s):
                 _, connection = await self.reactor.loop.create_connection(
-                    lambda: UpstreamConnection(self, tls=origin.tls, leniency=origin.leniency),
+                    self._new,
                     origin.host,
                     origin.port,
                     ssl=self._tls,
@@ -58,6 +59,9 @@ class Pool:
         except (OSError, ssl.SSLError) as error:
             raise UpstreamFailure("connect", str(error) or type(error).__name__) from error
         return connection
+
+    def _new(self) -> Any:  # what a protocol is, uvloop asks by its methods; mypy, by its base
+        return UpstreamConnection(self, tls=self.origin.tls, leniency=self.origin.leniency)
 
     def free(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request."""

@@ -4,7 +4,6 @@ The application is called for each request head and returns a Handler; everythin
 request is a method call on it. Nothing here awaits: bytes are pushed from callback to callback.
 """
 
-import asyncio
 import socket
 import struct
 from collections import deque
@@ -21,8 +20,8 @@ _NEWCOMER_S = 1.0  # at the start of a drain, for one who has asked nothing yet
 _LINGER_S = 2.0  # for a client that is still sending while it should read our early answer
 
 
-class ServerConnection(asyncio.Protocol):
-    """One client connection."""
+class ServerConnection:
+    """One client connection. An asyncio protocol by its methods: compiled classes have no interpreted base."""
 
     def __init__(self, site: Site) -> None:
         # per connection

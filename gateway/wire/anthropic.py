@@ -8,9 +8,9 @@ from gateway.core.errors import Refusal
 from gateway.wire.body import Fields
 from gateway.wire.endpoint import Endpoint, EndpointTable
 
-MESSAGES = Endpoint(name="messages", reads_body=True, meters=True)
+MESSAGES: Endpoint = Endpoint(name="messages", reads_body=True, meters=True)
 
-ENDPOINTS = EndpointTable(
+ENDPOINTS: EndpointTable = EndpointTable(
     posts={
         "messages": MESSAGES,
         "messages/count_tokens": Endpoint(name="count_tokens", reads_body=True),

@@ -26,7 +26,7 @@ ACTIONS = {
 }
 
 # `/v1beta/openai/…` speaks the OpenAI dialect behind Google's door.
-ENDPOINTS = EndpointTable(
+ENDPOINTS: EndpointTable = EndpointTable(
     posts={"interactions": Endpoint(name="other", reads_body=True, meters=True)}
     | {f"openai/{path}": endpoint for path, endpoint in openai.ENDPOINTS.posts.items()},
     families={

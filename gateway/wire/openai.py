@@ -18,7 +18,7 @@ OTHER = Endpoint(name="other", reads_body=True, meters=True)
 FREE = Endpoint(name="other", reads_body=True)
 
 # Audio and image uploads are multipart: they stream through, and so their model is not read.
-ENDPOINTS = EndpointTable(
+ENDPOINTS: EndpointTable = EndpointTable(
     posts={
         "chat/completions": CHAT,
         "completions": TEXT_COMPLETION,
@@ -61,7 +61,9 @@ ENDPOINTS = EndpointTable(
 )
 
 # First words of paths that clients use at the root without /v1.
-FIRST_WORDS = frozenset({path.partition("/")[0] for path in ENDPOINTS.posts} | ENDPOINTS.families.keys())
+FIRST_WORDS: frozenset[str] = frozenset(
+    {path.partition("/")[0] for path in ENDPOINTS.posts} | ENDPOINTS.families.keys()
+)
 
 # kind: (error type, error code)
 _REFUSALS = {

@@ -38,7 +38,7 @@ class Splitter:
             data = self.rest() + data
         events: list[bytes] = []
         at = 0
-        returns = b"\r" in data
+        returns = data.find(b"\r") >= 0
         while (end := _first_end(data, at, returns)) >= 0:
             events.append(data[at:end])
             at = end
