@@ -18,12 +18,11 @@ TEXT_ENDPOINTS = frozenset({"chat", "text_completion", "responses"})
 _decode_any = msgspec.json.Decoder().decode
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _SPELLINGS = {b'"usage":null': b'"usage":{', b'"usage": null': b'"usage": {'}
-# What the event that we asked for may hold; anything else is the client's, and the event stays.
-_USAGE_EVENT_KEYS = frozenset(
-    {
-        "id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage", "obfuscation",
-        "provider", "sla_metrics",
-    }
+# What makes the event that we asked for the client's all the same. Figures that servers add to it (`timings`,
+# `perf_metrics`, `nvext`, …) come and go with the usage: for them no client gets a chunk that it is not ready for.
+_MISSED_KEYS = (
+    "error", "moderation", "prompt_filter_results", "content_filter_results", "citations", "search_results",
+    "annotations", "related_questions", "images", "videos",
 )  # fmt: skip
 _RESPONSES_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _MEDIA_ENDS = frozenset(
@@ -120,7 +119,8 @@ class ChatMeter(StreamMeter):
         """Tell whether this is the event that the client did not ask for, and nothing else is in it."""
         if chunk.choices != [] or not bytes(chunk.usage).startswith(b"{"):
             return False
-        return members(_decode_any(data)).keys() <= _USAGE_EVENT_KEYS
+        seen = members(_decode_any(data))
+        return all(seen.get(name) in (None, []) for name in _MISSED_KEYS)
 
     def _text(self, chunk: dict[str, Any]) -> list[str]:
         found: list[str] = []

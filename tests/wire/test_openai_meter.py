@@ -152,6 +152,40 @@ def test_stripping_holds_back_no_more_than_half_an_event() -> None:
     assert meter.terminal
 
 
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"timings": {"prompt_n": 5, "predicted_ms": 12.5}},
+        {"time_info": {"queue_time": 0.1}, "perf_metrics": {"ttft": 1}, "stats": {}, "nvext": {"worker_id": 1}},
+        {"provider": "x", "sla_metrics": {"ttft_ms": 1}, "error": None, "citations": []},
+    ],
+)
+def test_figures_beside_the_usage_that_we_asked_for_do_not_keep_it(figures: dict[str, Any]) -> None:
+    """A client that did not ask must not get a chunk without choices: `chunk.choices[0]` is what it reads."""
+    meter = new_meter(CHAT, streamed=True, strip_usage=True)
+    usage = event({"id": "c", "choices": [], "usage": USAGE, **figures})
+
+    assert event(delta("a")) + DONE == meter.feed(event(delta("a")) + usage + DONE)
+    assert meter.usage() is not None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"error": {"message": "gone"}},
+        {"moderation": {"flagged": True}},
+        {"prompt_filter_results": [{"prompt_index": 0}]},
+        {"citations": ["https://example.com"]},
+    ],
+)
+def test_what_a_client_would_miss_stays_with_the_usage_that_we_asked_for(content: dict[str, Any]) -> None:
+    """An error above all."""
+    meter = new_meter(CHAT, streamed=True, strip_usage=True)
+    usage = event({"id": "c", "choices": [], "usage": USAGE, **content})
+
+    assert event(delta("a")) + usage + DONE == meter.feed(event(delta("a")) + usage + DONE)
+
+
 def responses(*events: bytes) -> Meter:
     """Feed events, one read each, to a fresh Responses meter."""
     meter = new_meter(RESPONSES, streamed=True, strip_usage=False)
