@@ -234,6 +234,22 @@ def test_a_failure_without_usage_ends_a_responses_stream_all_the_same() -> None:
     assert (True, "sorry", None) == (meter.terminal, meter.error, meter.usage())
 
 
+@pytest.mark.parametrize("end", ["completed", "incomplete", "failed"])
+@pytest.mark.parametrize("more", [b"", event(TEXT)])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_responses_stream_that_tells_no_usage_has_an_end(end: str, more: bytes, grouped: bool) -> None:
+    """Whichever read it comes with: its last event says so. Text about it does not, and nor does a cut one."""
+    last = event({"type": f"response.{end}", "response": {"id": "r", "output": []}}, f"response.{end}")
+    sly = event({"type": "response.output_text.delta", "delta": '{"type":"response.completed"}'})
+    before = [event(CREATED), event(TEXT)]
+    reads = [b"".join(before) + more + last] if grouped else [*before, more + last]
+
+    assert responses(*reads).complete(200)
+    assert not responses(*before, sly).complete(200)
+    assert not responses(*before, last[:-2]).complete(200)
+    assert responses(*before, last, DONE).complete(200)
+
+
 @pytest.mark.parametrize(
     "failure",
     [
