@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 
 from gateway.core.ids import started_ms
+from gateway.core.record import Record
 from gateway.journal.reader import Finished, Reader
 from gateway.store.interface import Store, StoreBusy
 
-# Exchanges wait for company, since a commit costs as much as dozens of rows: well below the second that is promised.
-BATCH_WAIT_S = 0.12
-BATCH_ROWS = 500
-BATCH_BYTES = 16 * 1024 * 1024
-POLL_BUSY_S = 0.02
-POLL_IDLE_S = 0.05
-POLL_BYTES = 4 * 1024 * 1024
+# A turn wakes a thread, and a commit costs as much as dozens of rows: few and large ones are cheap. Still well below
+# the second that is promised.
+POLL_S = 0.2
+# What a turn takes at most; it is held in memory until the store has it.
+POLL_BYTES = 8 * 1024 * 1024
 RETRY_S = 0.5
 TIDY_S = 1.0
 COMPLAIN_S = 10.0
@@ -55,38 +54,31 @@ class Conveyor:
         self.results: Counter[str] = Counter()  # applied, amended, duplicate
         self.last_apply_s = 0.0
         self.pending_bytes = 0
+        self.is_stuck = False  # the last turn could not read, or the store would not take the batch
         self._reader = reader
         self._store = store
         self._settle = settle
         self._complaints = complaints
         self._batch: list[Finished] = []
-        self._batch_bytes = 0
-        self._batch_since_s = 0.0
+        self._late: Record | None = None  # the oldest exchange in hand, or the last one before more that is there
         self._tidied_at_s = 0.0
 
     def turn(self, *, thorough: bool = False) -> float:
-        """Read, commit what is due, and return how long to wait before the next turn.
+        """Read, commit, and return how long to wait before the next turn.
 
-        `thorough`: leave nothing for later.
+        While the store would not take what was read nothing more is: it stays in the journal. `thorough`: look for
+        new segments and dead writers even if that was done a moment ago.
         """
-        moved = 0
-        if len(self._batch) < BATCH_ROWS and self._batch_bytes < BATCH_BYTES:
-            try:
-                moved = self._read(thorough)
-            except OSError as error:
-                self._complaints.add("read", error)
-                return RETRY_S
-        if self._is_due(thorough) and not self._commit():
+        self.is_stuck = not (self._read(thorough) and self._commit())
+        if self.is_stuck:
             return RETRY_S
-        if not self._batch and time.monotonic() - self._tidied_at_s >= TIDY_S:
+        if time.monotonic() - self._tidied_at_s >= TIDY_S:
             self._tidy()
-        if moved >= POLL_BYTES:
-            return 0.0
-        return POLL_BUSY_S if moved or self._batch else POLL_IDLE_S
+        return 0.0 if self._more_is_there() else POLL_S
 
     def is_empty(self) -> bool:
         """Whether the last turn found nothing new and left nothing to write."""
-        return not self._batch and not self._reader.moved
+        return not self.is_stuck and not self._reader.moved
 
     def finish(self) -> None:
         """Write what was read, once, and clean up."""
@@ -95,11 +87,10 @@ class Conveyor:
 
     def lag_s(self) -> float:
         """How old the oldest finished exchange is that is not in the store; 0: there is none. From any thread."""
-        try:
-            oldest = self._batch[0].record
-        except IndexError:
+        late = self._late
+        if late is None:
             return 0.0
-        return max(0.0, time.time() - (started_ms(oldest.id) + (oldest.duration_ms or 0.0)) / 1000)
+        return max(0.0, time.time() - (started_ms(late.id) + (late.duration_ms or 0.0)) / 1000)
 
     def counts(self) -> dict[str, int]:
         """What became of everything that was read since the start. From any thread."""
@@ -113,25 +104,24 @@ class Conveyor:
             "corrupt": met.corrupt,
         }
 
-    def _read(self, thorough: bool) -> int:
-        finished = self._reader.poll(POLL_BYTES, thorough=thorough)
-        if finished:
-            if not self._batch:
-                self._batch_since_s = time.monotonic()
-            self._batch += [self._settle(one) if one.died else one for one in finished]
-            self._batch_bytes += self._reader.moved
+    def _read(self, thorough: bool) -> bool:
+        """Read the next batch, once the last one is written; False: the journal cannot be read."""
+        if self._batch:
+            return True
+        try:
+            finished = self._reader.poll(POLL_BYTES, thorough=thorough)
+        except OSError as error:
+            self._complaints.add("read", error)
+            return False
+        self._batch = [self._settle(one) if one.died else one for one in finished]
+        self._late = finished[0].record if finished else None
         self.pending_bytes = self._reader.pending_bytes()
         for refusal in self._reader.refusals():
             self._complaints.say_once(f"a journal segment is left alone: {refusal}")
-        return self._reader.moved
+        return True
 
-    def _is_due(self, thorough: bool) -> bool:
-        return bool(self._batch) and (
-            thorough
-            or len(self._batch) >= BATCH_ROWS
-            or self._batch_bytes >= BATCH_BYTES
-            or time.monotonic() - self._batch_since_s >= BATCH_WAIT_S
-        )
+    def _more_is_there(self) -> bool:
+        return self._reader.moved >= POLL_BYTES
 
     def _commit(self) -> bool:
         """Write the batch; False: the store would not take it, and it is kept."""
@@ -144,8 +134,8 @@ class Conveyor:
             return False
         self.results.update(applied=done.inserted, amended=done.amended, duplicate=done.duplicates)
         self.last_apply_s = time.time()
+        self._late = self._batch[-1].record if self._more_is_there() else None
         self._batch = []
-        self._batch_bytes = 0
         return True
 
     def _tidy(self) -> None:

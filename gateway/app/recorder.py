@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -71,6 +72,11 @@ class Recorder:
         loop.add_signal_handler(signal.SIGTERM, self._ending.set)
         # Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
         loop.add_signal_handler(signal.SIGINT, lambda: None)
+        # Everything made until now stays, and a batch is thousands of objects without a cycle: the collector need not
+        # look at either again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         self._channel.send(Applied(self._snapshot.generation))
         self._channel.send(Ready())
 

@@ -1,6 +1,8 @@
 """The recorder's writing thread: it opens store and journal, and lets the conveyor run until it is told to stop."""
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,6 +11,11 @@ from gateway.journal.reader import Finished, Reader
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreBusy, StoreRefused, TotalKey
 from gateway.store.sqlite import SqliteStore
+
+# So long a drain goes on while the store takes nothing: less than the supervisor's patience with the recorder.
+DRAIN_PATIENCE_S = 10.0
+
+logger = logging.getLogger("tollway.recorder")
 
 
 class Recording:
@@ -38,7 +45,10 @@ class Recording:
         self._thread.start()
 
     def stop(self, *, drain: bool) -> None:
-        """Ask the thread to end: `drain` reads the journals to their end first, else only the batch is finished."""
+        """Ask the thread to end: `drain` reads the journals to their end first, else only the batch is finished.
+
+        A drain ends, too, when the store takes nothing for DRAIN_PATIENCE_S: the journal keeps what is left.
+        """
         self._drain = drain
         self._stop.set()
 
@@ -64,16 +74,20 @@ class Recording:
 
     def _open(self) -> SqliteStore | None:
         """Open the store, trying again while it is locked; None: stopped before that."""
+        patience = _Patience()
         while not self._stop.is_set() or self._drain:
             try:
                 store = SqliteStore(self._store_dir, self._tally.count)
             except (StoreBusy, OSError) as error:
                 self.complaints.add("open", error)
                 self.tried.set()
-                self._stop.wait(RETRY_S)
-                continue
-            self._tally.recall(store.totals())
-            return store
+            else:
+                self._tally.recall(store.totals())
+                return store
+            if not self._stop.wait(RETRY_S):
+                patience.renew()
+            elif self._drain and not patience.lasts():
+                break
         return None
 
     def _carry(self, store: SqliteStore) -> None:
@@ -83,9 +97,38 @@ class Recording:
         self.tried.set()
         while not self._stop.is_set():
             self._stop.wait(conveyor.turn())
-        while self._drain:
-            conveyor.turn(thorough=True)
-            if conveyor.is_empty():
-                break
-        conveyor.finish()
+        if not self._drain or _empty(conveyor):
+            conveyor.finish()
         reader.close()
+
+
+def _empty(conveyor: Conveyor) -> bool:
+    """Read the journals to their end; False: that cannot be done now."""
+    patience = _Patience()
+    conveyor.turn(thorough=True)
+    while not conveyor.is_empty():
+        if not conveyor.is_stuck:
+            patience.renew()
+        elif not patience.lasts():
+            return False
+        conveyor.turn(thorough=True)
+    return True
+
+
+class _Patience:
+    """How long a drain tries again while nothing succeeds."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew: something succeeded."""
+        self._ends_s = time.monotonic() + DRAIN_PATIENCE_S
+
+    def lasts(self) -> bool:
+        """Wait before the next try; False: there shall be none."""
+        if time.monotonic() >= self._ends_s:
+            logger.error("giving up on the store: what is left stands in the journal, and the next start resumes there")
+            return False
+        time.sleep(RETRY_S)
+        return True

@@ -12,7 +12,7 @@ from gateway.core.money import usd_text
 from gateway.core.record import Record, public_usage
 from gateway.store.interface import Body, Exchange
 from gateway.store.shown import joined, public_exchange
-from gateway.wire.decode import decoder_for
+from gateway.wire.decode import Decoder
 from gateway.wire.transcript import answer_turns, request_turns
 
 ROLE_STYLES = {"user": "cyan", "assistant": "green", "error": "red", "system": "magenta"}
@@ -136,5 +136,8 @@ def _print_conversation(exchange: Exchange) -> None:
 
 
 def _decoded(data: bytes, encoding: str | None) -> bytes:
-    decode = decoder_for(encoding.encode()) if encoding else None
-    return decode(data) if decode is not None else data
+    if encoding is None:
+        return data
+    decode = Decoder(encoding.encode())
+    text = decode(data)
+    return data if decode.blind and not text else text

@@ -148,7 +148,7 @@ def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *,
         usage = meter.estimate(record.request_bytes)
         record.usage_source = "estimated"
     record.usage = usage
-    cost = prices.price(provider, sight.model, record.model_requested, usage, entry.started_ns / 1e9)
+    cost = prices.price(provider, sight.model, record.model_asked, usage, entry.started_ns / 1e9)
     record.cost_nano_usd = cost.nano_usd
     record.price_source = cost.source
     record.price_version = cost.version

@@ -18,7 +18,7 @@ from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connecti
 from gateway.http.server import ServerConnection
 from gateway.metrics.board import IN_FLIGHT
 from gateway.wire.credentials import ANSWER_PRIVATE
-from gateway.wire.decode import Decoder, decoder_for
+from gateway.wire.decode import Decoder
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.meter import Meter
 
@@ -28,6 +28,13 @@ _PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
 _OK = range(200, 300)
 # What an attempt ended in when it brought no answer.
 _RESULTS = {"timeout": "timeout", "cancelled": "cancelled"}
+
+
+def _is_stream(content_type: bytes, *, asked: bool) -> bool:
+    """Tell by the lower-cased type. Some servers name none, or an odd one, on the stream that was asked for."""
+    if content_type.startswith(b"text/event-stream"):
+        return True
+    return asked and b"json" not in content_type and b"html" not in content_type
 
 
 class Owner(Protocol):
@@ -119,14 +126,14 @@ class Relay:
         encoding = index.get(b"content-encoding", b"identity")
         if encoding != b"identity":
             record.content_encoding = encoding.decode("latin-1")
-            self._decoder = decoder_for(encoding)
+            self._decoder = Decoder(encoding)
             self._strip_usage = False  # what is compressed passes untouched
-        record.stream = endpoint.streams or content_type.startswith(b"text/event-stream")
-        self._meter = self._new_meter()
+        streamed = endpoint.streams or _is_stream(content_type.lower(), asked=record.stream)
+        record.stream = record.stream or streamed
+        self._meter = self._new_meter(streamed)
 
-    def _new_meter(self) -> Meter:
+    def _new_meter(self, streamed: bool) -> Meter:
         place = self._place
-        streamed = self._entry.record.stream
         return DIALECTS[place.dialect].new_meter(place.endpoint, streamed=streamed, strip_usage=self._strip_usage)
 
     def _pass_on(self, data: bytes) -> None:
@@ -145,7 +152,7 @@ class Relay:
             client.send(out)
         elif out:
             client.send(out)
-        self._flows = record.content_encoding is None and (meter is None or record.first_token_ms is not None)
+        self._flows = self._decoder is None and (meter is None or record.first_token_ms is not None)
 
     def _end(self, data: bytes) -> None:
         """Pass on the read with which the answer ends; often it is the only one."""
@@ -182,10 +189,11 @@ class Relay:
 
     def _metered(self, meter: Meter, data: bytes) -> bytes:
         """Let the meter read along; return what the client gets."""
-        if self._entry.record.content_encoding is None:
-            return meter.feed(data) if data else data
-        if self._decoder is not None and data:
-            meter.feed(self._decoder(data))
+        if not data:
+            return data
+        if self._decoder is None:
+            return meter.feed(data)
+        meter.feed(self._decoder(data))
         return data
 
     def _start(self, *, whole: bool) -> None:
@@ -206,7 +214,13 @@ class Relay:
     def _looks_cut(self) -> bool:
         """Tell whether an answer that ran to the connection's end lacks its own end: its framing cannot say so."""
         head, meter = self._head, self._meter
-        return head is not None and head.until_eof and meter is not None and not meter.complete(head.status)
+        return head is not None and head.until_eof and meter is not None and not self._is_complete(meter)
+
+    def _is_complete(self, meter: Meter) -> bool:
+        """Tell whether an answer is whole by its own words; of one that cannot be read we believe it."""
+        if self._decoder is not None and self._decoder.blind:
+            return True
+        return meter.complete(self._head.status if self._head is not None else 200)
 
     def blocked(self) -> None:
         """The client reads more slowly than the provider sends."""
@@ -240,9 +254,11 @@ class Relay:
         status = self._head.status if self._head is not None else None
         meter = self._meter
         if meter is None and self.sent and status is None and self._place.endpoint.meters:
-            meter = self._new_meter()  # called, and no answer seen: what was asked is all there is to estimate from
+            meter = self._new_meter(
+                record.stream
+            )  # called, and no answer seen: what was asked is all there is to estimate from
         if meter is not None:
-            whole = whole and meter.complete(status or 200)
+            whole = whole and self._is_complete(meter)
             error = settle(entry, meter, self._way.prices, self._way.provider, whole=whole)
             if outcome is None and (error is not None or not whole):
                 outcome = "upstream_error"

@@ -10,13 +10,13 @@ import msgspec
 
 from gateway.core.record import Record, decode, encode
 from gateway.journal.frame import AMEND, BEGIN, END, KINDS, MAX_PAYLOAD_BYTES, REQUEST, Frame, Piece
-from gateway.journal.segment import CHUNK_BYTES, Damage, Place, Segment
+from gateway.journal.segment import CHUNK_BYTES, Damage, Segment
 from gateway.journal.writer import SUFFIX
 
 RELIST_S = 0.2
 LOCK_CHECK_S = 0.05
-# Larger frames of an exchange that still runs are read again at its end instead of being held in memory.
-HELD_FRAME_BYTES = 8 * 1024
+# Frames of exchanges that still run are held in memory up to this sum; beyond it they are read again at the end.
+HELD_BYTES = 16 * 1024 * 1024
 _ID_PREFIX = b'{"id":"'
 _ID_END = len(_ID_PREFIX) + 36
 _LAST_INSTANT = (253_402_300_799_999).to_bytes(6)  # milliseconds, end of the year 9999
@@ -41,17 +41,13 @@ class Counts(msgspec.Struct):
     """What the reader met. `torn`: last writes of killed processes. `corrupt`: damage elsewhere. `dead`: exchanges
     whose worker died before their end."""
 
-    frames: int = 0
     torn: int = 0
     corrupt: int = 0
     dead: int = 0
 
 
-class _Open(msgspec.Struct):
-    """An exchange between its first frame and its end."""
-
-    places: list[Place]
-    frames: list[Frame | None]  # None: too large to hold, stands at the place of the same index
+# A frame of an exchange that still runs: segment, offset, size; itself, if it is held in memory.
+_Place = tuple[Segment, int, int, Frame | None]
 
 
 class _IdOnly(msgspec.Struct):
@@ -71,16 +67,20 @@ class Reader:
         self._folder = folder
         self._positions = dict(positions or {})
         self._segments: dict[str, Segment] = {}
-        self._exchanges: dict[str, _Open] = {}
+        self._exchanges: dict[bytes, list[_Place]] = {}  # those that run, by id as it stands in the frames
+        self._held_bytes = 0
         self._listed_at_s = float("-inf")
         self._checked_at_s = float("-inf")
+        self._failures: list[OSError] = []  # of this poll
 
     def poll(self, budget_bytes: int = 4 * CHUNK_BYTES, *, thorough: bool = False) -> list[Finished]:
         """Read what is new and return the exchanges that it finishes, in order; never waits.
 
-        `thorough`: look for new segments and dead writers even if that was done a moment ago.
+        `thorough`: look for new segments and dead writers even if that was done a moment ago. A segment that cannot
+        be read holds up no other: its OSError is raised only when no exchange can be returned instead.
         """
         now = time.monotonic()
+        self._failures.clear()
         if thorough or now - self._listed_at_s >= RELIST_S:
             self._listed_at_s = now
             self._list()
@@ -92,6 +92,8 @@ class Reader:
         if thorough or now - self._checked_at_s >= LOCK_CHECK_S:
             self._checked_at_s = now
             self._end_abandoned(finished)
+        if self._failures and not finished:
+            raise self._failures[0]
         return finished
 
     def watermarks(self) -> dict[str, int]:
@@ -122,26 +124,40 @@ class Reader:
             segment.close()
         self._segments.clear()
 
-    def _list(self) -> None:
-        """Notice new segments. Names sort by time within a writer, so its segments are read in order."""
+    def _list(self) -> bool:
+        """Notice new segments. Names sort by time within a writer, so its segments are read in order.
+
+        False: not all could be opened.
+        """
+        complete = True
         for path in sorted(self._folder.glob("*" + SUFFIX)):
             if path.name not in self._segments:
-                self._segments[path.name] = Segment(path, self._positions.get(path.name, 0))
+                try:
+                    self._segments[path.name] = Segment(path, self._positions.get(path.name, 0))
+                except OSError as error:
+                    self._failures.append(error)
+                    complete = False
+        return complete
 
-    def _read(self, segment: Segment, finished: list[Finished], budget_bytes: int, *, final: bool = False) -> None:
+    def _read(self, segment: Segment, finished: list[Finished], budget_bytes: int, *, final: bool = False) -> bool:
+        """Read on in a segment; False: it cannot be read."""
         before = segment.offset
-        for item in segment.read(budget_bytes, final=final):
-            if isinstance(item, Damage):
-                self._note_damage(item)
-                continue
-            place, frame = item
-            self.counts.frames += 1
-            try:
-                self._take(place, frame, finished)
-            except msgspec.MsgspecError:
-                # The checksum is right, so this is what was written: keep it for a person, go on.
-                self._note_damage(Damage(segment, place.offset, place.offset + place.size, torn=False))
+        try:
+            for item in segment.read(budget_bytes, final=final):
+                if isinstance(item, Damage):
+                    self._note_damage(item)
+                    continue
+                offset, frame = item
+                try:
+                    self._take(segment, offset, frame, finished)
+                except msgspec.MsgspecError:
+                    # The checksum is right, so this is what was written: keep it for a person, go on.
+                    self._note_damage(Damage(segment, offset, offset + frame.size, torn=False))
+        except OSError as error:
+            self._failures.append(error)
+            return False
         self.moved += segment.offset - before
+        return True
 
     def _note_damage(self, damage: Damage) -> None:
         if damage.torn:
@@ -151,39 +167,38 @@ class Reader:
         with contextlib.suppress(OSError):  # a full disk must not stop the reading
             damage.segment.quarantine(damage, self._folder / "quarantine")
 
-    def _take(self, place: Place, frame: Frame, finished: list[Finished]) -> None:
-        meta = frame.meta
+    def _take(self, segment: Segment, offset: int, frame: Frame, finished: list[Finished]) -> None:
+        kind, meta, _, size = frame
         if meta.startswith(_ID_PREFIX) and meta[_ID_END : _ID_END + 1] == b'"':
-            exchange_id = meta[len(_ID_PREFIX) : _ID_END].decode("ascii", "replace")
+            exchange_id = meta[len(_ID_PREFIX) : _ID_END]
         else:
-            exchange_id = _decode_id(meta).id
-        if frame.kind in (END, AMEND):
+            exchange_id = _decode_id(meta).id.encode()
+        if kind in (END, AMEND):
             record = decode(meta)
             key = _key(record.id)
-            pieces = self._pieces(self._close(exchange_id), frame)
-            finished.append(_finished(key, record, meta, pieces, amends=frame.kind == AMEND))
+            frames = [*self._close(exchange_id), frame]
+            finished.append(_finished(key, record, meta, frames, amends=kind == AMEND))
             return
-        if frame.kind not in KINDS:
-            raise msgspec.ValidationError(f"unknown kind of frame: {frame.kind}")
-        exchange = self._exchanges.get(exchange_id)
-        if exchange is None:
-            exchange = self._exchanges[exchange_id] = _Open([], [])
-        place.segment.open.setdefault(exchange_id, place.offset)
-        exchange.places.append(place)
-        exchange.frames.append(frame if frame.size <= HELD_FRAME_BYTES else None)
+        if kind not in KINDS:
+            raise msgspec.ValidationError(f"unknown kind of frame: {kind}")
+        held = self._held_bytes + size <= HELD_BYTES
+        if held:
+            self._held_bytes += size
+        segment.open.setdefault(exchange_id, offset)
+        self._exchanges.setdefault(exchange_id, []).append((segment, offset, size, frame if held else None))
 
-    def _close(self, exchange_id: str) -> _Open | None:
-        exchange = self._exchanges.pop(exchange_id, None)
-        if exchange is not None:
-            for place in exchange.places:
-                place.segment.open.pop(exchange_id, None)
-        return exchange
-
-    def _pieces(self, exchange: _Open | None, last: Frame | None) -> list[Piece]:
-        frames = [] if exchange is None else _frames(exchange)
-        if last is not None:
-            frames.append(last)
-        return [piece for frame in frames for piece in frame.pieces]
+    def _close(self, exchange_id: bytes) -> list[Frame]:
+        """Forget a running exchange; return its frames, all that can still be read."""
+        frames = []
+        for segment, offset, size, frame in self._exchanges.pop(exchange_id, ()):
+            segment.open.pop(exchange_id, None)
+            if frame is None:
+                frame = segment.frame_at(offset, size)  # noqa: PLW2901
+            else:
+                self._held_bytes -= size
+            if frame is not None:
+                frames.append(frame)
+        return frames
 
     def _end_abandoned(self, finished: list[Finished]) -> None:
         """Close the books of writers that are gone: segments that will not grow, exchanges that will not end."""
@@ -191,19 +206,19 @@ class Reader:
         if not abandoned:
             return
         # A writer opens its next segment before it lets go of the last one: look for it before calling it dead.
-        self._list()
+        if not self._list():
+            return
         for segment in abandoned:
-            self._read(segment, finished, 2 * MAX_PAYLOAD_BYTES, final=True)
-            segment.ended = segment.refused is None
+            is_read = self._read(segment, finished, 2 * MAX_PAYLOAD_BYTES, final=True)
+            segment.ended = is_read and segment.refused is None
         alive = {segment.writer for segment in self._segments.values() if not segment.ended}
-        for exchange_id, exchange in list(self._exchanges.items()):
-            if exchange.places[0].segment.writer not in alive:
-                self._bury(exchange_id, exchange, finished)
+        for exchange_id, places in list(self._exchanges.items()):
+            if places[0][0].writer not in alive:
+                self._bury(exchange_id, finished)
 
-    def _bury(self, exchange_id: str, exchange: _Open, finished: list[Finished]) -> None:
+    def _bury(self, exchange_id: bytes, finished: list[Finished]) -> None:
         """Make a row of an exchange whose worker died: it was begun, so the provider may bill it."""
-        self._close(exchange_id)
-        frames = _frames(exchange)
+        frames = self._close(exchange_id)
         begin = next((frame for frame in frames if frame.kind == BEGIN), None)
         try:
             record = decode(begin.meta if begin else b"")
@@ -215,21 +230,15 @@ class Reader:
         record.outcome = "gateway_error"
         record.error = "worker died"
         record.usage_source = "estimated"
-        pieces = [piece for frame in frames for piece in frame.pieces]
-        finished.append(_finished(key, record, encode(record), pieces)._replace(died=True))
+        finished.append(_finished(key, record, encode(record), frames)._replace(died=True))
 
 
-def _frames(exchange: _Open) -> list[Frame]:
-    """All frames of an exchange that can still be read."""
-    found = [
-        held or place.segment.frame_at(place) for place, held in zip(exchange.places, exchange.frames, strict=True)
-    ]
-    return [frame for frame in found if frame is not None]
-
-
-def _finished(key: bytes, record: Record, meta: bytes, pieces: list[Piece], *, amends: bool = False) -> Finished:
-    request = [piece for piece in pieces if piece[0] == REQUEST]
-    response = [piece for piece in pieces if piece[0] != REQUEST]
+def _finished(key: bytes, record: Record, meta: bytes, frames: list[Frame], *, amends: bool = False) -> Finished:
+    request: list[Piece] = []
+    response: list[Piece] = []
+    for frame in frames:
+        for piece in frame.pieces:
+            (request if piece[0] == REQUEST else response).append(piece)
     return Finished(key, record, meta, request, response, amends)
 
 

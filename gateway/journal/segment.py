@@ -17,15 +17,8 @@ from gateway.journal.frame import (
 )
 from gateway.journal.writer import SUFFIX
 
-CHUNK_BYTES = 1024 * 1024
-
-
-class Place(NamedTuple):
-    """Where a frame stands."""
-
-    segment: "Segment"
-    offset: int
-    size: int
+# A few of the largest usual frames. Larger chunks cost more: their frames have left the cache before they are used.
+CHUNK_BYTES = 256 * 1024
 
 
 class Damage(NamedTuple):
@@ -48,7 +41,7 @@ class Segment:
         self.ended = False  # nobody writes to it any more and all of it was read
         self.refused: str | None = None  # holds frames of a newer format: to be left alone
         # Exchanges that began here and are still needed, with the offset of their first frame, oldest first.
-        self.open: dict[str, int] = {}
+        self.open: dict[bytes, int] = {}
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._damaged_from: int | None = None
         self._may_be_torn = False
@@ -82,42 +75,33 @@ class Segment:
         """Whether what is left is at most one cut frame."""
         return self.size - self.offset <= HEADER_BYTES + MAX_PAYLOAD_BYTES
 
-    def frame_at(self, place: Place) -> Frame | None:
+    def frame_at(self, offset: int, size: int) -> Frame | None:
         """Read a frame once more; None: it is gone or no longer sound."""
         try:
-            return unpack(os.pread(self._fd, place.size, place.offset))
-        except FrameError:
+            return unpack(os.pread(self._fd, size, offset))
+        except (OSError, FrameError):
             return None
 
-    def read(self, budget_bytes: int, *, final: bool = False) -> Iterator[tuple[Place, Frame] | Damage]:
-        """Give what is new, at most about `budget_bytes` of it.
+    def read(self, budget_bytes: int, *, final: bool = False) -> Iterator[tuple[int, Frame] | Damage]:
+        """Give what is new, at most about `budget_bytes` of it: frames with their offsets.
 
         `final`: the file will not grow any more; an incomplete frame at its end is then torn, not growing.
         """
+        wanted = CHUNK_BYTES
         while budget_bytes > 0 and self.refused is None:
-            wanted = CHUNK_BYTES
-            data = os.pread(self._fd, wanted, self.offset)
-            if not data:
-                break
-            if self._cuts_first_frame(data):
-                wanted = HEADER_BYTES + MAX_PAYLOAD_BYTES
-                data = os.pread(self._fd, wanted, self.offset)
             start = self.offset
+            data = os.pread(self._fd, wanted, start)
             at_end = len(data) < wanted
             yield from self._frames_in(data, torn_end=final and at_end, at_end=at_end)
             budget_bytes -= self.offset - start
-            if self.offset == start or at_end:
+            if at_end:
                 break
+            # No step was made: the first frame is larger than that.
+            wanted = CHUNK_BYTES if self.offset > start else 2 * wanted
         if final and self.refused is None:
             yield from self._end_of_damage(self.offset, torn=self._may_be_torn)
 
-    def _cuts_first_frame(self, data: bytes) -> bool:
-        try:
-            return len(data) == CHUNK_BYTES and unpack(data) is None
-        except FrameError:
-            return False
-
-    def _frames_in(self, data: bytes, *, torn_end: bool, at_end: bool) -> Iterator[tuple[Place, Frame] | Damage]:
+    def _frames_in(self, data: bytes, *, torn_end: bool, at_end: bool) -> Iterator[tuple[int, Frame] | Damage]:
         """Walk the frames of `data`, which was read at self.offset, and move the offset past what was used up."""
         base = self.offset
         at = 0
@@ -139,10 +123,10 @@ class Segment:
                 continue
             if self._damaged_from is not None:
                 yield from self._end_of_damage(base + at)
-            place = Place(self, base + at, frame.size)
+            start = base + at
             at += frame.size
             self.offset = base + at
-            yield place, frame
+            yield start, frame
 
     def _skip(self, data: bytes, at: int, base: int, *, incomplete: bool = False) -> int:
         """Note damage, and move to where the next frame could begin."""

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from gateway.core.record import Record
 from gateway.core.usage import TOKEN_TYPES, disjoint_tokens
@@ -21,7 +22,11 @@ _PRICED = frozenset({"config", "genai-prices", "provider"})
 # Refusals that are written down, by outcome; what is refused before the caller is known stands on the board.
 _REJECTIONS = {"rate_limited": "rate_limit", "budget_blocked": "budget", "policy_blocked": "policy"}
 
-# What all counters of a record share; records that agree in it are added up before they are spread over metrics.
+# Records that agree in all of this move the same series, so that labels are worked out once for all of them.
+_alike = attrgetter(
+    "route", "provider", "model_requested", "model_served", "endpoint", "stream", "outcome", "team", "status",
+    "usage_source", "price_source",
+)  # fmt: skip
 _Shape = tuple[str, str, str, str, str, str, str]  # route, provider, model, endpoint, stream, outcome, team
 
 
@@ -45,25 +50,16 @@ class Tally:
 
     def count(self, records: Iterable[Record]) -> Counter[TotalKey]:
         """Return how these records move the totals."""
-        shapes: dict[_Shape, list[int]] = {}
-        totals: Counter[TotalKey] = Counter()
+        groups: dict[object, list[Record]] = {}
         for record in records:
-            shape = self._shape(record)
-            sums = shapes.get(shape)
-            if sums is None:
-                sums = shapes[shape] = [0, 0, 0, 0, 0, 0, 0]
-            sums[0] += 1
-            sums[1] += record.cost_nano_usd
-            if record.usage is not None:
-                for index, tokens in enumerate(disjoint_tokens(record.usage), 2):
-                    sums[index] += tokens
-            _observe_times(totals, record, shape)
-            if record.attempts or record.outcome != "ok":
-                self._count_attempts(totals, record, shape)
-            if record.usage_source != "provider" or record.price_source == "default":
-                _count_gaps(totals, record, shape)
-        for shape, sums in shapes.items():
-            _spread(totals, shape, sums)
+            groups.setdefault(_alike(record), []).append(record)
+        totals: Counter[TotalKey] = Counter()
+        for group in groups.values():
+            shape = self._shape(group[0])
+            _add_up(totals, group, shape)
+            _observe_times(totals, group, shape)
+            _count_gaps(totals, group, shape)
+            self._count_attempts(totals, group, shape)
         return totals
 
     def model(self, record: Record) -> str:
@@ -91,21 +87,23 @@ class Tally:
             record.team or NONE,
         )
 
-    def _count_attempts(self, totals: Counter[TotalKey], record: Record, shape: _Shape) -> None:
-        for attempt in record.attempts:
+    def _count_attempts(self, totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
+        own = shape[2]
+        tries = Counter([(one.provider, one.model, one.result) for record in group for one in record.attempts])
+        for (provider, asked, result), count in tries.items():
             # A failed try has no price that proves its model, so a model unknown so far is not named by it.
-            model = shape[2] if attempt.model in (None, record.model_requested, record.model_served) else attempt.model
-            if model not in self._models and model != shape[2]:
+            model = own if asked in (None, group[0].model_requested, group[0].model_served) else asked
+            if model not in self._models and model != own:
                 model = OTHER
-            totals[catalogue.ATTEMPTS.name, (attempt.provider, model or NONE, attempt.result), ""] += 1
-        reason = _rejection(record)
-        if reason is not None:
-            totals[catalogue.REJECTIONS.name, (reason,), ""] += 1
+            totals[catalogue.ATTEMPTS.name, (provider, model or NONE, result), ""] += count
+        reason = _rejection(group[0])
+        refused = sum([not record.attempts for record in group])
+        if reason is not None and refused:
+            totals[catalogue.REJECTIONS.name, (reason,), ""] += refused
 
 
 def _rejection(record: Record) -> str | None:
-    if record.attempts:
-        return None
+    """Say why such a request was refused, if it reached no provider."""
     if record.outcome == "overloaded":
         return "overload"
     if record.status == 413:
@@ -113,48 +111,54 @@ def _rejection(record: Record) -> str | None:
     return _REJECTIONS.get(record.outcome or "")
 
 
-def _observe_times(totals: Counter[TotalKey], record: Record, shape: _Shape) -> None:
-    route, provider, model, _, stream, _, _ = shape
-    if record.duration_ms is not None:
-        _observe(totals, catalogue.DURATION, (route, provider, model, stream), record.duration_ms * 1000)
-    if record.stream and record.first_token_ms is not None:
-        _observe(totals, catalogue.FIRST_TOKEN, (provider, model), record.first_token_ms * 1000)
-    if record.overhead_us is not None:
-        _observe(totals, catalogue.OVERHEAD, ("total",), record.overhead_us)
-
-
-def _count_gaps(totals: Counter[TotalKey], record: Record, shape: _Shape) -> None:
-    """Count what the provider did not tell, or no price list knew."""
-    if record.usage_source == "estimated":
-        reason = "stream_cut" if record.outcome != "ok" else "no_usage_field"
-        totals[catalogue.USAGE_MISSING.name, (shape[1], reason), ""] += 1
-    if record.price_source == "default":
-        totals[catalogue.UNPRICED.name, (shape[1], shape[2]), ""] += 1
-
-
-def _spread(totals: Counter[TotalKey], shape: _Shape, sums: list[int]) -> None:
-    """Move every counter that a shape of records moves."""
+def _add_up(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
+    """Move requests, cost and tokens."""
     _, provider, model, _, _, outcome, team = shape
-    requests, cost, *tokens = sums
-    totals[catalogue.REQUESTS.name, shape[:6], ""] += requests
-    totals[catalogue.TEAM_REQUESTS.name, (team, outcome), ""] += requests
+    totals[catalogue.REQUESTS.name, shape[:6], ""] += len(group)
+    totals[catalogue.TEAM_REQUESTS.name, (team, outcome), ""] += len(group)
+    cost = sum([record.cost_nano_usd for record in group])
     if cost:
         totals[catalogue.COST.name, (provider, model, team), ""] += cost
-    for kind, amount in zip(TOKEN_TYPES, tokens, strict=True):
+    tokens = zip(*[disjoint_tokens(record.usage) for record in group if record.usage is not None], strict=True)
+    for kind, amounts in zip(TOKEN_TYPES, tokens, strict=False):  # no tokens at all where no record has usage
+        amount = sum(amounts)
         if amount:
             totals[catalogue.TOKENS.name, (provider, model, kind), ""] += amount
             totals[catalogue.TEAM_TOKENS.name, (team, kind), ""] += amount
 
 
-def _bucket_finder(metric: Metric) -> Callable[[float], str]:
-    edges_us = [float(edge) * 1e6 for edge in metric.buckets[:-1]]
-    return lambda amount_us: metric.buckets[bisect_left(edges_us, amount_us)]
+def _observe_times(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
+    route, provider, model, _, stream, _, _ = shape
+    durations = [record.duration_ms * 1000 for record in group if record.duration_ms is not None]
+    _observe(totals, catalogue.DURATION, (route, provider, model, stream), durations)
+    if group[0].stream:
+        first = [record.first_token_ms * 1000 for record in group if record.first_token_ms is not None]
+        _observe(totals, catalogue.FIRST_TOKEN, (provider, model), first)
+    overheads = [record.overhead_us for record in group if record.overhead_us is not None]
+    _observe(totals, catalogue.OVERHEAD, ("total",), overheads)
 
 
-_FIND_BUCKET = {metric.name: _bucket_finder(metric) for metric in catalogue.FROM_RECORDS if metric.buckets}
+def _observe(totals: Counter[TotalKey], metric: Metric, labels: tuple[str, ...], amounts_us: Sequence[float]) -> None:
+    if not amounts_us:
+        return
+    edges = _EDGES_US[metric.name]
+    for index, count in Counter([bisect_left(edges, amount) for amount in amounts_us]).items():
+        totals[metric.name, labels, metric.buckets[index]] += count
+    totals[metric.name, labels, SUM] += sum(map(round, amounts_us))
 
 
-def _observe(totals: Counter[TotalKey], metric: Metric, labels: tuple[str, ...], amount_us: float) -> None:
-    name = metric.name
-    totals[name, labels, _FIND_BUCKET[name](amount_us)] += 1
-    totals[name, labels, SUM] += round(amount_us)
+_EDGES_US = {
+    metric.name: [float(edge) * 1e6 for edge in metric.buckets[:-1]]
+    for metric in catalogue.FROM_RECORDS
+    if metric.buckets
+}
+
+
+def _count_gaps(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
+    """Count what the provider did not tell, or no price list knew."""
+    record = group[0]
+    if record.usage_source == "estimated":
+        reason = "stream_cut" if record.outcome != "ok" else "no_usage_field"
+        totals[catalogue.USAGE_MISSING.name, (shape[1], reason), ""] += len(group)
+    if record.price_source == "default":
+        totals[catalogue.UNPRICED.name, (shape[1], shape[2]), ""] += len(group)

@@ -6,9 +6,10 @@ import zstandard
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 
 RAW, ZSTD = 0, 1
-# Below this compression saves less than its frame costs.
+# Below this compression saves less than it costs.
 COMPRESS_FROM_BYTES = 256
 LEVEL = 1
+_zstd = zstandard.ZstdCompressor(level=LEVEL).compress  # costly to make; one thread only, which the writer is
 
 # Codec; bytes kept of request and answer (None: no body); layout: JSON list of [direction, offset, length] where a
 # body is not one stretch from its start; data: request and answer behind each other. All None: no body at all.
@@ -17,33 +18,17 @@ Packed = tuple[int | None, int | None, int | None, str | None, bytes | None]
 Stretches = list[tuple[int, bytes]]
 
 
-class Packer:
-    """Compress bodies; holds the compressor, which is costly to make. One thread only."""
-
-    def __init__(self) -> None:
-        self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
-
-    def pack(self, request: list[Piece], response: list[Piece]) -> Packed:
-        """Put pieces in order and compress them."""
-        if not request and not response:
-            return None, None, None, None, None
-        if _is_plain(request) and _is_plain(response):
-            first = request[0][2] if request else b""
-            second = response[0][2] if response else b""
-            layout = None
-        else:
-            parts = [(REQUEST, *stretch) for stretch in join(request)] + [
-                (RESPONSE, *stretch) for stretch in join(response)
-            ]
-            first = b"".join([data for direction, _, data in parts if direction == REQUEST])
-            second = b"".join([data for direction, _, data in parts if direction == RESPONSE])
-            layout = msgspec.json.encode([(direction, offset, len(data)) for direction, offset, data in parts]).decode()
-        data = first + second
-        codec = RAW
-        if len(data) >= COMPRESS_FROM_BYTES:
-            data = self._compress(data)
-            codec = ZSTD
-        return codec, len(first) if request else None, len(second) if response else None, layout, data
+def pack(request: list[Piece], response: list[Piece]) -> Packed:
+    """Put pieces in order and compress them."""
+    if not request and not response:
+        return None, None, None, None, None
+    asked, answered = join(request), join(response)
+    layout = None
+    if not (_is_plain(asked) and _is_plain(answered)):
+        layout = _layout(asked, answered)
+    first, second = _bytes_of(asked), _bytes_of(answered)
+    codec, data = _compress(first + second)
+    return codec, len(first) if request else None, len(second) if response else None, layout, data
 
 
 def unpack(packed: Packed) -> tuple[Stretches | None, Stretches | None]:
@@ -74,6 +59,9 @@ def decompress(packed: Packed) -> bytes:
 
 def join(pieces: list[Piece]) -> Stretches:
     """Put pieces in order and join those that touch; bytes that come twice are taken once."""
+    if len(pieces) == 1:
+        _, offset, data = pieces[0]
+        return [(offset, data)]
     stretches: list[tuple[int, list[bytes]]] = []
     end = -1
     for _, offset, data in sorted(pieces, key=lambda piece: piece[1]):
@@ -86,5 +74,23 @@ def join(pieces: list[Piece]) -> Stretches:
     return [(offset, b"".join(parts)) for offset, parts in stretches]
 
 
-def _is_plain(pieces: list[Piece]) -> bool:
-    return not pieces or (len(pieces) == 1 and pieces[0][1] == 0)
+def _is_plain(body: Stretches) -> bool:
+    return not body or (len(body) == 1 and body[0][0] == 0)
+
+
+def _bytes_of(body: Stretches) -> bytes:
+    if len(body) == 1:
+        return body[0][1]
+    return b"".join([data for _, data in body])
+
+
+def _layout(asked: Stretches, answered: Stretches) -> str:
+    places = [(REQUEST, offset, len(data)) for offset, data in asked]
+    places += [(RESPONSE, offset, len(data)) for offset, data in answered]
+    return msgspec.json.encode(places).decode()
+
+
+def _compress(data: bytes) -> tuple[int, bytes]:
+    if len(data) < COMPRESS_FROM_BYTES:
+        return RAW, data
+    return ZSTD, _zstd(data)

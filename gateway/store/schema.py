@@ -1,8 +1,11 @@
 """The tables of a day file, and how an exchange becomes rows of them."""
 
+from operator import attrgetter
+from typing import Any
+
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
-from gateway.store.bodies import Packer
+from gateway.store.bodies import pack
 
 VERSION = 1
 DAY_MS = 86_400_000
@@ -46,6 +49,12 @@ ADD_TOTAL = """INSERT INTO totals VALUES (?,?,?,?)
     ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value"""
 
 
+_columns = attrgetter(
+    "team", "key", "user", "session", "provider", "model_requested", "model_served", "status", "outcome",
+    "cost_nano_usd",
+)  # fmt: skip
+
+
 def exchange_row(seq: int, key: bytes, record: Record) -> tuple[object, ...]:
     """Lay out the row of `exchanges`."""
     usage = record.usage
@@ -53,25 +62,16 @@ def exchange_row(seq: int, key: bytes, record: Record) -> tuple[object, ...]:
     return (
         seq,
         key,
-        record.team,
-        record.key,
-        record.user,
-        record.session,
-        record.provider,
-        record.model_requested,
-        record.model_served,
-        record.status,
-        record.outcome,
-        record.cost_nano_usd,
+        *_columns(record),
         usage.input_total if usage else 0,
         usage.output_total if usage else 0,
         None if duration_ms is None else round(duration_ms * 1000),
     )
 
 
-def contents_row(seq: int, finished: Finished, packer: Packer) -> tuple[object, ...]:
+def contents_row(seq: int, finished: Finished) -> tuple[object, ...]:
     """Lay out the row of `contents`."""
-    return (seq, finished.meta, *packer.pack(finished.request, finished.response))
+    return (seq, finished.meta, *pack(finished.request, finished.response))
 
 
 def day_number(key: bytes) -> int:
@@ -79,6 +79,6 @@ def day_number(key: bytes) -> int:
     return int.from_bytes(key[:6]) // DAY_MS
 
 
-def row_bytes(row: tuple[object, ...]) -> int:
+def row_bytes(row: tuple[Any, ...]) -> int:
     """Say about how much a row of `contents` takes in the file, its row of `exchanges` included."""
-    return 200 + sum(len(cell) for cell in row if isinstance(cell, bytes))
+    return 200 + len(row[1]) + len(row[-1] or b"")

@@ -17,7 +17,7 @@ from gateway.core.record import decode
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
 from gateway.store import schema
-from gateway.store.bodies import Packer, Stretches, unpack
+from gateway.store.bodies import Stretches, unpack
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
 from gateway.store.interface import Committed, Count, StoreBusy, TotalKey
 
@@ -35,7 +35,6 @@ class SqliteStore:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = count
-        self._packer = Packer()
         self._files: dict[Path, DayFile] = {}
         self._totals: Counter[TotalKey] = Counter()
         self._totals_lock = threading.Lock()
@@ -150,7 +149,7 @@ class SqliteStore:
         sql.executemany(
             schema.INSERT_EXCHANGE, [schema.exchange_row(seq, one.key, one.record) for seq, one in numbered]
         )
-        contents = [schema.contents_row(seq, one, self._packer) for seq, one in numbered]
+        contents = [schema.contents_row(seq, one) for seq, one in numbered]
         sql.executemany(schema.INSERT_CONTENTS, contents)
         return sum(schema.row_bytes(row) for row in contents)
 
@@ -168,7 +167,7 @@ class SqliteStore:
             response=[*_pieces(RESPONSE, response), *one.response],
         )
         sql.execute(schema.UPDATE_EXCHANGE, schema.exchange_row(seq, one.key, one.record))
-        sql.execute(schema.REPLACE_CONTENTS, schema.contents_row(seq, whole, self._packer))
+        sql.execute(schema.REPLACE_CONTENTS, schema.contents_row(seq, whole))
         return True
 
     def _file(self, path: Path) -> DayFile:

@@ -5,26 +5,44 @@ from collections.abc import Callable
 
 import zstandard
 
-Decoder = Callable[[bytes], bytes]
+_Decompress = Callable[[bytes], bytes]
 
 _MAX_BYTES = 64 * 1024 * 1024  # of decoded text; what comes behind it is not metered
 
 
-def decoder_for(encoding: bytes) -> Decoder | None:
-    """Return a function that decodes an answer piece by piece; None: this coding is not read.
+class Decoder:
+    """Decodes an answer piece by piece. `blind`: it cannot, or no longer; it returns nothing from there on.
 
-    Damage and bombs end the decoding, never the relay: from there on it returns nothing.
+    Codings that we do not know, damage and bombs end the decoding, never the relay.
     """
-    word = encoding.strip().lower()
-    if word in (b"gzip", b"x-gzip", b"deflate"):
-        return _bounded(_inflate())
-    if word == b"zstd":
-        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 23)
-        return _bounded(decompressor.decompressobj(read_across_frames=True).decompress)
-    return None
+
+    __slots__ = ("_decompress", "_left", "blind")
+
+    def __init__(self, encoding: bytes) -> None:
+        found = _DECOMPRESSORS.get(encoding.strip().lower())
+        self._decompress = found() if found is not None else _nothing
+        self._left = _MAX_BYTES
+        self.blind = found is None
+
+    def __call__(self, data: bytes) -> bytes:
+        """Return the text that these bytes complete."""
+        if self.blind:
+            return b""
+        try:
+            text = self._decompress(data)
+        except (zlib.error, zstandard.ZstdError, EOFError):
+            self.blind = True
+            return b""
+        self._left -= len(text)
+        self.blind = self._left <= 0
+        return text
 
 
-def _inflate() -> Decoder:
+def _nothing(_: bytes) -> bytes:
+    return b""
+
+
+def _inflate() -> _Decompress:
     """Decode gzip or zlib, told from the header (47); several members in a row are one body (RFC 1952, 2.2)."""
     member = zlib.decompressobj(wbits=47)
 
@@ -39,19 +57,8 @@ def _inflate() -> Decoder:
     return decode
 
 
-def _bounded(decompress: Decoder) -> Decoder:
-    left = _MAX_BYTES
+def _unzstd() -> _Decompress:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 23).decompressobj(read_across_frames=True).decompress
 
-    def decode(data: bytes) -> bytes:
-        nonlocal left
-        if left <= 0:
-            return b""
-        try:
-            text = decompress(data)
-        except (zlib.error, zstandard.ZstdError, EOFError):
-            left = 0
-            return b""
-        left -= len(text)
-        return text
 
-    return decode
+_DECOMPRESSORS = {b"gzip": _inflate, b"x-gzip": _inflate, b"deflate": _inflate, b"zstd": _unzstd}

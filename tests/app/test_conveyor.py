@@ -58,36 +58,43 @@ def line(tmp_path: Path) -> Iterator[Line]:
     line.close()
 
 
-def test_a_batch_waits_for_company_but_not_long(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A single exchange is committed after the wait, many at once without it."""
-    now = [1000.0]
-    monkeypatch.setattr("gateway.app.conveyor.time.monotonic", lambda: now[0])
-    write(line.journal, record())
-    line.conveyor.turn(thorough=False)
-    assert {} == line.store.totals()
-    assert line.conveyor.lag_s() > 0
-    now[0] += conveyor_module.BATCH_WAIT_S
-    line.conveyor.turn()
-    assert 1 == line.conveyor.counts()["applied"]
-    for _ in range(conveyor_module.BATCH_ROWS):
+def test_a_turn_writes_all_that_is_new(line: Line) -> None:
+    """What the journal holds when a turn begins is in the store when it ends."""
+    for _ in range(3):
         write(line.journal, record())
     line.conveyor.turn()
 
-    assert 1 + conveyor_module.BATCH_ROWS == line.conveyor.counts()["applied"]
+    assert 3 == line.conveyor.counts()["applied"] == line.rows()
     assert 0.0 == line.conveyor.lag_s()
 
 
-def test_turns_rest_only_when_nothing_moves(line: Line) -> None:
-    """With work there the next turn comes soon, and without it later."""
-    idle = line.conveyor.turn()
-    write(line.journal, record())
+def test_turns_rest_unless_more_is_there(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn takes a bounded part of a backlog, and the next one follows at once; else exchanges wait for company."""
+    monkeypatch.setattr(conveyor_module, "POLL_BYTES", 10_000)
+    for _ in range(3):
+        write(line.journal, record(), b"x" * 8_000)
 
-    assert line.conveyor.turn() < idle
+    assert 0.0 == line.conveyor.turn()
+    assert conveyor_module.POLL_S == max(line.conveyor.turn() for _ in range(3))
+    assert 3 == line.conveyor.counts()["applied"]
+
+
+def test_lag_shows_as_long_as_a_backlog_does(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two turns nothing is in hand, but what stands unread in the journal is late all the same."""
+    monkeypatch.setattr(conveyor_module, "POLL_BYTES", 500_000)
+    for _ in range(20):
+        write(line.journal, record(), b"x" * 64_000)
+    line.conveyor.turn()
+
+    assert line.conveyor.lag_s() > 0
+    while line.conveyor.turn() == 0.0:
+        pass
+    assert 0.0 == line.conveyor.lag_s()
 
 
 def test_busy_store_keeps_the_batch_and_stops_reading(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store says no, memory does not grow: what is not read stays in the journal. Then nothing is lost."""
-    total = 3 * conveyor_module.BATCH_ROWS
+    total = 1_000
     commit = line.store.commit
 
     def busy(*_: object) -> None:
@@ -107,6 +114,16 @@ def test_busy_store_keeps_the_batch_and_stops_reading(line: Line, monkeypatch: p
         line.conveyor.turn(thorough=True)
 
     assert total == line.conveyor.counts()["applied"] == line.rows()
+
+
+def test_unreadable_journal_is_not_an_empty_one(line: Line) -> None:
+    """A turn that could not read has not come to the end: a drain must not take it for one."""
+    folder = line.folder / "journal" / "worker-1-00000000000000000001-000000.seg"
+    folder.mkdir()
+
+    assert conveyor_module.RETRY_S == line.conveyor.turn(thorough=True)
+    assert not line.conveyor.is_empty()
+    assert 1 == line.complaints.counts["read"]
 
 
 def test_segment_is_deleted_only_after_the_store_synced(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

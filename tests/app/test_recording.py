@@ -1,5 +1,7 @@
 """The writing thread starts under a lock, ends as it is told, and says when it cannot work at all."""
 
+import contextlib
+import re
 import sqlite3
 import threading
 import time
@@ -91,6 +93,58 @@ def test_locked_store_at_start_is_waited_for(tmp_path: Path, journal: Journal, m
 
     assert 1 == requests(recording)
     assert recording.complaints.counts["open"] > 0
+
+
+def test_drain_gives_up_on_a_store_that_takes_nothing(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody holds the lock for good: the thread tries, waits, ends and says so; the next one finds everything."""
+    monkeypatch.setattr(recording_module, "DRAIN_PATIENCE_S", 0.6)
+    first, second = record(), record()
+    store = SqliteStore(tmp_path / "store", Tally().count)
+    store.commit([finished(first)], {})
+    store.close()
+    (file,) = (tmp_path / "store").glob("*.db")
+    for one in (first, second):
+        write(journal, one)
+    journal.close()
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as locker:
+        locker.execute("BEGIN EXCLUSIVE")
+        recording = make(tmp_path)
+        recording.stop(drain=True)
+        recording.start()
+        recording._thread.join(LIMIT_S)
+
+    assert not recording._thread.is_alive()
+    assert 2 <= recording.complaints.counts["commit"] <= 5
+    assert ["next start"] == [phrase for line in caplog.messages for phrase in re.findall("next start", line)]
+    again = make(tmp_path)
+    again.stop(drain=True)
+    again.start()
+    again.join()
+    assert 2 == requests(again)
+
+
+def test_drain_gives_up_on_a_store_that_never_opens(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told to drain before there was a store, it tries for a while, and leaves the journal as it is."""
+
+    def busy(*_: object) -> SqliteStore:
+        raise StoreBusy("locked")
+
+    monkeypatch.setattr(recording_module, "DRAIN_PATIENCE_S", 0.05)
+    monkeypatch.setattr(recording_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(recording_module, "SqliteStore", busy)
+    write(journal, record())
+    recording = make(tmp_path)
+    recording.stop(drain=True)
+    recording.start()
+    recording._thread.join(LIMIT_S)
+
+    assert not recording._thread.is_alive()
+    assert 2 <= recording.complaints.counts["open"] <= 6
+    assert 1 == len(list((tmp_path / "journal").glob("*.seg")))
 
 
 def test_newer_store_ends_it_with_the_reason(tmp_path: Path) -> None:

@@ -142,6 +142,18 @@ def test_settling_books_what_the_provider_told(journal: Journal) -> None:
     assert b'{"prompt_tokens":10,"completion_tokens":2}' == bytes(msgspec.Raw(record.usage.raw))
 
 
+def test_price_is_that_of_the_model_which_the_provider_was_asked_for(journal: Journal) -> None:
+    """A route's name, or `provider/model`, has no price; nor has an answer that names no model."""
+    one = entry(journal)
+    one.record.model_requested = "fast"
+    one.attempt("openai", "gpt-4o-mini")
+    meter = DIALECTS["openai"].new_meter(CHAT, streamed=False, strip_usage=False)
+    meter.feed(ANSWER.replace(b'"model":"gpt-4o-mini",', b""))
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True)
+
+    assert ("genai-prices", 10 * 150 + 2 * 600) == (one.record.price_source, one.record.cost_nano_usd)
+
+
 def test_silence_is_estimated_never_nothing(journal: Journal) -> None:
     """A provider that was called is booked by what was sent to it."""
     one = entry(journal)

@@ -300,6 +300,33 @@ def test_error_inside_a_stream_is_an_error_in_the_log(gateway: Gateway, provider
     assert ("upstream_error", "server_error: too much") == (row["outcome"], row["error"])
 
 
+@pytest.mark.parametrize("content_type", ["Text/Event-Stream; charset=UTF-8", "application/octet-stream", None])
+def test_a_stream_is_one_whatever_its_type_says(content_type: str | None, gateway: Gateway, provider: Provider) -> None:
+    """The one that was asked for is metered, and the usage event that only we asked for is taken out."""
+    headers = [("Content-Type", content_type)] if content_type else []
+    provider.play(Answer(body=(b"".join(WHOLE),), headers=headers, framing="chunked"))
+    with gateway.client() as client:
+        client.send("POST", "/v1/chat/completions", ASK, UNASKED)
+        reply = client.reply()
+
+    assert b"".join([*TEXTS, FINISH, DONE]) == reply.body
+    row = gateway.row(reply.id)
+    assert (True, "provider", 1000) == (row["stream"], row["usage_source"], row["usage"]["input_total"])
+
+
+@pytest.mark.parametrize("coding", ["br", "compress", "gzip"])
+def test_a_whole_answer_that_cannot_be_read_is_no_failure(coding: str, gateway: Gateway, provider: Provider) -> None:
+    """In a coding that we do not know, or that is not what it says: it passes, and its usage is estimated."""
+    headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", coding)]
+    provider.play(Answer(body=(b"\x0b\x02\x80",), headers=headers, framing="chunked"))
+    with gateway.client() as client:
+        client.send("POST", "/v1/chat/completions", ASK, BODY)
+        reply = client.reply()
+
+    assert (True, b"\x0b\x02\x80") == (reply.whole, reply.body)
+    assert ("ok", 200, "estimated", ["ok"]) == summary(gateway.row(reply.id))
+
+
 # ---- what is written ----------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from gateway.core.record import encode
 from gateway.journal import reader as reader_module
 from gateway.journal.frame import AMEND, BEGIN, END, PART, Frame, Piece, pack
 from gateway.journal.reader import Finished, Reader
-from gateway.journal.segment import Place, Segment
+from gateway.journal.segment import Segment
 from gateway.journal.writer import Journal
 from tests import records
 from tests.records import begun, record, write
@@ -273,31 +273,52 @@ def test_dead_backlog_is_read_in_portions(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_large_frames_of_running_exchanges_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of long answers stay in the file until the end; reading them again then gives the same bytes."""
-    journal = Journal(tmp_path, "worker-0")
-    one = record()
-    journal.append(BEGIN, encode(begun(id=one.id)))
-    for number in range(5):
-        journal.append(PART, part(one.id), [(1, number * 60_000, bytes([number]) * 60_000)])
-    reader = Reader(tmp_path)
-    reader.poll()
-    assert [False] * 5 == [frame is not None for frame in reader._exchanges[one.id].frames[1:]]
-    journal.append(END, encode(one))
-    read_again: list[Place] = []
+def test_frames_of_running_exchanges_are_held_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit stays in the file until the end; reading it again then gives the same bytes, and frees room."""
+    monkeypatch.setattr(reader_module, "HELD_BYTES", 200_000)
+    read_again: list[int] = []
     frame_at = Segment.frame_at
 
-    def noted(segment: Segment, place: Place) -> Frame | None:
-        read_again.append(place)
-        return frame_at(segment, place)
+    def noted(segment: Segment, offset: int, size: int) -> Frame | None:
+        read_again.append(size)
+        return frame_at(segment, offset, size)
 
     monkeypatch.setattr(Segment, "frame_at", noted)
+    journal = Journal(tmp_path, "worker-0")
+    reader = Reader(tmp_path)
+    for _ in range(2):
+        one = record()
+        read_again.clear()
+        journal.append(BEGIN, encode(begun(id=one.id)))
+        for number in range(5):
+            journal.append(PART, part(one.id), [(1, number * 60_000, bytes([number]) * 60_000)])
+        assert [] == reader.poll()
+        journal.append(END, encode(one))
+        (done,) = reader.poll()
 
-    (done,) = reader.poll()
-    assert b"".join(bytes([number]) * 60_000 for number in range(5)) == body(done.response)
-    assert 5 == len(read_again)
-    assert 60_000 > reader_module.HELD_FRAME_BYTES
+        assert b"".join(bytes([number]) * 60_000 for number in range(5)) == body(done.response)
+        assert [60_000] * 2 == [size // 10_000 * 10_000 for size in read_again]
     journal.close()
+    reader.close()
+
+
+def test_unreadable_segment_costs_the_others_nothing(tmp_path: Path) -> None:
+    """What was read of other segments is given all the same; the error is raised when there is nothing else to say."""
+    for worker in ("worker-0", "worker-2"):
+        journal = Journal(tmp_path, worker)
+        write(journal, record())
+        journal.close()
+    (tmp_path / "worker-1-00000000000000000001-000000.seg").mkdir()  # may be opened, not read
+    absent = tmp_path / "worker-1-00000000000000000001-000001.seg"
+    absent.symlink_to("nowhere")  # may not even be opened
+    reader = Reader(tmp_path)
+
+    assert 2 == len(reader.poll(thorough=True))
+    assert [] == reader.removable()  # who knows which writer goes on in the absent one
+    absent.unlink()
+    with pytest.raises(IsADirectoryError):
+        reader.poll(thorough=True)
+    assert 2 == len(reader.removable())
     reader.close()
 
 

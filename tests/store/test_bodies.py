@@ -4,9 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
-from gateway.store.bodies import Packer, Stretches, join, unpack
+from gateway.store.bodies import Stretches, join, pack, unpack
 
-PACKER = Packer()
 OFFSETS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40)), max_size=5)
 BODY = bytes(range(100)) * 10
 
@@ -25,7 +24,7 @@ def picture(stretches: Stretches | None) -> dict[int, int]:
 @given(OFFSETS, OFFSETS)
 def test_any_pieces_come_back_at_their_places(request: list[tuple[int, int]], response: list[tuple[int, int]]) -> None:
     """Pieces may overlap, leave gaps and come in any order: every byte is back where it was, once."""
-    packed = PACKER.pack(pieces_of(REQUEST, request), pieces_of(RESPONSE, response))
+    packed = pack(pieces_of(REQUEST, request), pieces_of(RESPONSE, response))
     unpacked = unpack(packed)
 
     for places, stretches in zip((request, response), unpacked, strict=True):
@@ -36,7 +35,7 @@ def test_any_pieces_come_back_at_their_places(request: list[tuple[int, int]], re
 
 def test_whole_bodies_are_compressed_together() -> None:
     """The usual exchange takes one compressed value and no layout."""
-    codec, request_kept, response_kept, layout, data = PACKER.pack([(REQUEST, 0, BODY)], [(RESPONSE, 0, BODY)])
+    codec, request_kept, response_kept, layout, data = pack([(REQUEST, 0, BODY)], [(RESPONSE, 0, BODY)])
 
     assert (len(BODY), len(BODY), None) == (request_kept, response_kept, layout)
     assert data is not None
@@ -44,11 +43,20 @@ def test_whole_bodies_are_compressed_together() -> None:
     assert ([(0, BODY)], [(0, BODY)]) == unpack((codec, request_kept, response_kept, layout, data))
 
 
+def test_long_bodies_come_back_too() -> None:
+    """Parts that follow each other need no layout."""
+    half = BODY * (65536 // len(BODY))
+    packed = pack([(REQUEST, 0, half), (REQUEST, len(half), half)], [(RESPONSE, 0, BODY)])
+
+    assert packed[3] is None
+    assert ([(0, half + half)], [(0, BODY)]) == unpack(packed)
+
+
 def test_no_body_and_an_empty_one_differ() -> None:
     """A team that logs no bodies has none; an answer without bytes is an empty one."""
-    assert (None, None) == unpack(PACKER.pack([], []))
-    assert ([(0, b"")], None) == unpack(PACKER.pack([(REQUEST, 0, b"")], []))
-    assert (None, [(0, b"x")]) == unpack(PACKER.pack([], [(RESPONSE, 0, b"x")]))
+    assert (None, None) == unpack(pack([], []))
+    assert ([(0, b"")], None) == unpack(pack([(REQUEST, 0, b"")], []))
+    assert (None, [(0, b"x")]) == unpack(pack([], [(RESPONSE, 0, b"x")]))
 
 
 def test_touching_pieces_become_one() -> None:

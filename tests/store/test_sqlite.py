@@ -1,5 +1,6 @@
 """The SQLite store keeps the promises of every store, and its own: locks, crashes, broken and deleted files."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def test_crash_between_two_days_of_a_batch(tmp_path: Path, store: SqliteStore, m
 
     assert counted(records) == nonzero(fresh.totals())
     fresh.close()
+
+
+def test_removed_folder_is_made_anew(tmp_path: Path) -> None:
+    """Somebody removes the whole store under the running recorder: what comes then is kept, in a new one."""
+    store = SqliteStore(tmp_path / "store", Tally().count)
+    store.commit([finished(record())], {})
+    shutil.rmtree(tmp_path / "store")
+    after = record()
+
+    assert 1 == store.commit([finished(after)], {}).inserted
+    assert store.sync()
+    assert [after] == rows(tmp_path / "store")
+    store.close()
 
 
 def test_failed_commit_shows_nowhere(tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
