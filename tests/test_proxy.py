@@ -359,6 +359,21 @@ def test_list_of_models_holds_everywhere(gateway: Gateway, provider: Provider) -
     assert len(allowed) + 1 == len(provider.asked)
 
 
+@pytest.mark.parametrize(
+    ("method", "headers", "status", "kind"),
+    [
+        ("TRACE", [], 405, "method_not_allowed"),
+        ("GET", [("Connection", "Upgrade"), ("Upgrade", "websocket")], 426, "upgrade_required"),
+        ("GET", [("Expect", "tea")], 417, "bad_request"),
+    ],
+)
+def test_what_is_no_request_is_refused_by_kind(
+    method: str, headers: list[tuple[str, str]], status: int, kind: str, gateway: Gateway
+) -> None:
+    """With an id, too, although nobody is known whose log it could stand in."""
+    refused(gateway.ask(method, "/v1/responses", headers), status, kind)
+
+
 def test_small_refused_request_keeps_the_connection(gateway: Gateway) -> None:
     """Its body is read to the end, so the next one is understood."""
     with gateway.client() as client:

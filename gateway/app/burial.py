@@ -8,6 +8,7 @@ from gateway.journal.reader import Finished
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Routing
 from gateway.wire.dialect import DIALECTS
+from gateway.wire.weight import text_bytes
 
 
 def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
@@ -25,7 +26,7 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     meter = dialect.new_meter(endpoint, streamed=_is_stream(record, answer), strip_usage=False)
     meter.feed(answer)
     seen = meter.usage()
-    record.usage = seen or meter.estimate(record.request_bytes or _length(finished.request))
+    record.usage = seen or meter.estimate(_asked_bytes(finished))
     record.usage_source = "partial" if seen else "estimated"
     record.model_served = meter.model
     cost = prices.price(
@@ -45,6 +46,12 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
 
 def _is_stream(record: Record, answer: bytes) -> bool:
     return record.stream or answer.startswith((b"data:", b"event:"))
+
+
+def _asked_bytes(finished: Finished) -> int:
+    record = finished.record
+    kept = b"".join(data for _, _, data in finished.request)
+    return text_bytes(record.request_bytes or _length(finished.request), kept, record.request_content_type)
 
 
 def _length(pieces: list[Piece]) -> int:

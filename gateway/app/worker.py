@@ -21,7 +21,7 @@ from gateway.core.ids import IdMaker
 from gateway.exchange.lanes import open_lanes
 from gateway.exchange.replies import render_bad_request
 from gateway.http.door import Door
-from gateway.http.guard import Limits
+from gateway.http.guard import BadRequest, Limits
 from gateway.http.pool import Pools
 from gateway.http.reactor import Reactor
 from gateway.http.site import Site
@@ -56,7 +56,7 @@ class Worker:
         self._journal.due, reactor.outbox.first = reactor.outbox.due, self._journal.flush
         self._pools = Pools(reactor)
         self._proxy = Proxy(loop, self._journal, self._slot, IdMaker(os.urandom))
-        self._site = Site(self._proxy, reactor, limits=Limits(), render_bad_request=render_bad_request)
+        self._site = Site(self._proxy, reactor, limits=Limits(), render_bad_request=self._say_no)
         self._site.on_count = self._counted
         (listener,) = inherited_sockets(os.environ)
         self._door = Door(listener, self._site, self._may_take)
@@ -150,6 +150,9 @@ class Worker:
             return
         if self._server.workers > 1:
             self._door.balance()
+
+    def _say_no(self, bad: BadRequest) -> tuple[bytes, bytes]:
+        return render_bad_request(bad, self._proxy.ids.new(time.time_ns()))
 
     def _may_take(self, count: int) -> bool:
         workers = self._server.workers

@@ -19,13 +19,14 @@ class Known:
 
 
 # The order matters where patterns overlap and for a model that no pattern names: the first of a dialect gets it.
+# All patterns have wildcards: a name without is listed as a model that config offers, and there would be no other.
 KNOWN = {
     "openai": Known(
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
         (
             *("gpt-*", "chatgpt-*", "o?", "o?-*", "codex-*", "computer-use-*", "text-embedding-3-*"),
-            *("text-embedding-ada-*", "davinci-*", "babbage-*", "ft:*", "dall-e-*", "sora-*", "tts-*", "whisper-1"),
+            *("text-embedding-ada-*", "davinci-*", "babbage-*", "ft:*", "dall-e-*", "sora-*", "tts-*", "whisper-1*"),
             *("omni-moderation-*", "text-moderation-*"),
         ),
     ),
@@ -40,7 +41,7 @@ KNOWN = {
             "veo-*",
             "lyria-*",
             "learnlm-*",
-            "aqa",
+            "aqa*",
             "text-embedding-0*",
             "embedding-0*",
         ),
@@ -65,7 +66,7 @@ KNOWN = {
     ),
     "deepseek": Known("https://api.deepseek.com", ("DEEPSEEK_API_KEY",), ("deepseek-*",)),
     "xai": Known("https://api.x.ai/v1", ("XAI_API_KEY",), ("grok-*",)),
-    "perplexity": Known("https://api.perplexity.ai", ("PERPLEXITY_API_KEY",), ("sonar", "sonar-*"), stream_usage="off"),
+    "perplexity": Known("https://api.perplexity.ai", ("PERPLEXITY_API_KEY",), ("sonar*",), stream_usage="off"),
     "cerebras": Known("https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), ("llama3*", "qwen-3-*", "zai-glm-*")),
     # Some models there refuse stream_options; usage comes unasked.
     "fireworks": Known(

@@ -86,6 +86,6 @@ class Intake:
     def _too_large(self) -> Refusal:
         return Refusal(
             "body_too_large",
-            f"The request body is larger than max_request_body allows: {self._limit} bytes "
-            f"({self._limit >> 20} MiB). Send less, or have the operator raise [server] max_request_body.",
+            f"The request body is larger than max_request_body allows: {self._limit} bytes. "
+            "Send less, or have the operator raise [server] max_request_body.",
         )

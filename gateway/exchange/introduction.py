@@ -4,6 +4,7 @@ All of it follows from the head and the config alone. An agent repeats its head 
 so it is worked out once and found again in the head's notes.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.core.errors import Refusal
@@ -14,7 +15,7 @@ from gateway.exchange.lanes import Passed
 from gateway.exchange.way import Way
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.reader import Head
-from gateway.policies.access import Principal
+from gateway.policies.access import Access, Principal
 from gateway.policies.routing import Choice
 from gateway.policies.snapshot import Snapshot
 from gateway.wire.claims import note_claims
@@ -58,7 +59,7 @@ class Introduction(NamedTuple):
 def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduction:
     """Work it out. Raises Refusal; of a caller that we do not know nothing is kept."""
     path, _, query = head.target.partition(b"?")
-    query, query_key = strip_key(query)
+    stripped, query_key = strip_key(query)
     index = head.index
     google = query_key is not None or b"x-goog-api-key" in index
     found = directory.find(head.method, path, anthropic=b"anthropic-version" in index, google=google)
@@ -68,7 +69,7 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         refusal = Refusal("invalid_key", "No valid gateway key: send one made by `tollway key new` as the API key.")
         refusal.dialect = place.dialect if place is not None else None
         raise refusal
-    own_key = principal.forward_credentials and GATEWAY_KEY in index and not CREDENTIALS.isdisjoint(index)
+    own_key = principal.forward_credentials and _brings_own(index, query_key, snapshot.access)
     metered = place is not None and place.endpoint.meters
     return Introduction(
         snapshot,
@@ -77,11 +78,19 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         place,
         found.choice,
         found.closed,
-        Passed(query, _passing_block(head, own_key=own_key, metered=metered), own_key),
+        Passed(query if own_key else stripped, _passing_block(head, own_key=own_key, metered=metered), own_key),
         taking(head, place.endpoint, listed=principal.is_limited) if place is not None else Taking.THROUGH,
         _record(head, principal, place, path.decode("ascii")),
         {},
     )
+
+
+def _brings_own(index: Mapping[bytes, bytes], query_key: bytes | None, access: Access) -> bool:
+    """Tell whether the client's own provider credential stands beside our key. Where one of ours does, none goes on."""
+    if GATEWAY_KEY not in index or (query_key is None and CREDENTIALS.isdisjoint(index)):
+        return False
+    _, *beside = candidates(index, query_key)
+    return access.identify(beside) is None
 
 
 def _passing_block(head: Head, *, own_key: bool, metered: bool) -> bytes:

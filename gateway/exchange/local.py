@@ -28,10 +28,9 @@ def local_answer(head: Head, *, draining: bool) -> tuple[int, bytes, bytes] | No
 
 def models_answer(intro: Introduction, routing: Routing, place: Place) -> bytes:
     """Write the list of models that a key may use, or one of them, in the caller's shape. Raises Refusal."""
-    models = routing.models_for(intro.principal, place.dialect)
-    dialect = DIALECTS[place.dialect]
-    if place.model is None:
-        return dialect.models_body(models)
-    if place.model not in models:
-        raise Refusal("model_not_found", f"'{place.model}' is not a model that this key may use here.")
-    return dialect.model_body(place.model)
+    dialect, principal, model = DIALECTS[place.dialect], intro.principal, place.model
+    if model is None:
+        return dialect.models_body(routing.models_for(principal, place.dialect))
+    if not routing.allowed(principal, model) or not routing.knows(place.dialect, model):
+        raise Refusal("model_not_found", f"'{model}' is not a model that this key may use here.")
+    return dialect.model_body(model)

@@ -6,6 +6,13 @@ from gateway.wire.dialect import DIALECTS
 from gateway.wire.paths import doubled_hint
 
 _JSON = b"content-type: application/json\r\n"
+# The kind of refusal of a message that was not even read to its end, by its status.
+_UNREAD = {
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "body_too_large",
+    426: "upgrade_required",
+}
 
 
 def render(refusal: Refusal, dialect: str, exchange_id: str) -> tuple[bytes, bytes]:
@@ -24,11 +31,9 @@ def render(refusal: Refusal, dialect: str, exchange_id: str) -> tuple[bytes, byt
     return b"".join(block), DIALECTS[dialect].refusal_body(refusal, exchange_id)
 
 
-def render_bad_request(bad: BadRequest) -> tuple[bytes, bytes]:
+def render_bad_request(bad: BadRequest, exchange_id: str) -> tuple[bytes, bytes]:
     """Do the same for a message that could not be read: whose dialect it is cannot be known, most read OpenAI's."""
-    refusal = Refusal("bad_request", bad.message)
-    block = _JSON + b"x-tollway-error: bad_request\r\nx-should-retry: false\r\n"
-    return block, DIALECTS["openai"].refusal_body(refusal, "")
+    return render(Refusal(_UNREAD.get(bad.status, "bad_request"), bad.message), "openai", exchange_id)
 
 
 def id_line(exchange_id: str) -> bytes:

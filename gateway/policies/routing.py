@@ -127,6 +127,16 @@ class Routing:
         prefixed = bool(slash) and model not in self._routes and (head in self._by_name or head == "models")
         return prefixed and principal.allows(bare)
 
+    def knows(self, dialect: str, model: str) -> bool:
+        """Tell whether a route, a provider's name before it, or a provider's patterns lead `model` somewhere.
+
+        The first provider of a dialect, which gets every other model, does not count.
+        """
+        if model in self._routes:
+            return (model, dialect) in self._draws
+        speaking = (provider for provider in self._by_name.values() if provider.dialect == dialect)
+        return self._by_prefix(dialect, model) is not None or any(each.models.matches(model) for each in speaking)
+
     def models_for(self, principal: Principal, dialect: str) -> list[str]:
         """List what the key may ask for in this dialect: routes, then models that config names without wildcards."""
         names = [name for name in self._routes if (name, dialect) in self._draws]

@@ -143,6 +143,10 @@ class MessagesMeter(StreamMeter):
             usage.output_total = max(usage.output_total, self._output_tokens())
         return usage
 
+    def sight(self) -> Sight:
+        """Return usage, model and error as far as the stream told."""
+        return Sight(self.usage(), self.model, self.error, guessed=not self._counted)
+
     def _event(self, event: bytes) -> bool:
         if self.content_seen and event.startswith(b"event: content_block_"):
             return True

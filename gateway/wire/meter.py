@@ -4,6 +4,7 @@ A stream is only searched for a few marks as it passes; what carries one is look
 is kept than is needed to find its usage at the end.
 """
 
+import re
 from collections.abc import Callable
 from math import ceil
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.core.usage import Usage
-from gateway.wire.scan import UNREADABLE
+from gateway.wire.scan import UNREADABLE, value_end
 from gateway.wire.sse import Splitter, payload
 
 SAMPLE_BYTES = 16 << 10  # of a stream's beginning, to tell text from framing when its usage never comes
@@ -79,15 +80,18 @@ class Answer(msgspec.Struct):
 
 
 class Sight(msgspec.Struct):
-    """What a closer look at an answer found."""
+    """What a closer look at an answer found. `guessed`: part of the usage is an estimate."""
 
     usage: Usage | None = None
     model: str | None = None
     error: str | None = None
+    guessed: bool = False
 
 
 _decode_answer = msgspec.json.Decoder(Answer).decode
 _decode_any = msgspec.json.Decoder().decode
+_to_value = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*").match
+_BOM = b"\xef\xbb\xbf"
 
 
 class JsonMeter:
@@ -189,31 +193,56 @@ def _parse(body: bytes) -> Answer | None:
     try:
         return _decode_answer(body)
     except UNREADABLE:
-        if body.lstrip()[:1] != b"[":
-            return None
+        rest = body.removeprefix(_BOM).lstrip()
     try:
-        return msgspec.json.decode(body, type=list[Answer])[-1]
+        if rest.startswith(b"["):
+            return msgspec.json.decode(rest, type=list[Answer])[-1]
+        return _decode_answer(rest) if len(rest) < len(body) else None
     except (*UNREADABLE, IndexError):
         return None
 
 
 def _parse_ends(head: bytes, tail: bytes, key: bytes) -> Answer | None:
-    """Read a long document from its end: what stands behind `key` must be the rest of one object, or it is nested."""
+    """Read a long document whose usage stands at its end or, before what makes it long, at its beginning."""
+    answer = _parse_tail(tail, key) or _parse_head(head.removeprefix(_BOM), key)
+    if answer is not None:
+        # What stands on the far side of `key` is in the head, or near it in the tail.
+        answer.model = (
+            answer.model or _string_behind(head.partition(b'"model"')) or _string_behind(tail.rpartition(b'"model"'))
+        )
+        answer.service_tier = answer.service_tier or _string_behind(tail.rpartition(b'"service_tier"'))
+    return answer
+
+
+def _parse_tail(tail: bytes, key: bytes) -> Answer | None:
+    """Read from `key` on: what stands behind it must be the rest of one object, or it is nested."""
     at = len(tail)
     for _ in range(NESTED_MOST):
         at = tail.rfind(key, 0, at)
         if at < 0:
             return None
         try:
-            answer = _decode_answer(b"{" + tail[at:])
+            return _decode_answer(b"{" + tail[at:])
         except UNREADABLE:
             continue
-        # What stands before `key` is in the head, or shortly before it.
-        answer.model = (
-            answer.model or _string_behind(head.partition(b'"model"')) or _string_behind(tail.rpartition(b'"model"'))
-        )
-        answer.service_tier = answer.service_tier or _string_behind(tail.rpartition(b'"service_tier"'))
-        return answer
+    return None
+
+
+def _parse_head(head: bytes, key: bytes) -> Answer | None:
+    """Read up to the value of `key`: what stands before it must be the beginning of one object, or it is nested."""
+    behind = 0
+    for _ in range(NESTED_MOST):
+        at = head.find(key, behind)
+        if at < 0:
+            return None
+        behind = at + len(key)
+        value = _to_value(head, behind)
+        end = value_end(head, value.end()) if value else None
+        try:
+            if end is not None:
+                return _decode_answer(head[:end] + b"}")
+        except UNREADABLE:
+            continue
     return None
 
 

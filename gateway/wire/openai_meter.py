@@ -11,24 +11,24 @@ from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import Answer, JsonMeter, Meter, Sight, StreamMeter, error_text
 from gateway.wire.openai_usage import read_usage
 from gateway.wire.scan import UNREADABLE
-from gateway.wire.sse import payload
+from gateway.wire.sse import Splitter, payload
 
 TEXT_ENDPOINTS = frozenset({"chat", "text_completion", "responses"})
 
 _decode_any = msgspec.json.Decoder().decode
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _SPELLINGS = {b'"usage":null': b'"usage":{', b'"usage": null': b'"usage": {'}
-# What the event that we asked for may hold; anything else is the client's, and the event stays.
-_USAGE_EVENT_KEYS = frozenset(
-    {
-        "id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage", "obfuscation",
-        "provider", "sla_metrics",
-    }
+# What makes the event that we asked for the client's all the same. Figures that servers add to it (`timings`,
+# `perf_metrics`, `nvext`, …) come and go with the usage: for them no client gets a chunk that it is not ready for.
+_MISSED_KEYS = (
+    "error", "moderation", "prompt_filter_results", "content_filter_results", "citations", "search_results",
+    "annotations", "related_questions", "images", "videos",
 )  # fmt: skip
-_RESPONSES_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
-_MEDIA_ENDS = frozenset(
-    {"image_generation.completed", "image_edit.completed", "speech.audio.done", "transcript.text.done"}
-)
+# The last event of Responses, and of what media endpoints stream.
+_ENDS = (
+    "response.completed", "response.incomplete", "response.failed",
+    "image_generation.completed", "image_edit.completed", "speech.audio.done", "transcript.text.done",
+)  # fmt: skip
 
 
 def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
@@ -120,7 +120,8 @@ class ChatMeter(StreamMeter):
         """Tell whether this is the event that the client did not ask for, and nothing else is in it."""
         if chunk.choices != [] or not bytes(chunk.usage).startswith(b"{"):
             return False
-        return members(_decode_any(data)).keys() <= _USAGE_EVENT_KEYS
+        seen = members(_decode_any(data))
+        return all(seen.get(name) in (None, []) for name in _MISSED_KEYS)
 
     def _text(self, chunk: dict[str, Any]) -> list[str]:
         found: list[str] = []
@@ -159,10 +160,19 @@ class ResponsesMeter(StreamMeter):
         """Return what the terminal event says."""
         return self._sight.usage
 
+    def complete(self, status: int) -> bool:
+        """Accept a last event that was passed over, because it tells no usage."""
+        if super().complete(status):
+            return True
+        newest = Splitter().feed(self._last)
+        try:
+            return bool(newest) and _decode_event(payload(newest[-1])).type in _ENDS
+        except UNREADABLE:
+            return False
+
     def _event(self, event: bytes) -> bool:
         if self.content_seen and self._mark not in event and self.late not in event and b"[DONE]" not in event:
-            # A terminal event without usage would be missed here; every server sends the member, null or not.
-            return True
+            return True  # a last event without usage, null or not, is rare: `complete` looks for it
         data = payload(event)
         try:
             seen = _decode_event(data)
@@ -185,7 +195,7 @@ class ResponsesMeter(StreamMeter):
         if kind == "error" or seen.error:
             self.error = error_text(seen.error or {"type": seen.code, "message": seen.message})
         self.content_seen = self.content_seen or kind.endswith((".delta", ".partial_image", ".done"))
-        self.terminal = self.terminal or kind in _RESPONSES_ENDS or kind in _MEDIA_ENDS
+        self.terminal = self.terminal or kind in _ENDS
 
     def _text(self, chunk: dict[str, Any]) -> list[str]:
         delta = chunk.get("delta")

@@ -52,7 +52,7 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
         _read_parts(usage, wrote, _OUTPUT_PARTS)
     total = get("total_tokens")
     if total != usage.input_total + usage.output_total or usage.output_reasoning > usage.output_total:
-        _add_hidden_output(usage, count(total))
+        _add_hidden(usage, count(total), heard=amount(get("prompt_audio_seconds")) > 0)
     if tier:
         usage.service_tier = text(tier)
     if tools or not _EXTRAS.isdisjoint(seen):
@@ -67,13 +67,24 @@ def _read_parts(usage: Usage, details: dict[str, Any], names: dict[str, str]) ->
             setattr(usage, names[name], count(value))
 
 
-def _add_hidden_output(usage: Usage, total: int) -> None:
-    """Add reasoning that `completion_tokens` leaves out: xAI names it, Google's compatible API only sums it up."""
+def _add_hidden(usage: Usage, total: int, *, heard: bool) -> None:
+    """Add what only the total holds: reasoning (xAI names it, Google's compatible API does not), or what was `heard`.
+
+    A total without any part is that of a call that writes nothing, such as embeddings.
+    """
+    if not usage.input_total and not usage.output_total:
+        usage.input_total = total
+        return
     reasoning = usage.output_reasoning
     if reasoning > usage.output_total:
         usage.output_total += reasoning
     hidden = total - usage.input_total - usage.output_total
-    if hidden > 0 and usage.output_total:
+    if hidden <= 0:
+        return
+    if heard:  # Mistral counts only the text around a recording as prompt
+        usage.input_total += hidden
+        usage.input_audio += hidden
+    elif usage.output_total:
         usage.output_total += hidden
         if hidden != reasoning:
             usage.output_reasoning += hidden

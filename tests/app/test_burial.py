@@ -24,11 +24,11 @@ PARTS = [
 ]
 
 
-def died(answer: bytes, **fields: Any) -> Any:
+def died(answer: bytes, request: bytes = b"x" * 400, **fields: Any) -> Any:
     """Settle an exchange that died after this much of the answer."""
     one = begun(stream=True, usage_source="estimated", outcome="gateway_error", **fields)
     dead = finished(one)._replace(
-        died=True, request=[(REQUEST, 0, b"x" * 400)], response=[(RESPONSE, 0, answer)] if answer else []
+        died=True, request=[(REQUEST, 0, request)], response=[(RESPONSE, 0, answer)] if answer else []
     )
     settled = settle(dead, SNAPSHOT.routing, SNAPSHOT.prices)
     assert settled.record == decode(settled.meta)
@@ -53,6 +53,13 @@ def test_usage_that_had_not_come_is_estimated() -> None:
     assert record.usage.output_total > 0
     assert record.cost_nano_usd > 0
     assert (400, len(PARTS[0])) == (record.request_bytes, record.response_bytes)
+
+
+def test_a_picture_in_the_request_is_no_text() -> None:
+    """Four bytes a token would make a million tokens of it."""
+    record = died(b"", b'{"url":"data:image/png;base64,' + b"iVBORw0K" * 100_000 + b'"}')
+
+    assert 100 < record.usage.input_total < 10_000
 
 
 def test_no_answer_at_all_still_costs_the_input() -> None:

@@ -18,9 +18,19 @@ def test_known_provider_is_complete_and_valid(name: str) -> None:
     assert name not in RESERVED_NAMES
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_no_built_in_pattern_is_listed_as_a_model(name: str) -> None:
+    """A list that holds nothing but `whisper-1` would say that there is nothing else."""
+    assert () == Patterns(KNOWN[name].models).exact()
+
+
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
+        ("whisper-1", "openai"),
+        ("whisper-large-v3", "groq"),
+        ("aqa", "gemini"),
+        ("sonar", "perplexity"),
         ("gpt-5.6", "openai"),
         ("o3", "openai"),
         ("o4-mini", "openai"),

@@ -83,3 +83,32 @@ def test_query_key_is_taken_out() -> None:
 
     assert ("gemini", b"a=1&b=2") == (intro.dialect, intro.passed.query)
     assert KEY.decode() not in str(intro.record)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_own_query_key_goes_along_only_where_the_team_allows_it(allowed: bool) -> None:
+    """Untouched, where it stood; the gateway's own key never does."""
+    principal = Principal("search", "ci", forward_credentials=allowed)
+    target = b"/v1beta/models/gemini-2.5-pro:generateContent?a=1&key=%b&b=2"
+
+    own = introduced(head(b"POST", target % b"AIza-own", x_tollway_key=KEY), principal)
+    ours = introduced(head(b"POST", target % KEY, x_tollway_key=KEY), principal)
+
+    assert (allowed, b"a=1&key=AIza-own&b=2" if allowed else b"a=1&b=2") == (own.passed.own_key, own.passed.query)
+    assert (False, b"a=1&b=2") == (ours.passed.own_key, ours.passed.query)
+    assert "AIza-own" not in str(own.record)
+
+
+@pytest.mark.parametrize("ours", ["authorization", "x_api_key", "query"])
+@pytest.mark.parametrize("shown", [KEY, b"stale"])
+def test_a_key_of_ours_beside_ours_is_no_credential_of_the_clients(ours: str, shown: bytes) -> None:
+    """An SDK that sends it in its usual header as well must not show it to the provider."""
+    headers = {"authorization": {"Authorization": b"Bearer " + KEY}, "x_api_key": {"x_api_key": KEY}, "query": {}}
+    target = CHAT + (b"?key=" + KEY if ours == "query" else b"")
+
+    intro = introduced(
+        head(b"POST", target, x_tollway_key=shown, **headers[ours]), Principal("search", "ci", forward_credentials=True)
+    )
+
+    assert not intro.passed.own_key
+    assert KEY not in intro.passed.block + intro.passed.query

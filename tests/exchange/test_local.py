@@ -1,9 +1,12 @@
 """What the data port answers itself."""
 
+import contextlib
+
 import pytest
 
 from gateway.core.errors import Refusal
 from gateway.exchange.local import local_answer, models_answer
+from gateway.policies.access import Principal
 from tests.exchange.parts import KEY, head, introduced, snapshot
 
 
@@ -32,3 +35,18 @@ def test_models_are_listed_or_named() -> None:
     assert b'"fast"' in models_answer(intro, snapshot().routing, place._replace(model="fast"))
     with pytest.raises(Refusal):
         models_answer(intro, snapshot().routing, place._replace(model="nothing"))
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [("gpt-4o", True), ("openai/gpt-4o", True), ("fast", False), ("gpt-9", False), ("claude-5", False)],
+)
+def test_a_model_that_only_patterns_name_is_found(model: str, found: bool) -> None:
+    """The key's patterns and those of a provider of this dialect must both hold it; a list could not name it."""
+    principal = Principal("search", "ci", allow_models=("gpt-4*", "claude-*"))
+    intro = introduced(head(b"GET", b"/v1/models/" + model.encode(), Authorization=b"Bearer " + KEY), principal)
+    place = intro.place
+    assert place is not None
+
+    with contextlib.nullcontext() if found else pytest.raises(Refusal):
+        assert model.encode() in models_answer(intro, snapshot().routing, place)

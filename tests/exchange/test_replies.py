@@ -20,11 +20,26 @@ def test_every_refusal_is_said_in_every_dialect(kind: str, dialect: str) -> None
     assert (b"retry-after" in block) is (REFUSALS[kind].retry_after_s is not None)
 
 
-def test_unreadable_message_is_answered_as_json() -> None:
-    """Whose dialect it is cannot be known."""
-    block, body = render_bad_request(BadRequest(400, "no Host"))
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "bad_request"),
+        (405, "method_not_allowed"),
+        (408, "request_timeout"),
+        (413, "body_too_large"),
+        (414, "bad_request"),
+        (417, "bad_request"),
+        (426, "upgrade_required"),
+        (431, "bad_request"),
+        (505, "bad_request"),
+    ],
+)
+def test_unreadable_message_is_answered_as_json(status: int, kind: str) -> None:
+    """Whose dialect it is cannot be known; kind and id are headers as on every refusal."""
+    block, body = render_bad_request(BadRequest(status, "no Host"), "id-1")
 
-    assert b"x-tollway-error: bad_request" in block
+    for line in (b"x-tollway-error: " + kind.encode(), b"x-tollway-request-id: id-1", b"x-should-retry: false"):
+        assert line in block.split(b"\r\n")
     assert "no Host" in msgspec.json.decode(body)["error"]["message"]
 
 

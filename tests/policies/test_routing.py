@@ -145,6 +145,18 @@ def test_models_for_lists_what_this_key_can_ask_for() -> None:
     assert [] == routing.models_for(Principal("t", "k", company_models=("x",)), "gemini")
 
 
+def test_a_model_is_known_by_route_prefix_or_pattern() -> None:
+    """Not by being sent to the first provider of a dialect, which gets whatever nobody else wants."""
+    routing = Routing([*ALL, provider("g", "gemini-*", dialect="gemini")], FAST)
+
+    assert routing.knows("openai", "fast")
+    assert not routing.knows("gemini", "fast")
+    assert routing.knows("openai", "groq/anything")
+    assert routing.knows("gemini", "gemini-3")
+    assert not routing.knows("openai", "gemini-3")
+    assert not routing.knows("gemini", "claude-5")
+
+
 @pytest.mark.parametrize(
     ("allowed", "path", "expected"),
     [

@@ -98,6 +98,16 @@ def test_a_cut_stream_has_its_input_and_an_estimated_output() -> None:
     assert not meter.complete(200)
 
 
+def test_output_that_no_delta_tells_is_a_guess() -> None:
+    """Although the stream is whole."""
+    begin = start(input_tokens=500, output_tokens=1)
+    silent = stream(begin, text("hello"), event("message_delta", delta={"stop_reason": "end_turn"}), STOP)
+    told = stream(begin, text("hello"), event("message_delta", delta={}, usage={"output_tokens": 3}), STOP)
+
+    assert (True, True) == (silent.complete(200), silent.sight().guessed)
+    assert (True, False) == (told.complete(200), told.sight().guessed)
+
+
 def test_an_error_event_is_told_and_is_no_end() -> None:
     """overloaded_error after a 200."""
     meter = stream(

@@ -64,6 +64,36 @@ def test_only_the_answers_own_usage_counts(text_bytes: int) -> None:
     assert None is totals(fed({"model": "m", "text": "y" * text_bytes, "a": decoy, "d": quoted}))
 
 
+@pytest.mark.parametrize("generates", [True, False])
+@pytest.mark.parametrize("text_bytes", [10, 100_000, meters.WHOLE_BYTES + 100_000])
+def test_usage_that_comes_first_is_found_in_answers_of_any_length(text_bytes: int, generates: bool) -> None:
+    """Some servers tell it before their data; what is nested, or only a text, is not it."""
+    decoy: dict[str, Any] = {"usage": {"prompt_tokens": 666, "completion_tokens": 666}}
+    first = {"object": "usage", "a": decoy, "b": json.dumps(decoy), "service_tier": "flex", "usage": USAGE}
+    for document in (
+        {"model": "m", **first, "data": ["y" * text_bytes], "c": decoy},
+        {**first, "model": "m", "data": ["y" * text_bytes], "c": decoy},
+        {**first, "data": ["y" * text_bytes], "model": "m"},
+    ):
+        meter = fed(document, generates=generates)
+        usage = meter.usage()
+
+        assert usage is not None
+        assert ((20, 9), "m", "flex") == (totals(meter), meter.model, usage.service_tier)
+
+
+@pytest.mark.parametrize("text_bytes", [10, meters.WHOLE_BYTES + 100_000])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_byte_order_mark_hides_nothing(text_bytes: int, first: bool) -> None:
+    """JSON should have none; some servers write it."""
+    text = {"text": "y" * text_bytes}
+    document = {"usage": USAGE, **text} if first else {**text, "usage": USAGE}
+    meter = JsonMeter(read_answer)
+    meter.feed(b"\xef\xbb\xbf" + json.dumps(document).encode())
+
+    assert (20, 9) == totals(meter)
+
+
 def test_a_long_answer_is_not_kept() -> None:
     """Beyond the bound only its ends are."""
     meter = JsonMeter(read_answer)

@@ -152,6 +152,40 @@ def test_stripping_holds_back_no_more_than_half_an_event() -> None:
     assert meter.terminal
 
 
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"timings": {"prompt_n": 5, "predicted_ms": 12.5}},
+        {"time_info": {"queue_time": 0.1}, "perf_metrics": {"ttft": 1}, "stats": {}, "nvext": {"worker_id": 1}},
+        {"provider": "x", "sla_metrics": {"ttft_ms": 1}, "error": None, "citations": []},
+    ],
+)
+def test_figures_beside_the_usage_that_we_asked_for_do_not_keep_it(figures: dict[str, Any]) -> None:
+    """A client that did not ask must not get a chunk without choices: `chunk.choices[0]` is what it reads."""
+    meter = new_meter(CHAT, streamed=True, strip_usage=True)
+    usage = event({"id": "c", "choices": [], "usage": USAGE, **figures})
+
+    assert event(delta("a")) + DONE == meter.feed(event(delta("a")) + usage + DONE)
+    assert meter.usage() is not None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"error": {"message": "gone"}},
+        {"moderation": {"flagged": True}},
+        {"prompt_filter_results": [{"prompt_index": 0}]},
+        {"citations": ["https://example.com"]},
+    ],
+)
+def test_what_a_client_would_miss_stays_with_the_usage_that_we_asked_for(content: dict[str, Any]) -> None:
+    """An error above all."""
+    meter = new_meter(CHAT, streamed=True, strip_usage=True)
+    usage = event({"id": "c", "choices": [], "usage": USAGE, **content})
+
+    assert event(delta("a")) + usage + DONE == meter.feed(event(delta("a")) + usage + DONE)
+
+
 def responses(*events: bytes) -> Meter:
     """Feed events, one read each, to a fresh Responses meter."""
     meter = new_meter(RESPONSES, streamed=True, strip_usage=False)
@@ -198,6 +232,22 @@ def test_a_failure_without_usage_ends_a_responses_stream_all_the_same() -> None:
     meter = responses(event(TEXT), event(failed))
 
     assert (True, "sorry", None) == (meter.terminal, meter.error, meter.usage())
+
+
+@pytest.mark.parametrize("end", ["completed", "incomplete", "failed"])
+@pytest.mark.parametrize("more", [b"", event(TEXT)])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_responses_stream_that_tells_no_usage_has_an_end(end: str, more: bytes, grouped: bool) -> None:
+    """Whichever read it comes with: its last event says so. Text about it does not, and nor does a cut one."""
+    last = event({"type": f"response.{end}", "response": {"id": "r", "output": []}}, f"response.{end}")
+    sly = event({"type": "response.output_text.delta", "delta": '{"type":"response.completed"}'})
+    before = [event(CREATED), event(TEXT)]
+    reads = [b"".join(before) + more + last] if grouped else [*before, more + last]
+
+    assert responses(*reads).complete(200)
+    assert not responses(*before, sly).complete(200)
+    assert not responses(*before, last[:-2]).complete(200)
+    assert responses(*before, last, DONE).complete(200)
 
 
 @pytest.mark.parametrize(

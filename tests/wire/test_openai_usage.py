@@ -45,6 +45,17 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"input_total": 10, "output_total": 50, "input_image": 4, "output_image": 50},
     ),
     ("embeddings", {"prompt_tokens": 8, "total_tokens": 8}, {"input_total": 8}),
+    ("embeddings: only the total", {"total_tokens": 1000}, {"input_total": 1000}),
+    (
+        "Mistral: what was heard only in the total",
+        {"prompt_audio_seconds": 203, "prompt_tokens": 4, "completion_tokens": 635, "total_tokens": 3264},
+        {"input_total": 2629, "output_total": 635, "input_audio": 2625},
+    ),
+    (
+        "Mistral: nothing was heard",
+        {"prompt_audio_seconds": {}, "prompt_tokens": 4, "completion_tokens": 6, "total_tokens": 10},
+        {"input_total": 4, "output_total": 6},
+    ),
     (
         "transcription by tokens",
         {"type": "tokens", "input_tokens": 14, "output_tokens": 3, "input_token_details": {"audio_tokens": 14}},
