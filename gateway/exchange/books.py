@@ -10,6 +10,7 @@ from gateway.journal.writer import Journal
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
 from gateway.wire.meter import Meter
+from gateway.wire.weight import text_bytes
 
 # A body that is no longer is written in one piece and needs no bookkeeping.
 _SMALL_BYTES = 64 * 1024
@@ -133,9 +134,12 @@ class Entry:
         self._journal.add(PART, self._part_meta, due)
 
 
-def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool) -> str | None:
+def settle(
+    entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool, asked: bytes = b""
+) -> str | None:
     """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says.
 
+    `asked`: the request's body, as far as it is at hand.
     Once a provider was called the usage is never nothing: what it did not tell is estimated from what passed.
     """
     record = entry.record
@@ -143,9 +147,9 @@ def settle(entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *,
     record.model_served = sight.model
     usage = sight.usage
     if usage is not None:
-        record.usage_source = "provider" if whole else "partial"
+        record.usage_source = "provider" if whole and not sight.guessed else "partial"
     else:
-        usage = meter.estimate(record.request_bytes)
+        usage = meter.estimate(text_bytes(record.request_bytes, asked, record.request_content_type))
         record.usage_source = "estimated"
     record.usage = usage
     cost = prices.price(provider, sight.model, record.model_asked, usage, entry.started_ns / 1e9)

@@ -54,14 +54,15 @@ class Relay:
     """One exchange from its first upstream byte to its record."""
 
     __slots__ = (
-        "_client", "_decoder", "_entry", "_flows", "_head", "_meter", "_over", "_owner", "_place", "_strip_usage",
-        "_way", "sent", "upstream",
+        "_asked", "_client", "_decoder", "_entry", "_flows", "_head", "_meter", "_over", "_owner", "_place",
+        "_strip_usage", "_way", "sent", "upstream",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, way: Way, outgoing: Outgoing) -> None:
         self._owner: Owner | None = owner  # let go at the end: a cycle would be work for the garbage collector
         self._client = client
         self._entry = entry
+        self._asked = outgoing.body  # to weigh, should the answer not tell what it was
         self._place = outgoing.place
         self._strip_usage = outgoing.asked_usage
         self._way = way
@@ -259,7 +260,7 @@ class Relay:
             )  # called, and no answer seen: what was asked is all there is to estimate from
         if meter is not None:
             whole = whole and self._is_complete(meter)
-            error = settle(entry, meter, self._way.prices, self._way.provider, whole=whole)
+            error = settle(entry, meter, self._way.prices, self._way.provider, whole=whole, asked=self._asked)
             if outcome is None and (error is not None or not whole):
                 outcome = "upstream_error"
                 record.error = record.error or "the stream ended without its terminal event"
@@ -273,7 +274,7 @@ class Relay:
         """Correct an end that was written too early: some servers mark every chunk as the last one."""
         entry, meter = self._entry, self._meter
         if meter is not None:
-            settle(entry, meter, self._way.prices, self._way.provider, whole=whole)
+            settle(entry, meter, self._way.prices, self._way.provider, whole=whole, asked=self._asked)
         entry.amend()
 
     def _write_end(self, outcome: str) -> None:

@@ -165,6 +165,30 @@ def test_silence_is_estimated_never_nothing(journal: Journal) -> None:
     assert one.record.cost_nano_usd > 0
 
 
+def test_a_picture_is_not_estimated_as_text(journal: Journal) -> None:
+    """Four bytes a token would make a quarter of a million of it."""
+    one = entry(journal)
+    body = b'{"url":"data:image/png;base64,' + b"iVBORw0K" * 125_000 + b'"}'
+    one.begin(body)
+    meter = DIALECTS["openai"].new_meter(CHAT, streamed=True, strip_usage=False)
+    prices = PriceBook({}, (Decimal(5), Decimal(25)), "default_price")
+    settle(one, meter, prices, OPENAI, whole=False, asked=body)
+
+    assert one.record.usage is not None
+    assert 100 < one.record.usage.input_total < 10_000
+
+
+def test_a_whole_stream_that_leaves_its_output_to_be_guessed_is_partial(journal: Journal) -> None:
+    """Only its input was told."""
+    one = entry(journal)
+    meter = DIALECTS["anthropic"].new_meter(Endpoint(name="messages"), streamed=True, strip_usage=False)
+    meter.feed(b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5}}}\n\n')
+    meter.feed(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True)
+
+    assert "partial" == one.record.usage_source
+
+
 @pytest.mark.parametrize(
     ("status", "outcome", "result"),
     [
