@@ -34,8 +34,8 @@ from gateway.journal.writer import Journal
 from gateway.metrics.board import IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
-from gateway.wire.body import Fields
 from gateway.wire.endpoint import Place
+from gateway.wire.shapes import Fields
 
 log = logging.getLogger("tollway.proxy")
 

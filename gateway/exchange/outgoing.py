@@ -5,9 +5,9 @@ from urllib.parse import quote
 from gateway.core.errors import Refusal
 from gateway.policies.routing import Provider
 from gateway.wire import body as json_body
-from gateway.wire.body import Fields
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.endpoint import Place
+from gateway.wire.shapes import Fields
 
 _PLAIN_IN_PATH = ":@+"
 

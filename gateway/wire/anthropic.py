@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.errors import Refusal
-from gateway.wire.body import Fields
 from gateway.wire.endpoint import Endpoint, EndpointTable
+from gateway.wire.shapes import Fields
 
 MESSAGES: Endpoint = Endpoint(name="messages", reads_body=True, meters=True)
 

@@ -8,8 +8,9 @@ import msgspec
 from gateway.core.usage import Usage
 from gateway.wire.counts import clamp, count, members, text
 from gateway.wire.endpoint import Endpoint
-from gateway.wire.meter import Answer, JsonMeter, Meter, Sight, StreamMeter, error_text
+from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
 from gateway.wire.scan import UNREADABLE
+from gateway.wire.shapes import Answer, MessagesEvent, Sight
 from gateway.wire.sse import payload
 
 _decode_any = msgspec.json.Decoder().decode
@@ -97,16 +98,7 @@ _ITERATIONS: dict[str, Callable[[Usage, dict[str, Any]], None]] = {
 }
 
 
-class Event(msgspec.Struct):
-    """The members of a stream event that are read."""
-
-    type: Any = None
-    message: Any = None
-    usage: Any = None
-    error: Any = None
-
-
-_decode_event = msgspec.json.Decoder(Event).decode
+_decode_event = msgspec.json.Decoder(MessagesEvent).decode
 
 
 class MessagesMeter(StreamMeter):
@@ -127,7 +119,7 @@ class MessagesMeter(StreamMeter):
             self._room -= len(data)
         if (
             self._busy
-            or self._mark in data
+            or data.find(self._mark) >= 0
             or not data.startswith(b"event: content_block_delta", data.rfind(b"event: "))
             or not data.endswith(self.ending)
         ):

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.core.errors import Refusal
 from gateway.wire.scan import UNREADABLE, value_end
+from gateway.wire.shapes import Fields
 
 READ = frozenset({"model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens", "n"})
 READ_OPTIONS = frozenset({"include_usage"})
@@ -23,17 +24,6 @@ _encode = msgspec.json.Encoder().encode
 _to_value = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*(?:\\.[^"\\]*)*)"[ \t\r\n]*:[ \t\r\n]*').match
 _is_empty = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*\}[ \t\r\n]*\Z").match
 _INJECTED = b'{"include_usage":true}'
-
-
-class Fields(msgspec.Struct, kw_only=True):
-    """What was read. `options`: the raw value of `stream_options`, None where it is not there."""
-
-    model: str | None = None
-    stream: bool = False
-    options: bytes | None = None
-    include_usage: bool = False
-    max_output_tokens: int | None = None
-    n: int | None = None
 
 
 def read(body: bytes) -> Fields:

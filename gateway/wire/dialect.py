@@ -6,9 +6,9 @@ from typing import Protocol
 
 from gateway.core.errors import Refusal
 from gateway.wire import anthropic, anthropic_meter, gemini, gemini_meter, openai, openai_meter
-from gateway.wire.body import Fields
 from gateway.wire.endpoint import Endpoint, Place, classify
 from gateway.wire.meter import Meter
+from gateway.wire.shapes import Fields
 
 __all__ = ["DIALECTS", "Dialect", "Endpoint", "Meter", "NewMeter", "Place"]
 

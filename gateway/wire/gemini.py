@@ -6,8 +6,8 @@ import msgspec
 
 from gateway.core.errors import Refusal
 from gateway.wire import openai
-from gateway.wire.body import Fields
 from gateway.wire.endpoint import Endpoint, EndpointTable, classify, words
+from gateway.wire.shapes import Fields
 
 _COUNT = Endpoint(name="count_tokens", reads_body=True)
 _EMBED = Endpoint(name="embeddings", reads_body=True, meters=True)

@@ -14,14 +14,13 @@ from gateway.wire.meter import (
     BYTES_PER_TOKEN,
     NESTED_MOST,
     TAIL_BYTES,
-    Answer,
     JsonMeter,
     Meter,
-    Sight,
     StreamMeter,
     error_text,
 )
 from gateway.wire.scan import UNREADABLE, value_end
+from gateway.wire.shapes import Answer, GeminiChunk, Sight
 from gateway.wire.sse import Splitter, payload
 
 _KEY = b'"usageMetadata"'
@@ -95,14 +94,7 @@ def _by_modality(details: Any, into: dict[Any, int] | None = None) -> dict[Any, 
     return found
 
 
-class Chunk(Answer):
-    """An answer, and what tells its end."""
-
-    candidates: Any = None
-    promptFeedback: Any = None
-
-
-_decode_chunk = msgspec.json.Decoder(Chunk).decode
+_decode_chunk = msgspec.json.Decoder(GeminiChunk).decode
 
 
 class GenerateMeter(StreamMeter):

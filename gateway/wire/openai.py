@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.errors import Refusal
-from gateway.wire.body import Fields
 from gateway.wire.endpoint import Endpoint, EndpointTable
+from gateway.wire.shapes import Fields
 
 CHAT = Endpoint(name="chat", reads_body=True, meters=True)
 TEXT_COMPLETION = Endpoint(name="text_completion", reads_body=True, meters=True)

@@ -8,9 +8,10 @@ import msgspec
 from gateway.core.usage import Usage
 from gateway.wire.counts import members
 from gateway.wire.endpoint import Endpoint
-from gateway.wire.meter import Answer, JsonMeter, Meter, Sight, StreamMeter, error_text
+from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
 from gateway.wire.openai_usage import read_usage
 from gateway.wire.scan import UNREADABLE
+from gateway.wire.shapes import Answer, ChatChunk, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
 
 TEXT_ENDPOINTS = frozenset({"chat", "text_completion", "responses"})
@@ -43,24 +44,13 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
     return Sight(
-        read_usage(answer.usage, answer.service_tier, answer.tool_usage) if answer.usage else None,
+        read_usage(bytes(answer.usage), answer.service_tier, answer.tool_usage) if answer.usage else None,
         answer.model if isinstance(answer.model, str) else None,
         error_text(answer.error) if answer.error else None,
     )
 
 
-class Chunk(msgspec.Struct):
-    """The members of a chat chunk that are read."""
-
-    model: Any = None
-    choices: Any = None
-    usage: msgspec.Raw = msgspec.Raw(b"")
-    x_groq: Any = None
-    service_tier: Any = None
-    error: Any = None
-
-
-_decode_chunk = msgspec.json.Decoder(Chunk).decode
+_decode_chunk = msgspec.json.Decoder(ChatChunk).decode
 
 
 class ChatMeter(StreamMeter):
@@ -88,7 +78,7 @@ class ChatMeter(StreamMeter):
         return newest >= 0 and _FINISHED.search(self._last, newest) is not None
 
     def _event(self, event: bytes) -> bool:
-        if self.content_seen and self._mark not in event and self.late not in event and b"[DONE]" not in event:
+        if self.content_seen and not self._is_marked(event):
             return True
         data = payload(event)
         if data.startswith(b"[DONE]"):
@@ -101,7 +91,7 @@ class ChatMeter(StreamMeter):
         self._read_chunk(chunk, event)
         return not (self._strip and self._is_injected(chunk, data))
 
-    def _read_chunk(self, chunk: Chunk, event: bytes) -> None:
+    def _read_chunk(self, chunk: ChatChunk, event: bytes) -> None:
         if self.model is None and isinstance(chunk.model, str) and chunk.model:
             self.model = chunk.model
         if chunk.error:
@@ -116,7 +106,7 @@ class ChatMeter(StreamMeter):
             # Null stands on every chunk: learn this server's spelling of the one that counts.
             self._mark = next((real for null, real in _SPELLINGS.items() if null in event), self._mark)
 
-    def _is_injected(self, chunk: Chunk, data: bytes) -> bool:
+    def _is_injected(self, chunk: ChatChunk, data: bytes) -> bool:
         """Tell whether this is the event that the client did not ask for, and nothing else is in it."""
         if chunk.choices != [] or not bytes(chunk.usage).startswith(b"{"):
             return False
@@ -131,18 +121,7 @@ class ChatMeter(StreamMeter):
         return found
 
 
-class Event(msgspec.Struct):
-    """The members of a Responses event, or of a media stream's, that are read."""
-
-    type: Any = None
-    response: Answer | None = None
-    usage: msgspec.Raw = msgspec.Raw(b"")
-    error: Any = None
-    message: Any = None
-    code: Any = None
-
-
-_decode_event = msgspec.json.Decoder(Event).decode
+_decode_event = msgspec.json.Decoder(ResponsesEvent).decode
 
 
 class ResponsesMeter(StreamMeter):
@@ -171,7 +150,7 @@ class ResponsesMeter(StreamMeter):
             return False
 
     def _event(self, event: bytes) -> bool:
-        if self.content_seen and self._mark not in event and self.late not in event and b"[DONE]" not in event:
+        if self.content_seen and not self._is_marked(event):
             return True  # a last event without usage, null or not, is rare: `complete` looks for it
         data = payload(event)
         try:
@@ -182,7 +161,7 @@ class ResponsesMeter(StreamMeter):
         self._read_event(seen)
         return True
 
-    def _read_event(self, seen: Event) -> None:
+    def _read_event(self, seen: ResponsesEvent) -> None:
         kind = seen.type if isinstance(seen.type, str) else ""
         if seen.response is not None:
             sight = read_answer(seen.response)
@@ -191,7 +170,7 @@ class ResponsesMeter(StreamMeter):
             if sight.usage:
                 self._sight = sight
         if seen.usage:
-            self._sight.usage = read_usage(seen.usage) or self._sight.usage
+            self._sight.usage = read_usage(bytes(seen.usage)) or self._sight.usage
         if kind == "error" or seen.error:
             self.error = error_text(seen.error or {"type": seen.code, "message": seen.message})
         self.content_seen = self.content_seen or kind.endswith((".delta", ".partial_image", ".done"))
@@ -202,7 +181,7 @@ class ResponsesMeter(StreamMeter):
         return [delta] if isinstance(delta, str) and str(chunk.get("type")).endswith(".delta") else []
 
 
-def _usage_in(chunk: Chunk) -> bytes:
+def _usage_in(chunk: ChatChunk) -> bytes:
     """Find the usage object of a chunk: its own, or Groq's beside its id."""
     usage = bytes(chunk.usage)
     if usage.startswith(b"{"):

@@ -38,7 +38,7 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
     usage = Usage(
         input_total=count(get("prompt_tokens") or get("input_tokens")),
         output_total=count(get("completion_tokens") or get("output_tokens")),
-        raw=msgspec.Raw(bytes(raw)),
+        raw=msgspec.Raw(raw),
     )
     read = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
     if type(read) is dict:

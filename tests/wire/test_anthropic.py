@@ -4,7 +4,7 @@ import json
 
 from gateway.core.errors import Refusal
 from gateway.wire import anthropic
-from gateway.wire.body import Fields
+from gateway.wire.shapes import Fields
 
 
 def test_a_refusal_reads_like_anthropics_own_errors() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.core.errors import REFUSALS, Refusal
 from gateway.wire import gemini
-from gateway.wire.body import Fields
 from gateway.wire.endpoint import Endpoint
+from gateway.wire.shapes import Fields
 
 
 def test_a_refusal_reads_like_googles_own_errors() -> None:

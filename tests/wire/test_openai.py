@@ -6,8 +6,8 @@ import pytest
 
 from gateway.core.errors import Refusal
 from gateway.wire import openai
-from gateway.wire.body import Fields
 from gateway.wire.endpoint import Endpoint
+from gateway.wire.shapes import Fields
 
 
 def test_a_refusal_reads_like_openais_own_errors() -> None:

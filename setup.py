@@ -1,0 +1,56 @@
+"""Compile the data plane ahead of time where there is a C compiler (docs/decisions/010-compiled-data-plane.md).
+
+The same modules run as they are, at a higher price, where there is none: TOLLWAY_COMPILE=0 asks for that.
+"""
+
+import os
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from setuptools import setup
+
+# What an exchange passes through. Classes that msgspec or pydantic make from annotations cannot be compiled.
+MODULES = """
+core/clock core/ids core/money metrics/board
+journal/frame journal/writer journal/capture
+http/outbox http/headers http/reader http/server http/client http/pool
+wire/body wire/counts wire/sse wire/meter wire/openai_meter wire/openai_usage wire/anthropic_meter wire/gemini_meter
+exchange/books exchange/relay exchange/intake exchange/outgoing exchange/lanes exchange/way exchange/serving
+exchange/introduction exchange/destination exchange/local exchange/replies
+proxy
+"""
+
+
+def can_compile() -> bool:
+    """Try a compiler on an empty extension: it may be there without Python's headers."""
+    from setuptools._distutils.ccompiler import new_compiler
+    from setuptools._distutils.errors import CompileError
+    from setuptools._distutils.sysconfig import customize_compiler
+
+    compiler = new_compiler()
+    customize_compiler(compiler)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "empty.c")
+        source.write_text("#include <Python.h>\n")
+        try:
+            compiler.compile([str(source)], output_dir=folder, include_dirs=[sysconfig.get_path("include")])
+        except CompileError:
+            return False
+    return True
+
+
+def extensions() -> list:
+    """Make the extension modules, or none."""
+    if os.environ.get("TOLLWAY_COMPILE") == "0" or not {"build_ext", "editable_wheel", "bdist_wheel"} & set(sys.argv):
+        return []
+    if not can_compile():
+        print("no C compiler with Python's headers: the data plane is not compiled", file=sys.stderr)
+        return []
+    from mypyc.build import mypycify
+
+    return mypycify([f"gateway/{name}.py" for name in MODULES.split()], opt_level="1", debug_level="0")
+
+
+setup(ext_modules=extensions())
