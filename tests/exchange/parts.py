@@ -3,9 +3,14 @@
 from decimal import Decimal
 from hashlib import sha256
 
+import uvloop
+
 from gateway.exchange.directory import Directory
 from gateway.exchange.introduction import Introduction, introduce
+from gateway.exchange.lanes import origin_of
 from gateway.http.headers import Header
+from gateway.http.pool import Pool
+from gateway.http.reactor import Reactor
 from gateway.http.reader import Head
 from gateway.policies.access import Access, Principal
 from gateway.policies.patterns import Patterns
@@ -45,6 +50,14 @@ def head(method: bytes, target: bytes, **headers: bytes) -> Head:
     named = {b"Host": b"gateway"} | {name.replace("_", "-").encode(): value for name, value in headers.items()}
     lines: list[Header] = [(name.lower(), name, value) for name, value in named.items()]
     return Head(method, target, "1.1", lines)
+
+
+def idle_pool(provider: Provider) -> Pool:
+    """A pool from which no test takes a connection."""
+    return Pool(origin_of(provider), _REACTOR, None)
+
+
+_REACTOR = Reactor(uvloop.new_event_loop())
 
 
 def introduced(request: Head, principal: Principal | None = None) -> Introduction:

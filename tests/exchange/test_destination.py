@@ -7,9 +7,10 @@ from gateway.exchange.destination import check_price, choose, find_way
 from gateway.exchange.lanes import Lane
 from gateway.exchange.serving import Serving
 from gateway.exchange.way import Way
+from gateway.metrics.board import CELLS, Slot
 from gateway.policies.access import Principal
 from gateway.policies.snapshot import Snapshot
-from tests.exchange.parts import KEY, OPENAI, head, introduced, snapshot
+from tests.exchange.parts import KEY, OPENAI, head, idle_pool, introduced, snapshot
 
 AUTH = b"Bearer " + KEY
 
@@ -23,8 +24,8 @@ def refused(target: bytes, model: str | None, principal: Principal | None = None
 
 def serving(config: Snapshot) -> Serving:
     """That config with a lane that is never connected, counting nowhere."""
-    lane = Lane(OPENAI, None)  # type: ignore[arg-type]
-    return Serving(config, {"openai": lane}, None)  # type: ignore[arg-type]
+    lane = Lane(OPENAI, idle_pool(OPENAI))
+    return Serving(config, {"openai": lane}, Slot(memoryview(bytearray(CELLS * 8)).cast("q")))
 
 
 def way(config: Snapshot, model: str | None = None) -> Way:

@@ -5,13 +5,13 @@ import asyncio
 from gateway.exchange.lanes import Lane, open_lanes, origin_of
 from gateway.http.pool import Pool, Pools
 from gateway.http.reactor import Reactor
-from tests.exchange.parts import ANTHROPIC, KEY, KEYLESS, OPENAI, head, introduced, snapshot
+from tests.exchange.parts import ANTHROPIC, KEY, KEYLESS, OPENAI, head, idle_pool, introduced, snapshot
 from tests.http.uv import on_uvloop
 
 
 def lane(provider=OPENAI) -> Lane:  # type: ignore[no-untyped-def]
     """A lane that is never connected."""
-    return Lane(provider, None)  # type: ignore[arg-type]
+    return Lane(provider, idle_pool(provider))
 
 
 def lines(one: Lane, length: int | None, method: bytes = b"POST") -> list[bytes]:

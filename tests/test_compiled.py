@@ -1,0 +1,45 @@
+"""The data plane runs compiled and as it is written, and does the same."""
+
+import importlib.machinery
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+COMPILED = {file.name.partition(".")[0] for file in (ROOT / "gateway").rglob("*.so")}
+# What passes through every module that is compiled: real sockets, all dialects, every way to end.
+THROUGH = ("tests/test_proxy.py", "tests/exchange/test_relay.py", "tests/wire/test_meter.py")
+
+
+def test_whole_or_not_at_all() -> None:
+    """Either every module that setup.py names is compiled, or none."""
+    named = {line.rpartition("/")[2] for line in (ROOT / "setup.py").read_text().split('"""')[3].split()}
+
+    assert COMPILED in (set(), named)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled here: what runs is the source")
+def test_sources_do_the_same_uncompiled(tmp_path: Path) -> None:
+    """On a machine without a C compiler the same tests pass."""
+    for name in ("gateway", "tests", "bench", "plugins", "pyproject.toml"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *THROUGH],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == run.returncode, run.stdout[-4000:]
+    assert not list(tmp_path.rglob("*" + importlib.machinery.EXTENSION_SUFFIXES[0]))
