@@ -17,7 +17,7 @@ from setuptools._distutils.sysconfig import customize_compiler
 
 # What an exchange passes through. Classes that msgspec or pydantic make from annotations cannot be compiled.
 MODULES = """
-core/clock core/ids core/money metrics/board
+core/clock core/ids core/money metrics/board policies/pricing policies/rates
 journal/frame journal/writer journal/capture
 http/outbox http/headers http/reader http/server http/client http/pool
 wire/body wire/counts wire/sse wire/meter wire/openai_meter wire/openai_usage wire/anthropic_meter wire/gemini_meter

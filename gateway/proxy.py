@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 import time
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -40,7 +41,7 @@ from gateway.wire.shapes import Fields
 log = logging.getLogger("tollway.proxy")
 
 # A refused body that is no longer than this is read to its end: the connection stays usable.
-_SMALL_BYTES = 64 * 1024
+_SMALL_BYTES: Final = 64 * 1024
 _JSON = b"content-type: application/json\r\n"
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
 _RESULT_OF_REFUSAL = {"upstream_connect": "connect"}

@@ -18,4 +18,4 @@ class Stamps:
         if second != self._second:
             self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return f"{self._text}{rest_ns // 1000:06d}Z"
+        return self._text + str(1_000_000 + rest_ns // 1000)[1:] + "Z"

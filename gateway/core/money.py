@@ -1,9 +1,10 @@
 """Money is integers: amounts in nano-USD, prices in pico-USD per their own unit."""
 
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
 
-NANO_PER_USD = 10**9
-PICO_PER_NANO = 1_000
+NANO_PER_USD: Final = 10**9
+PICO_PER_NANO: Final = 1_000
 PICO_PER_USD = 10**12
 
 
@@ -19,9 +20,10 @@ def nano_from_pico(pico_usd: int) -> int:
 
 def usd_text(nano_usd: int) -> str:
     """Write an amount as an exact decimal string in USD, e.g. 1_500 -> "0.0000015"."""
-    sign, amount = ("-", -nano_usd) if nano_usd < 0 else ("", nano_usd)
-    whole, fraction = divmod(amount, NANO_PER_USD)
-    return f"{sign}{whole}.{fraction:09d}".rstrip("0").rstrip(".") if fraction else f"{sign}{whole}"
+    sign = "-" if nano_usd < 0 else ""
+    digits = str(abs(nano_usd)).zfill(10)
+    fraction = digits[-9:].rstrip("0")
+    return sign + digits[:-9] + "." + fraction if fraction else sign + digits[:-9]
 
 
 def nano_from_usd(usd: Decimal | str) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.core.record import Attempt, Record, encode
 from gateway.journal.capture import Capture
@@ -13,7 +14,7 @@ from gateway.wire.meter import Meter
 from gateway.wire.weight import text_bytes
 
 # A body that is no longer is written in one piece and needs no bookkeeping.
-_SMALL_BYTES = 64 * 1024
+_SMALL_BYTES: Final = 64 * 1024
 
 
 class Entry:

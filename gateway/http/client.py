@@ -5,7 +5,7 @@ llhttp reads the answer; where it must guess (the end at EOF, HEAD, bytes that n
 
 import socket
 import struct
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import httptools
 
@@ -15,11 +15,11 @@ from gateway.http.reactor import Reactor
 from gateway.http.status import BODILESS
 
 # What the kernel may hold of an answer that a slow client does not take (Linux doubles the number).
-_RECEIVE_BUFFER_BYTES = 64 * 1024
+_RECEIVE_BUFFER_BYTES: Final = 64 * 1024
 # What the kernel may hold of a request that a slow provider does not take. What is on its way does not count.
-_UNSENT_BYTES = 256 * 1024
-_JOIN_BYTES = 64 * 1024
-_MAX_HEAD_BYTES = 256 * 1024
+_UNSENT_BYTES: Final = 256 * 1024
+_JOIN_BYTES: Final = 64 * 1024
+_MAX_HEAD_BYTES: Final = 256 * 1024
 
 
 class AnswerHead:

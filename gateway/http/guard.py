@@ -1,11 +1,11 @@
 """What llhttp lets through and we do not: the checks on a request's head, as one pure function."""
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.http.headers import Header
 
-MAX_LENGTH_DIGITS = 18  # of a Content-Length: fits 64 bits with room to add
+MAX_LENGTH_DIGITS: Final = 18  # of a Content-Length: fits 64 bits with room to add
 METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
 # A header of which a second one would make two readers disagree about the message or the caller.

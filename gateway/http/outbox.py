@@ -3,12 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 # So many writes do not wait for the end of a long turn: that bounds what waiting adds to an event's way.
-_MOST_WRITES = 32
+_MOST_WRITES: Final = 32
 # Nor do so many bytes: libuv reads up to 32 times before a turn ends, and only a write tells that nobody takes more.
-_MOST_BYTES = 64 * 1024
+_MOST_BYTES: Final = 64 * 1024
 
 
 def _nothing() -> None: ...

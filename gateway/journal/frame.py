@@ -2,24 +2,28 @@
 
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 try:  # same polynomial, 12 times faster; not available on every platform
     from isal.isal_zlib import crc32
 except ImportError:
     from zlib import crc32
 
-BEGIN, PART, END, AMEND = 1, 2, 3, 4
+BEGIN: Final = 1
+PART: Final = 2
+END: Final = 3
+AMEND: Final = 4
 KINDS = (BEGIN, PART, END, AMEND)
-VERSION = 1
-REQUEST, RESPONSE = 0, 1
+VERSION: Final = 1
+REQUEST: Final = 0
+RESPONSE: Final = 1
 
 # Not valid UTF-8, so that no text body and no JSON can hold it.
 MAGIC = b"\xf7TJ\xff"
 HEADER = struct.Struct("<4sIIBBH")  # magic, payload length, checksum, kind, version, reserved
 HEADER_BYTES = HEADER.size
 # A longer length word is damage: no reader waits for such a frame to grow.
-MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
+MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 
 _COUNTS = struct.Struct("<II")  # meta length, piece count
 _PIECE = struct.Struct("<BQI")  # direction, offset in the body, length

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from gateway.journal.frame import END, MAX_PAYLOAD_BYTES, PART, Piece, lay_out
 
@@ -15,7 +16,7 @@ SYNC_INTERVAL_S = 1.0
 REOPEN_INTERVAL_S = 1.0
 SUFFIX = ".seg"
 # More is not held until the end of a turn.
-MOST_HELD_BYTES = 256 * 1024
+MOST_HELD_BYTES: Final = 256 * 1024
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 

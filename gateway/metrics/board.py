@@ -3,13 +3,14 @@
 import mmap
 import os
 from pathlib import Path
+from typing import Final
 
 SLOTS = 64
-CELLS = 16  # 8 bytes each
+CELLS: Final = 16  # 8 bytes each
 
 # Gauges: start at 0 with each process.
 CONNECTIONS = 0
-IN_FLIGHT = 1
+IN_FLIGHT: Final = 1
 HEARTBEAT_MS = 2  # wall clock, milliseconds since the epoch
 GENERATION = 3  # of the config in use
 PID = 4

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-import msgspec
-
 from gateway.core.money import nano_from_pico
 from gateway.core.usage import Usage
 from gateway.policies import price_table
@@ -19,7 +17,7 @@ CACHED_MOST = 4096  # model names are the callers' to invent
 Overrides = Mapping[str, Mapping[str, Mapping[str, Decimal]]]
 
 
-class Cost(msgspec.Struct, frozen=True):
+class Cost(NamedTuple):
     """An amount, who named the price (a word of the record's `price_source`), and the list's version."""
 
     nano_usd: int

@@ -1,13 +1,13 @@
 """How are a provider's numbers read without trusting them? Anything that is no plausible count is no count."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from gateway.core.money import nano_from_usd
 from gateway.core.usage import Usage
 
-MOST = 1 << 40  # no exchange has more tokens; keeps every sum inside 64 bits
-MOST_USD = 1_000_000
+MOST: Final = 1 << 40  # no exchange has more tokens; keeps every sum inside 64 bits
+MOST_USD: Final = 1_000_000
 
 
 def count(value: Any) -> int:

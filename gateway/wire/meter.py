@@ -7,7 +7,7 @@ is kept than is needed to find its usage at the end.
 import re
 from collections.abc import Callable
 from math import ceil
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -16,14 +16,16 @@ from gateway.wire.scan import UNREADABLE, value_end
 from gateway.wire.shapes import Answer, Sight
 from gateway.wire.sse import Splitter, payload
 
-SAMPLE_BYTES = 16 << 10  # of a stream's beginning, to tell text from framing when its usage never comes
-LATE_BYTES = 4096  # an error stands at the end of what is read
-WHOLE_BYTES = 1 << 20  # up to here a JSON answer is kept and parsed, in a millisecond at most; beyond, its ends are
+SAMPLE_BYTES: Final = 16 << 10  # of a stream's beginning, to tell text from framing when its usage never comes
+LATE_BYTES: Final = 4096  # an error stands at the end of what is read
+WHOLE_BYTES: Final = (
+    1 << 20
+)  # up to here a JSON answer is kept and parsed, in a millisecond at most; beyond, its ends are
 NESTED_MOST = 16  # how many look-alikes of the usage member are tried, from the end
-HEAD_BYTES = 4 << 10
-TAIL_BYTES = 64 << 10
+HEAD_BYTES: Final = 4 << 10
+TAIL_BYTES: Final = 64 << 10
 JSON_FRAME_BYTES = 400  # ids, names and braces around the text of an answer
-BYTES_PER_TOKEN = 4
+BYTES_PER_TOKEN: Final = 4
 
 
 class Meter(Protocol):
