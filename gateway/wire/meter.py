@@ -240,8 +240,8 @@ class StreamMeter:
     """Watch a stream of server-sent events. A dialect says which marks to look for and reads the marked events.
 
     `ending`: how an ordinary event ends. `mark`: stands in every event that must be read. `late`: stands in those that
-    come last, as `mark` or near the end of a read. `done`: the same, where everything without one of the three is
-    ordinary once content was seen; such events are passed over many at a time.
+    come last, as `mark` or in the last LATE_BYTES of a read. `done`: the same, where everything without one of the
+    three is ordinary once content was seen; such events are passed over many at a time.
     """
 
     __slots__ = (
@@ -344,8 +344,9 @@ class StreamMeter:
                 return [], b"", data  # it is taken out: look at each
             first.append(event)
             at = end
-        marks = [found for mark in (self._mark, self.late, self.done) if (found := data.find(mark, at)) >= 0]
-        until = data.rfind(b"\n\n", at, min(marks, default=len(data))) + 2
+        late = max(at, len(data) - LATE_BYTES)
+        marks = (data.find(self._mark, at), data.find(self.late, late), data.find(self.done, late))
+        until = data.rfind(b"\n\n", at, min([mark for mark in marks if mark >= 0], default=len(data))) + 2
         return (first, data[at:until], data[until:]) if until > 1 else (first, b"", data[at:])
 
     def _output_tokens(self) -> int:
