@@ -27,16 +27,15 @@ def test_sources_do_the_same_uncompiled(tmp_path: Path) -> None:
     """On a machine without a C compiler the same tests pass; there the whole suite has shown it."""
     if not COMPILED:
         return
-    for name in ("gateway", "tests", "bench", "plugins", "pyproject.toml"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
-        else:
-            shutil.copy(source, tmp_path / name)
+    sources = tmp_path / "sources"
+    for name in ("gateway", "tests", "bench", "plugins"):
+        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", sources)
+    (tmp_path / "shared").symlink_to(ROOT.parent / "shared")  # recorded exchanges lie beside a checkout
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *THROUGH],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=sources,
+        env={**os.environ, "PYTHONPATH": str(sources)},
         capture_output=True,
         text=True,
         check=False,
