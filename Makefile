@@ -46,7 +46,10 @@ $(STAMP): pyproject.toml constraints.txt
 $(BUILT): $(STAMP) setup.py $(SOURCES)
 	@test $(COMPILE) = 0 || echo "compiling the data plane (about 40 s, COMPILE=0 does without) ..." >&2
 	@rm -f $(VENV)/.built-* *__mypyc*.so gateway/*.so gateway/*/*.so
-	@TOLLWAY_COMPILE=$(COMPILE) $(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	@TOLLWAY_COMPILE=$(COMPILE) $(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable . || { \
+	    echo "the data plane could not be compiled (above): installing it as it is" >&2; \
+	    rm -f *__mypyc*.so gateway/*.so gateway/*/*.so; \
+	    TOLLWAY_COMPILE=0 $(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .; }
 	@touch $@
 
 # Resolve pyproject.toml anew for every platform and Python >= 3.11. No index address is written down.
