@@ -1,4 +1,4 @@
-"""The way to one provider: its pool, and everything of a request to it that can be prepared once."""
+"""What leads to one provider: its pool, and everything of a request to it that can be prepared once."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Passed(NamedTuple):
 
 
 class Lane:
-    """The way to one provider."""
+    """What leads to one provider."""
 
     __slots__ = ("_base_path", "_credentials", "_host", "_paths", "_turn", "pool", "provider")
 
