@@ -2,22 +2,19 @@
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.app.compiled import advice, stale
+
 IN_CI = os.environ.get("CI") == "true"
-PACKAGE = Path(__file__).parents[1] / "gateway"
 
 
 def pytest_sessionstart() -> None:
-    """Refuse to test what is no longer written: a compiled module goes before its source."""
-    for compiled in PACKAGE.rglob("*.so"):
-        source = compiled.with_name(compiled.name.partition(".")[0] + ".py")
-        if not source.exists() or source.stat().st_mtime > compiled.stat().st_mtime:
-            advice = "run `make install`, or `make install COMPILE=0` while you work on it"
-            pytest.exit(f"{source} was changed since it was compiled: {advice}", 2)
+    """Refuse to test what is no longer written."""
+    if found := stale():
+        pytest.exit(advice(found), 2)
 
 
 @pytest.hookimpl(hookwrapper=True)

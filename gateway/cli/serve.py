@@ -1,6 +1,7 @@
 """`tollway serve`: run the gateway, and tell people how to reach it."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ import typer
 
 import gateway
 from gateway.app import log
+from gateway.app.compiled import advice, stale
 from gateway.app.live import Live
 from gateway.app.startup import StartError
 from gateway.app.supervisor import Supervisor, our_commands
@@ -34,6 +36,8 @@ def serve(config: ConfigFile = None) -> None:
     SIGTERM or Ctrl-C lets what runs end (a second one does not), SIGHUP reads the config again.
     """
     log.configure("supervisor")
+    if changed := stale():
+        logging.getLogger("tollway.supervisor").warning("%s", advice(changed))
     place = place_of(config)
     try:
         key = _first_key(place)
