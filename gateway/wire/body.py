@@ -93,7 +93,11 @@ def _is_plain(body: bytes, decoded: dict[str, msgspec.Raw]) -> bool:
     """
     if len(_encode(decoded)) == len(body):
         return True
-    return b"{%b}" % b", ".join([b"%b: %b" % (_encode(key), value) for key, value in decoded.items()]) == body
+    spaced: list[bytes] = [b"{"]
+    for key, value in decoded.items():
+        spaced += (_encode(key), b": ", value, b", ")
+    spaced[-1] = b"}"  # behind the last member; an empty object is as short as can be, unless it holds blanks
+    return b"".join(spaced) == body
 
 
 def _refuse_repeats(body: bytes, wanted: frozenset[str]) -> None:
