@@ -124,8 +124,7 @@ async def data_plane(folder: Path) -> tuple[ServerConnection, UpstreamConnection
     reactor = Reactor(loop)
     pools = Pools(reactor)
     journal = Journal(folder / "journal", "bench")
-    reactor.outbox.first = journal.flush
-    proxy = Proxy(loop, journal, Board(folder / "board").claim(0), IdMaker(os.urandom))
+    proxy = Proxy(reactor, journal, Board(folder / "board").claim(0), IdMaker(os.urandom))
     proxy.use(snapshot, await open_lanes(pools, [PROVIDER], snapshot.server))
     pool = pools[origin_of(PROVIDER)]
     upstream = UpstreamConnection(pool, tls=False)

@@ -29,6 +29,7 @@ from gateway.exchange.replies import id_line, render, unknown_path
 from gateway.exchange.serving import Serving
 from gateway.exchange.way import Way
 from gateway.http.client import UpstreamConnection
+from gateway.http.reactor import Reactor
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.writer import Journal
@@ -52,8 +53,10 @@ class Proxy:
 
     serving: Serving
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, journal: Journal, slot: Slot, ids: IdMaker) -> None:
-        self.loop = loop
+    def __init__(self, reactor: Reactor, journal: Journal, slot: Slot, ids: IdMaker) -> None:
+        # Delivered means recorded: the frames of a turn go first, and a turn with frames alone is flushed, too.
+        reactor.outbox.first, journal.due = journal.flush, reactor.outbox.due
+        self.loop = reactor.loop
         self.journal = journal
         self.slot = slot
         self.ids = ids

@@ -53,9 +53,8 @@ class Worker:
         self._slot.set(PID, os.getpid())
         self._journal = Journal(data_dir / "journal", f"worker-{index}", durability=snapshot.server.durability)
         self._reactor = reactor = Reactor(loop)
-        self._journal.due, reactor.outbox.first = reactor.outbox.due, self._journal.flush
         self._pools = Pools(reactor)
-        self._proxy = Proxy(loop, self._journal, self._slot, IdMaker(os.urandom))
+        self._proxy = Proxy(reactor, self._journal, self._slot, IdMaker(os.urandom))
         self._site = Site(self._proxy, reactor, limits=Limits(), render_bad_request=self._say_no)
         self._site.on_count = self._counted
         (listener,) = inherited_sockets(os.environ)

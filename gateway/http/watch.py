@@ -88,8 +88,8 @@ class Hangups:
         self._by_fd.pop(fd, None)
         try:
             self._epoll.unregister(fd)
-        except (FileNotFoundError, OSError):
-            return  # the descriptor was closed first, which unregisters it
+        except (OSError, ValueError):
+            return  # the descriptor was closed first, which unregisters it, or this object was
 
     def close(self) -> None:
         """Release the descriptor."""

@@ -143,9 +143,9 @@ class GenerateMeter(StreamMeter):
             self._array = start == b"["
 
     def _event(self, event: bytes) -> bool:
-        if _KEY in event:
+        if event.find(_KEY) >= 0:
             self._telling = event
-        if self.content_seen and self._mark not in event and self.late not in event:
+        if self.content_seen and event.find(self._mark) < 0 and event.find(self.late) < 0:
             return True
         try:
             chunk = _decode_chunk(payload(event))
@@ -164,12 +164,12 @@ class GenerateMeter(StreamMeter):
     def _feed_array(self, data: bytes) -> None:
         self._bytes += len(data)
         tail = self._tail + data
-        self.content_seen = self.content_seen or b'"parts"' in tail
+        self.content_seen = self.content_seen or tail.find(b'"parts"') >= 0
         closed = data.rstrip().endswith(b"]")
         self._tail = tail = tail[-TAIL_BYTES:]
         if closed:
-            self.terminal = self.mark in tail or b'"blockReason"' in tail
-        if b'"error"' in data:
+            self.terminal = tail.find(self.mark) >= 0 or tail.find(b'"blockReason"') >= 0
+        if data.find(b'"error"') >= 0:
             self.error = self._array_error(tail)
         if (closed or self.model is None) and (named := _MODEL.findall(tail)):
             self.model = named[-1].decode("utf-8", "replace")

@@ -317,7 +317,7 @@ class StreamMeter:
     def _is_marked(self, event: bytes) -> bool:
         """Tell whether an event must be read although content was seen."""
         # find, because `in` is compiled to a walk from byte to byte
-        return event.find(self._mark) >= 0 or event.find(self.late) >= 0 or event.find(b"[DONE]") >= 0
+        return event.find(self._mark) >= 0 or event.find(self.late) >= 0 or event.find(self.done) >= 0
 
     def _look(self, data: bytes) -> bytes:
         held = self._splitter.holding

@@ -32,7 +32,7 @@ class Splitter:
         """Take bytes and return the events that they completed."""
         if self._size:
             junction = self._tail + data
-            if _first_end(junction, 0, b"\r" in junction) < 0:
+            if _first_end(junction, 0, junction.find(b"\r") >= 0) < 0:
                 self._hold(data)
                 return [self.rest()] if self._size > self._most_bytes else []
             data = self.rest() + data
@@ -64,7 +64,7 @@ class Splitter:
 
 def payload(event: bytes) -> bytes:
     """Return an event's data: the lines of its `data` fields, joined."""
-    if event.startswith(b"data:") and event.count(b"\n") == 2 and event.endswith(b"\n\n") and b"\r" not in event:
+    if event.startswith(b"data:") and event.count(b"\n") == 2 and event.endswith(b"\n\n") and event.find(b"\r") < 0:
         return event[5:].strip(b" \n")
     return b"\n".join(line[5:].removeprefix(b" ") for line in _LINE_END.split(event) if line.startswith(b"data:"))
 

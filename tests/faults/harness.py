@@ -369,9 +369,8 @@ async def data_plane(folder: Path, write_timeout_s: float = 60.0) -> AsyncIterat
     reactor = Reactor(loop, look_s=0.05)
     pools = Pools(reactor)
     journal = Journal(folder / "journal", "worker-0")
-    journal.due, reactor.outbox.first = reactor.outbox.due, journal.flush
     board = Board(folder / "board")
-    proxy = Proxy(loop, journal, board.claim(0), IdMaker(os.urandom))
+    proxy = Proxy(reactor, journal, board.claim(0), IdMaker(os.urandom))
     proxy.use(snapshot, await open_lanes(pools, snapshot.routing.providers(), snapshot.server))
     site = Site(proxy, reactor, limits=Limits())
     site.write_timeout_s = write_timeout_s
