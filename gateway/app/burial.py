@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from gateway.core.record import Record, encode
+from gateway.exchange.books import estimate, price
 from gateway.journal.frame import Piece
 from gateway.journal.reader import Finished
 from gateway.policies.pricing import PriceBook
@@ -25,20 +26,13 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     answer = b"".join(data for _, _, data in finished.response)
     meter = dialect.new_meter(endpoint, streamed=_is_stream(record, answer), strip_usage=False)
     meter.feed(answer)
-    seen = meter.usage()
-    record.usage = seen or meter.estimate(_asked_bytes(finished))
-    record.usage_source = "partial" if seen else "estimated"
-    record.model_served = meter.model
-    cost = prices.price(
-        provider,
-        meter.model,
-        record.model_asked,
-        record.usage,
-        datetime.fromisoformat(record.started_at).timestamp(),
-    )
-    record.cost_nano_usd = cost.nano_usd
-    record.price_source = cost.source
-    record.price_version = cost.version
+    sight = meter.sight()
+    record.model_served = sight.model
+    if sight.usage is not None and not sight.usage.is_spoiled:
+        record.usage, record.usage_source = sight.usage, "partial"
+    else:
+        record.usage, record.usage_source = estimate(meter, _asked_bytes(finished), sight.usage), "estimated"
+    price(record, prices, provider, datetime.fromisoformat(record.started_at).timestamp())
     record.request_bytes = record.request_bytes or _length(finished.request)
     record.response_bytes = record.response_bytes or _length(finished.response)
     return finished._replace(meta=encode(record))

@@ -35,12 +35,17 @@ class Server(Section):
     tls_key: str | None = None
 
 
-# USD per million tokens or characters, except: web_search and request per 1,000, audio_hour per hour.
+# USD per million tokens or characters, except: web_search, file_search, request and page per 1,000, image for one,
+# audio_hour per hour.
 PriceKind = Literal[
     "input",
     "input_audio",
     "input_image",
+    "input_video",
     "cache_read",
+    "cache_read_audio",
+    "cache_read_image",
+    "cache_read_video",
     "cache_write",
     "cache_write_5m",
     "cache_write_1h",
@@ -48,9 +53,14 @@ PriceKind = Literal[
     "output_reasoning",
     "output_audio",
     "output_image",
+    "output_video",
+    "output_citation",
     "character",
     "web_search",
+    "file_search",
     "request",
+    "page",
+    "image",
     "audio_hour",
 ]
 

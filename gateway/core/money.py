@@ -8,11 +8,6 @@ PICO_PER_NANO: Final = 1_000
 PICO_PER_USD = 10**12
 
 
-def pico_per_token(usd_per_million: Decimal | str) -> int:
-    """Compile a price in USD per million tokens into pico-USD per token, rounded half-up once."""
-    return int((Decimal(usd_per_million) * 10**6).to_integral_value(ROUND_HALF_UP))
-
-
 def nano_from_pico(pico_usd: int) -> int:
     """Round an amount up to whole nano-USD: never book less than was spent."""
     return -(-pico_usd // PICO_PER_NANO)

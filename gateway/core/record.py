@@ -22,11 +22,27 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True):
     upstream_request_id: str | None = None
 
 
+class Job(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Work that goes on at the provider after the answer: a background response, a batch.
+
+    `id`: the provider's name for it. `state`: `open` in the record of the exchange that asked for it, until its cost is
+    known and booked there; `booked` then; `lapsed` where nobody ever asked for the result and an estimate was booked.
+    `seen` in the record of an exchange that only asked how far it is; `usage` then says what its answer told, and
+    stands in the books of the exchange that asked for the work.
+    """
+
+    id: str
+    state: str = "open"
+    usage: Usage | None = None
+
+
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Everything known about one exchange, filled phase by phase; `begin` and `end` frames both carry it.
 
     Times in `*_ms` are milliseconds from the request's first byte, to the microsecond; None: it did not happen.
     `status` is what the client was sent (None: nothing). `outcome` is one of OUTCOMES; None: still running.
+    `rates`: the prices that were applied, as a JSON object of pico-USD by kind of thing (`policies/rates.py`); a kind
+    that is not named paid what stands in for it. With `usage` they explain the cost, whatever became of the price list.
     `request_bytes`, `response_bytes`: the bodies' true lengths. `truncated`: a body was cut by `max_body`.
     """
 
@@ -56,6 +72,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     cost_nano_usd: int = 0
     price_source: str = "none"
     price_version: str | None = None
+    rates: msgspec.Raw = msgspec.Raw(b"")
+    job: Job | None = None
     first_byte_ms: float | None = None
     first_token_ms: float | None = None
     duration_ms: float | None = None
@@ -99,6 +117,8 @@ def public(record: Record) -> dict[str, Any]:
     """Shape a record for people and programs: every field present, the cost also as a decimal string in USD."""
     shown: dict[str, Any] = {name: getattr(record, name) for name in record.__struct_fields__}
     shown["usage"] = public_usage(record.usage) if record.usage else None
+    shown["rates"] = record.rates if bytes(record.rates) else None
+    shown["job"] = _public_job(record.job) if record.job else None
     shown["attempts"] = [msgspec.structs.asdict(attempt) for attempt in record.attempts]
     shown["cost_usd"] = usd_text(record.cost_nano_usd)
     return shown
@@ -116,16 +136,20 @@ def _as_it_stands(value: object) -> orjson.Fragment:
     raise TypeError(f"{type(value).__name__} has no JSON")
 
 
+def _public_job(job: Job) -> dict[str, Any]:
+    shown = {"id": job.id, "state": job.state}
+    return shown | {"usage": public_usage(job.usage)} if job.usage else shown
+
+
 def public_usage(usage: Usage) -> dict[str, Any]:
     """Shape a usage: the totals always, parts that are not zero, the provider's own object under `raw`.
 
     That one stays JSON: it may hold numbers that only JSON can hold.
     """
     fields = msgspec.structs.asdict(usage)
-    raw = fields.pop("raw")
+    raws = {name: fields.pop(name) for name in ("raw", "rates")}
     shown = {name: value for name, value in fields.items() if value or name in ("input_total", "output_total")}
-    if bytes(raw):
-        shown["raw"] = raw
+    shown |= {name: value for name, value in raws.items() if bytes(value)}
     if usage.elsewhere:
         shown["elsewhere"] = [public_usage(each) for each in usage.elsewhere]
     return shown

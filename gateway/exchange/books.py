@@ -4,7 +4,10 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Raw
+
 from gateway.core.record import Attempt, Record, encode
+from gateway.core.usage import Usage
 from gateway.journal.capture import Capture
 from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Piece
 from gateway.journal.writer import Journal
@@ -141,25 +144,42 @@ def settle(
     """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says.
 
     `asked`: the request's body, as far as it is at hand.
-    Once a provider was called the usage is never nothing: what it did not tell is estimated from what passed.
     """
     record = entry.record
     sight = meter.sight()
     record.model_served = sight.model
     usage = sight.usage
-    if usage is not None:
+    if usage is not None and not usage.is_spoiled:
         record.usage_source = "provider" if whole and not sight.guessed else "partial"
     else:
-        usage = meter.estimate(text_bytes(record.request_bytes, asked, record.request_content_type))
+        usage = estimate(meter, text_bytes(record.request_bytes, asked, record.request_content_type), usage)
         record.usage_source = "estimated"
     record.usage = usage
-    cost = prices.price(provider, sight.model, record.model_asked, usage, entry.started_ns / 1e9)
-    record.cost_nano_usd = cost.nano_usd
-    record.price_source = cost.source
-    record.price_version = cost.version
+    price(record, prices, provider, entry.started_ns / 1e9)
     if record.error is None:
         record.error = sight.error
     return sight.error
+
+
+def estimate(meter: Meter, asked_bytes: int, spoiled: Usage | None) -> Usage:
+    """Guess what was consumed: once a provider was called that is never nothing. What it said is kept beside."""
+    guess = meter.estimate(asked_bytes)
+    if spoiled is not None:
+        guess.raw = spoiled.raw
+        guess.suspect = True
+    return guess
+
+
+def price(record: Record, prices: PriceBook, provider: Provider, at_unix_s: float) -> None:
+    """Book the cost of a record's usage at the prices of that instant."""
+    if record.usage is None:
+        return
+    cost = prices.price(provider, record.model_served, record.model_asked, record.usage, at_unix_s)
+    record.cost_nano_usd = cost.nano_usd
+    record.price_source = cost.source
+    record.price_version = cost.version
+    if cost.rates:
+        record.rates = Raw(cost.rates)
 
 
 # What a provider's refusal means for the exchange's outcome; every other 4xx is the client's.

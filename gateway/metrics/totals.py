@@ -155,10 +155,13 @@ _EDGES_US = {
 
 
 def _count_gaps(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
-    """Count what the provider did not tell, or no price list knew."""
+    """Count what the provider did not tell, or told so that none can believe it, and what no price list knew."""
     record = group[0]
-    if record.usage_source == "estimated":
+    suspect = sum([record.usage.suspect for record in group if record.usage is not None])
+    if suspect:
+        totals[catalogue.USAGE_MISSING.name, (shape[1], "parse_error"), ""] += suspect
+    if record.usage_source == "estimated" and len(group) > suspect:
         reason = "stream_cut" if record.outcome != "ok" else "no_usage_field"
-        totals[catalogue.USAGE_MISSING.name, (shape[1], reason), ""] += len(group)
+        totals[catalogue.USAGE_MISSING.name, (shape[1], reason), ""] += len(group) - suspect
     if record.price_source == "default":
         totals[catalogue.UNPRICED.name, (shape[1], shape[2]), ""] += len(group)

@@ -18,29 +18,39 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
-from gateway.policies.rates import Rates, Schedule, rates_from_usd
+from gateway.policies.rates import TOKEN_KINDS, Rates, Schedule, rates_from_usd
 
 VERSION = f"genai-prices {genai_prices.__version__}"
 
-# Their price keys: ours. Prices of things that no usage counts (stored files, pages, video) are left out.
+# Their price keys: our kinds. Prices of things that no answer counts (messages in a live session) are left out.
 _KINDS = {
     "input_mtok": "input",
     "output_mtok": "output",
     "cache_read_mtok": "cache_read",
+    "cache_audio_read_mtok": "cache_read_audio",
+    "cache_image_read_mtok": "cache_read_image",
+    "cache_video_read_mtok": "cache_read_video",
     "cache_write_mtok": "cache_write",
     "cache_write_5m_mtok": "cache_write_5m",
     "cache_write_1h_mtok": "cache_write_1h",
     "input_audio_mtok": "input_audio",
     "input_image_mtok": "input_image",
+    "input_video_mtok": "input_video",
     "output_reasoning_mtok": "output_reasoning",
     "output_audio_mtok": "output_audio",
     "output_image_mtok": "output_image",
+    "output_video_mtok": "output_video",
+    "output_citation_mtok": "output_citation",
     "web_searches_kcount": "web_search",
+    "storage_searches_kcount": "file_search",
     "requests_kcount": "request",
+    "input_document_kpages": "page",
     "audio_hours": "audio_hour",
     "input_audio_hours": "audio_hour",
     "input_mchars": "character",
 }
+# What inference in one geography costs more than anywhere, by the price list's provider: no list of prices has it.
+_GEO_FACTORS = {("anthropic", "us"): Decimal("1.1")}
 
 Constraint = StartDateConstraint | TimeOfDateConstraint | None
 
@@ -50,7 +60,7 @@ def find(
 ) -> Schedule | None:
     """Find the rates of the first of `models` that is listed: with this provider, else with the one that makes it.
 
-    `context` holds what an answer says about its own price class: service_tier, speed.
+    `context` holds what an answer says about its own price class: service_tier, speed, processing, geo.
     """
     providers = data_snapshot.get_snapshot().providers
     wanted = [model.removeprefix("models/") for model in models]
@@ -59,7 +69,8 @@ def find(
         if found is not None:
             # A model that the provider only resells has no price classes there.
             own = any(found is each for each in provider.models)
-            return _schedule(found, context if own else {}, datetime.fromtimestamp(at_unix_s, UTC))
+            factor = _GEO_FACTORS.get((provider.id, context.get("geo", "")), Decimal(1))
+            return _schedule(found, context if own else {}, datetime.fromtimestamp(at_unix_s, UTC), factor)
     return None
 
 
@@ -81,7 +92,7 @@ def _places(providers: list[Provider], home: Provider | None, models: list[str])
                 break
 
 
-def _schedule(model: ModelInfo, context: Mapping[str, str], at: datetime) -> Schedule:
+def _schedule(model: ModelInfo, context: Mapping[str, str], at: datetime, factor: Decimal) -> Schedule:
     prices = {
         _KINDS[key]: price
         for key, price in vars(model.get_prices(at, context)).items()
@@ -90,15 +101,16 @@ def _schedule(model: ModelInfo, context: Mapping[str, str], at: datetime) -> Sch
     starts = {tier.start for price in prices.values() if isinstance(price, TieredPrices) for tier in price.tiers}
     valid_from, valid_until = _validity(model, at)
     return Schedule(
-        _rates(prices, 0),
-        tuple((start, _rates(prices, start + 1)) for start in sorted(starts, reverse=True)),
+        _rates(prices, 0, factor),
+        tuple((start, _rates(prices, start + 1, factor)) for start in sorted(starts, reverse=True)),
         valid_from,
         valid_until,
     )
 
 
-def _rates(prices: Mapping[str, Decimal | TieredPrices], input_total: int) -> Rates:
-    return rates_from_usd({kind: _price_at(price, input_total) for kind, price in prices.items()})
+def _rates(prices: Mapping[str, Decimal | TieredPrices], input_total: int, factor: Decimal) -> Rates:
+    at = {kind: _price_at(price, input_total) for kind, price in prices.items()}
+    return rates_from_usd({kind: price * factor if kind in TOKEN_KINDS else price for kind, price in at.items()})
 
 
 def _price_at(price: Decimal | TieredPrices, input_total: int) -> Decimal:

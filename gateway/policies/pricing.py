@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec import Raw
+
 from gateway.core.money import nano_from_pico
 from gateway.core.usage import Usage
 from gateway.policies import price_table
 from gateway.policies.patterns import Patterns
-from gateway.policies.rates import Rates, Schedule, cost_pico_usd, rates_from_usd
+from gateway.policies.rates import Rates, Schedule, cost_pico_usd, rates_for, rates_from_usd
 from gateway.policies.routing import Provider
 
 CACHED_MOST = 4096  # model names are the callers' to invent
@@ -18,11 +20,15 @@ Overrides = Mapping[str, Mapping[str, Mapping[str, Decimal]]]
 
 
 class Cost(NamedTuple):
-    """An amount, who named the price (a word of the record's `price_source`), and the list's version."""
+    """An amount, who named the price (a word of the record's `price_source`), and the list's version.
+
+    `rates`: what was applied, as JSON of pico-USD by kind; empty where no rate was.
+    """
 
     nano_usd: int
     source: str
     version: str | None
+    rates: bytes = b""
 
 
 class _Priced(NamedTuple):
@@ -51,7 +57,7 @@ class PriceBook:
             usd = {"input": default[0], "output": default[1]}
             self._default = _Priced(Schedule(rates_from_usd(usd)), "default", None)
         self.may_deny = unknown_model == "deny"
-        self._cache: dict[tuple[str, str | None, str | None, str | None, str | None], _Priced] = {}
+        self._cache: dict[tuple[str | None, ...], _Priced] = {}
 
     def price(
         self, provider: Provider, served: str | None, requested: str | None, usage: Usage, at_unix_s: float
@@ -61,20 +67,29 @@ class PriceBook:
             return Cost(0, "free", None)
         if usage.provider_cost_nano_usd is not None:
             return Cost(usage.provider_cost_nano_usd, "provider", None)
-        key = (provider.name, served, requested, usage.service_tier, usage.speed)
+        schedule, source, version = self._priced(provider, served, requested, usage, at_unix_s)
+        rates = rates_for(usage, schedule)
+        nano_usd = nano_from_pico(cost_pico_usd(usage, rates))
+        for each in usage.elsewhere:
+            cost = self.price(provider, each.model, None, each, at_unix_s)
+            each.cost_nano_usd = cost.nano_usd
+            if cost.rates:
+                each.rates = Raw(cost.rates)
+            nano_usd += cost.nano_usd
+        return Cost(nano_usd, source, version, rates.given)
+
+    def _priced(
+        self, provider: Provider, served: str | None, requested: str | None, usage: Usage, at_unix_s: float
+    ) -> _Priced:
+        """Find the prices, or remember them: while they hold, they are the same for every exchange of this class."""
+        key = (provider.name, served, requested, usage.service_tier, usage.speed, usage.processing, usage.geo)
         priced = self._cache.get(key)
         if priced is None or not priced[0].valid_from_s <= at_unix_s < priced[0].valid_until_s:
             priced = self._find(provider, served, requested, _context(usage), at_unix_s)
             if len(self._cache) >= CACHED_MOST:
                 self._cache.clear()
             self._cache[key] = priced
-        schedule, source, version = priced
-        nano_usd = nano_from_pico(cost_pico_usd(usage, schedule))
-        if usage.elsewhere:
-            nano_usd += sum(
-                self.price(provider, each.model, None, each, at_unix_s).nano_usd for each in usage.elsewhere
-            )
-        return Cost(nano_usd, source, version)
+        return priced
 
     def denies(self, provider: Provider, requested: str | None, at_unix_s: float) -> bool:
         """Tell whether a call must be refused because nobody knows what its model costs."""
@@ -107,5 +122,7 @@ def _exact_first(models: Mapping[str, Mapping[str, Decimal]]) -> list[tuple[str,
 
 def _context(usage: Usage) -> dict[str, str]:
     """Collect what an answer says about its price class."""
-    said = {"service_tier": usage.service_tier, "speed": usage.speed}
+    said = {
+        "service_tier": usage.service_tier, "speed": usage.speed, "processing": usage.processing, "geo": usage.geo,
+    }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}

@@ -43,13 +43,14 @@ def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
     written = count(get("cache_creation_input_tokens"))
     split = members(get("cache_creation"))
     one_hour = count(split.get("ephemeral_1h_input_tokens"))
-    written = max(written, one_hour + count(split.get("ephemeral_5m_input_tokens")))
+    if written >= 0:
+        written = max(written, one_hour + count(split.get("ephemeral_5m_input_tokens")))
     usage = Usage(
         input_total=count(get("input_tokens")) + written + read,
         output_total=count(get("output_tokens")),
         input_cached_read=read,
         # What the split does not name was written for five minutes: deltas repeat the sum, not the split.
-        input_cache_write_5m=written - one_hour,
+        input_cache_write_5m=written - max(one_hour, 0),
         input_cache_write_1h=one_hour,
         raw=msgspec.Raw(raw),
     )
@@ -60,6 +61,9 @@ def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
         usage.web_searches = count(tools.get("web_search_requests"))
     usage.service_tier = text(get("service_tier"))
     usage.speed = text(get("speed"))
+    geo = text(get("inference_geo"))
+    if geo != "not_available":
+        usage.geo = geo
     iterations = get("iterations")
     for each in iterations if type(iterations) is list else ():
         add = _ITERATIONS.get(str(members(each).get("type")))
@@ -84,6 +88,7 @@ def _add_advice(usage: Usage, entry: dict[str, Any]) -> None:
 def _add_compaction(usage: Usage, entry: dict[str, Any]) -> None:
     """Add a compaction pass: it is billed, and the totals leave it out."""
     extra = _one(entry)
+    usage.suspect = usage.suspect or extra.suspect
     usage.input_total += extra.input_total
     usage.output_total += extra.output_total
     usage.input_cached_read += extra.input_cached_read

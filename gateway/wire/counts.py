@@ -1,4 +1,4 @@
-"""How are a provider's numbers read without trusting them? Anything that is no plausible count is no count."""
+"""How are a provider's numbers read without trusting them? What no count can be spoils what it is part of."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -8,24 +8,29 @@ from gateway.core.usage import Usage
 
 MOST: Final = 1 << 40  # no exchange has more tokens; keeps every sum inside 64 bits
 MOST_USD: Final = 1_000_000
+SPOILED: Final = -(1 << 50)  # stands for a value that none can be: every sum that it is in is below zero
 
 
 def count(value: Any) -> int:
-    """Read a count: whole numbers, also as a float or as text; 0 for anything else."""
+    """Read a count: whole numbers, also as a float or as text; 0 for what is not there, else SPOILED."""
     if type(value) is int:
-        return value if 0 <= value <= MOST else 0
+        return value if 0 <= value <= MOST else SPOILED
+    if value is None:
+        return 0
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 14:
         value = float(value)
     if isinstance(value, float) and 0 <= value <= MOST:
         return int(value)
-    return 0
+    return SPOILED
 
 
 def amount(value: Any) -> float:
-    """Read a measure such as seconds; 0 for anything else."""
+    """Read a measure such as seconds; 0 for what is not there, else SPOILED."""
+    if value is None:
+        return 0.0
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST:
         return float(value)
-    return 0.0
+    return float(SPOILED)
 
 
 def cost_nano_usd(value: Any) -> int | None:
@@ -51,26 +56,51 @@ def text(value: Any) -> str | None:
 
 
 def clamp(usage: Usage) -> Usage:
-    """Cut every part to its total: a provider's details may contradict its totals, our books may not."""
+    """Cut every part to its total: a provider's details may contradict its totals, our books may not.
+
+    What is spoiled is left out and makes the usage suspect; with a spoiled total nothing of it is believed.
+    """
+    if usage.input_total < 0 or usage.output_total < 0:
+        return Usage(raw=usage.raw, suspect=True)
     room = usage.input_total
-    room -= _cut(usage, "input_cached_read", room) if usage.input_cached_read else 0
+    if usage.input_cached_read:
+        room -= _cut(usage, "input_cached_read", room)
     if usage.input_cache_write_5m or usage.input_cache_write_1h or usage.input_cache_write_other:
         for name in ("input_cache_write_1h", "input_cache_write_5m", "input_cache_write_other"):
             room -= _cut(usage, name, room)
-    if usage.input_audio or usage.input_image or usage.input_tool:
-        for name in ("input_audio", "input_image", "input_tool"):
-            _cut(usage, name, usage.input_total)
     if usage.output_reasoning:
         _cut(usage, "output_reasoning", usage.output_total)
-    if usage.output_audio or usage.output_image:
-        for name in ("output_audio", "output_image"):
-            _cut(usage, name, usage.output_total)
+    rare = usage.input_audio | usage.input_image | usage.input_video | usage.input_tool | usage.input_cached_audio
+    rare |= usage.input_cached_image | usage.input_cached_video | usage.output_audio | usage.output_image
+    rare |= usage.output_video | usage.output_citation | usage.web_searches | usage.file_searches
+    if rare or usage.seconds or usage.characters or usage.images or usage.pages:
+        _clamp_rare(usage)
     return usage
+
+
+def _clamp_rare(usage: Usage) -> None:
+    bounds = (
+        (usage.input_total, ("input_audio", "input_image", "input_video", "input_tool")),
+        (usage.input_cached_read, ("input_cached_audio", "input_cached_image", "input_cached_video")),
+        (usage.output_total, ("output_audio", "output_image", "output_video", "output_citation")),
+        (MOST, ("web_searches", "file_searches", "characters", "images", "pages")),
+    )
+    for most, names in bounds:
+        for name in names:
+            _cut(usage, name, most)
+    if usage.seconds < 0:
+        usage.seconds = 0.0
+        usage.suspect = True
 
 
 def _cut(usage: Usage, name: str, most: int) -> int:
     value: int = getattr(usage, name)
     if value > most:
-        setattr(usage, name, most)
-        return most
+        value = most
+    elif value < 0:
+        value = 0
+        usage.suspect = True
+    else:
+        return value
+    setattr(usage, name, value)
     return value

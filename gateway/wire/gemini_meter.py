@@ -76,13 +76,22 @@ def read_usage(raw: msgspec.Raw) -> Usage | None:
     )
     read = _by_modality(get("promptTokensDetails") or get("promptTokenDetails"))
     _by_modality(get("toolUsePromptTokensDetails"), read)
+    if read:
+        usage.input_audio, usage.input_image, usage.input_video = _media(read)
+    cached = _by_modality(get("cacheTokensDetails"))
+    if cached:
+        usage.input_cached_audio, usage.input_cached_image, usage.input_cached_video = _media(cached)
     wrote = _by_modality(get("candidatesTokensDetails") or get("responseTokensDetails"))
-    usage.input_audio = read.get("AUDIO", 0)
-    usage.input_image = read.get("IMAGE", 0) + read.get("DOCUMENT", 0)
-    usage.output_audio = wrote.get("AUDIO", 0)
-    usage.output_image = wrote.get("IMAGE", 0)
+    if wrote:
+        usage.output_audio, usage.output_image, usage.output_video = _media(wrote)
     usage.service_tier = text(get("serviceTier"))
     return clamp(usage)
+
+
+def _media(tokens: dict[Any, int]) -> tuple[int, int, int]:
+    """Part what is not text into sound, pictures (pages of documents are some) and film."""
+    get = tokens.get
+    return get("AUDIO", 0), get("IMAGE", 0) + get("DOCUMENT", 0), get("VIDEO", 0)
 
 
 def _by_modality(details: Any, into: dict[Any, int] | None = None) -> dict[Any, int]:

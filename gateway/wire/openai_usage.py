@@ -23,6 +23,7 @@ _OUTPUT_PARTS = {
 }
 _TICKS_PER_NANO_USD = 10  # xAI counts in 1e-10 USD
 _TOTALS = frozenset({"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens", "seconds"})
+_BILLED = frozenset({"is_byok", "cost_details"})
 _EXTRAS = frozenset({"cost", "estimated_cost", "cost_in_usd_ticks", "seconds", "server_tool_use_details"})
 
 
@@ -50,8 +51,8 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
     wrote = get("completion_tokens_details") or get("output_tokens_details") or get("output_token_details")
     if type(wrote) is dict:
         _read_parts(usage, wrote, _OUTPUT_PARTS)
-    total = get("total_tokens")
-    if total != usage.input_total + usage.output_total or usage.output_reasoning > usage.output_total:
+    total, sum_of_parts = get("total_tokens"), usage.input_total + usage.output_total
+    if (total != sum_of_parts or usage.output_reasoning > usage.output_total) and sum_of_parts >= 0:
         _add_hidden(usage, count(total), heard=amount(get("prompt_audio_seconds")) > 0)
     if tier:
         usage.service_tier = text(tier)
@@ -101,13 +102,15 @@ def _read_extras(usage: Usage, seen: dict[str, Any], tools: dict[str, Any]) -> N
 
 
 def _charged(seen: dict[str, Any]) -> int | None:
-    ticks = seen.get("cost_in_usd_ticks")
-    if ticks is not None:
-        return -(-count(ticks) // _TICKS_PER_NANO_USD)
+    ticks = count(seen.get("cost_in_usd_ticks"))
+    if ticks > 0:
+        return -(-ticks // _TICKS_PER_NANO_USD)
     cost = seen.get("cost", seen.get("estimated_cost"))
     if type(cost) is dict:  # Perplexity splits it
         cost = cost.get("total_cost")
     charged = cost_nano_usd(cost)
+    if charged == 0 and _BILLED.isdisjoint(seen):
+        return None  # a placeholder, unless it comes from one who also says how it was billed
     if charged is not None and seen.get("is_byok") is True:
         # OpenRouter with the customer's own key: its fee, and what the provider bills beside it.
         charged += cost_nano_usd(members(seen.get("cost_details")).get("upstream_inference_cost")) or 0

@@ -4,21 +4,54 @@ import math
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from gateway.core.usage import Usage, disjoint_tokens
-from gateway.wire.counts import MOST, amount, clamp, cost_nano_usd, count, members, text
+from gateway.wire.counts import MOST, SPOILED, amount, clamp, cost_nano_usd, count, members, text
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (7, 7), (7.0, 7), ("7", 7), (0, 0), (None, 0), (-1, 0), (-1.5, 0), (math.nan, 0), (math.inf, 0), ("x", 0),
-        ("-7", 0), (True, 0), ([], 0), ({}, 0), (MOST + 1, 0), (10**30, 0), ("9" * 40, 0), ("\u0665", 0),
+        (7, 7), (7.0, 7), ("7", 7), (0, 0), (None, 0), (-1, SPOILED), (-1.5, SPOILED), (math.nan, SPOILED),
+        (math.inf, SPOILED), ("x", SPOILED), ("-7", SPOILED), (True, SPOILED), ([], SPOILED), ({}, SPOILED),
+        (MOST + 1, SPOILED), (10**30, SPOILED), ("9" * 40, SPOILED), ("\u0665", SPOILED), ("", SPOILED),
     ],
 )  # fmt: skip
 def test_a_count_is_a_plausible_whole_number(value: Any, expected: int) -> None:
-    """Also as a float or as text; anything else counts nothing."""
+    """Also as a float or as text; what is not there is zero, and anything else spoils what it is part of."""
     assert expected == count(value)
+
+
+def test_a_spoiled_count_spoils_every_sum() -> None:
+    """However many plausible counts it is added to."""
+    assert 10 * MOST + SPOILED < 0
+
+
+def test_a_spoiled_part_is_left_out_and_told() -> None:
+    """The totals stand, the usage is suspect."""
+    usage = clamp(Usage(input_total=9, input_cached_read=SPOILED, output_total=5, output_audio=3, web_searches=SPOILED))
+
+    assert (9, 0, 5, 3, 0, True) == (
+        usage.input_total,
+        usage.input_cached_read,
+        usage.output_total,
+        usage.output_audio,
+        usage.web_searches,
+        usage.suspect,
+    )
+    assert not usage.is_spoiled
+
+
+@pytest.mark.parametrize("total", ["input_total", "output_total"])
+def test_with_a_spoiled_total_nothing_is_believed(total: str) -> None:
+    """What the provider said is kept all the same."""
+    raw = Raw(b'{"prompt_tokens":-1}')
+
+    usage = clamp(Usage(**{"input_total": 9, "output_total": 5, "input_audio": 3, total: SPOILED}, raw=raw))
+
+    assert Usage(raw=raw, suspect=True) == usage
+    assert usage.is_spoiled
 
 
 @pytest.mark.parametrize(
@@ -35,7 +68,8 @@ def test_a_charge_is_a_plausible_amount(value: Any, expected: int | None) -> Non
 
 def test_other_values_are_read_or_left() -> None:
     """Seconds, nested objects and names."""
-    assert (1.5, 0.0, 0.0, 0.0) == (amount(1.5), amount(-1), amount("2"), amount(True))
+    assert (1.5, 0.0) == (amount(1.5), amount(None))
+    assert {SPOILED} == {amount(-1), amount("2"), amount(True), amount(math.nan)}
     assert ({"a": 1}, {}, {}) == (members({"a": 1}), members(None), members([1]))
     assert ("flex", None, None) == (text("flex"), text(""), text(3))
     assert 64 == len(text("x" * 100) or "")
