@@ -21,6 +21,7 @@ _OUTPUT_PARTS = {
     "audio_tokens": "output_audio",
     "image_tokens": "output_image",
 }
+_PLAIN_PARTS = frozenset({"input_cached_read", "input_cache_write_other", "output_reasoning"})
 _TICKS_PER_NANO_USD = 10  # xAI counts in 1e-10 USD
 _TOTALS = frozenset({"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens", "seconds"})
 _BILLED = frozenset({"is_byok", "cost_details"})
@@ -41,16 +42,17 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
         output_total=count(get("completion_tokens") or get("output_tokens")),
         raw=msgspec.Raw(raw),
     )
+    plain = True
     read = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
     if type(read) is dict:
-        _read_parts(usage, read, _INPUT_PARTS)
+        plain = _read_parts(usage, read, _INPUT_PARTS)
     # Beside the totals: DeepSeek, Together.
     flat = get("prompt_cache_hit_tokens") or get("cached_tokens")
     if flat and not usage.input_cached_read:
         usage.input_cached_read = count(flat)
     wrote = get("completion_tokens_details") or get("output_tokens_details") or get("output_token_details")
     if type(wrote) is dict:
-        _read_parts(usage, wrote, _OUTPUT_PARTS)
+        plain = _read_parts(usage, wrote, _OUTPUT_PARTS) and plain
     total, sum_of_parts = get("total_tokens"), usage.input_total + usage.output_total
     if (total != sum_of_parts or usage.output_reasoning > usage.output_total) and sum_of_parts >= 0:
         _add_hidden(usage, count(total), heard=amount(get("prompt_audio_seconds")) > 0)
@@ -58,14 +60,19 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
         usage.service_tier = text(tier)
     if tools or not _EXTRAS.isdisjoint(seen):
         _read_extras(usage, seen, members(tools))
-    return clamp(usage)
+        plain = False
+    return clamp(usage, plain=plain and not usage.input_audio)
 
 
-def _read_parts(usage: Usage, details: dict[str, Any], names: dict[str, str]) -> None:
-    """Read the parts that a total is made of. Most of those that are named are zero."""
+def _read_parts(usage: Usage, details: dict[str, Any], names: dict[str, str]) -> bool:
+    """Read the parts that a total is made of; tell whether they are plain. Most of those that are named are zero."""
+    plain = True
     for name, value in details.items():
         if value and name in names:
-            setattr(usage, names[name], count(value))
+            part = names[name]
+            setattr(usage, part, count(value))
+            plain = plain and part in _PLAIN_PARTS
+    return plain
 
 
 def _add_hidden(usage: Usage, total: int, *, heard: bool) -> None:
