@@ -60,6 +60,8 @@ def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
     if type(tools) is dict:
         usage.web_searches = count(tools.get("web_search_requests"))
     usage.service_tier = text(get("service_tier"))
+    if usage.service_tier == "batch":  # price lists know it by how it is processed
+        usage.processing = "batch"
     usage.speed = text(get("speed"))
     geo = text(get("inference_geo"))
     if geo != "not_available":

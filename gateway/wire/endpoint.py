@@ -12,13 +12,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is a word of the metrics' closed list. `reads_body`: a JSON body is buffered and its few fields are read;
     otherwise it streams through. `meters`: its answer is watched for usage. `streams`: the path alone asks for a
-    stream, whatever the answer's content type says.
+    stream, whatever the answer's content type says. `lines`: its answer is a JSON document on each line, the last of
+    which tells the usage. `counts`: what of the request is billed where the answer tells nothing (`wire/asked.py`).
     """
 
     name: str
     reads_body: bool = False
     meters: bool = False
     streams: bool = False
+    lines: bool = False
+    counts: str = ""
 
 
 class Place(NamedTuple):

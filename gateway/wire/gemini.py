@@ -19,7 +19,7 @@ ACTIONS = {
     "counttokens": _COUNT,
     "embedcontent": _EMBED,
     "batchembedcontents": _EMBED,
-    "predict": Endpoint(name="image", reads_body=True, meters=True),
+    "predict": Endpoint(name="image", reads_body=True, meters=True, counts="images"),
     "predictlongrunning": Endpoint(name="other", reads_body=True),
     "batchgeneratecontent": Endpoint(name="batch", reads_body=True),
     "asyncbatchembedcontent": Endpoint(name="batch", reads_body=True),

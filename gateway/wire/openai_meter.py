@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Usage
-from gateway.wire.counts import members
+from gateway.wire.counts import amount, clamp, count, members
 from gateway.wire.endpoint import Endpoint
+from gateway.wire.lines_meter import LinesMeter
 from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
-from gateway.wire.openai_usage import read_usage
+from gateway.wire.openai_usage import read_drawn, read_usage
 from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import Answer, ChatChunk, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
@@ -34,8 +35,11 @@ _ENDS = (
 
 def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
     """Make the meter for one answer."""
+    if endpoint.lines:
+        return LinesMeter(ends=endpoint.name in TEXT_ENDPOINTS)
     if not streamed:
-        return JsonMeter(read_answer, generates=endpoint.name in TEXT_ENDPOINTS)
+        writes = endpoint.name in TEXT_ENDPOINTS
+        return JsonMeter(read_answer if writes else read_media, generates=writes)
     if endpoint.name in ("chat", "text_completion"):
         return ChatMeter(strip_usage=strip_usage)
     return ResponsesMeter()
@@ -48,6 +52,28 @@ def read_answer(answer: Answer) -> Sight:
         answer.model if isinstance(answer.model, str) else None,
         error_text(answer.error) if answer.error else None,
     )
+
+
+def read_media(answer: Answer) -> Sight:
+    """Read a JSON answer of an endpoint that writes no text, or counts other things than tokens."""
+    sight = read_answer(answer)
+    if sight.usage is None:
+        sight.usage = _read_units(answer)
+    drawn = members(answer.svg_usage)
+    if drawn and sight.usage is not None:
+        sight.usage.elsewhere += (read_drawn(drawn),)
+    return sight
+
+
+def _read_units(answer: Answer) -> Usage | None:
+    """Read what stands where other answers have their usage: seconds heard, pages read, units that are billed."""
+    heard, read = answer.duration, members(answer.usage_info).get("pages_processed")
+    if heard is not None:
+        return clamp(Usage(seconds=amount(heard)))
+    if read is not None:
+        return clamp(Usage(pages=count(read), raw=msgspec.Raw(msgspec.json.encode(answer.usage_info))))
+    billed = members(answer.meta)
+    return read_usage(msgspec.json.encode(billed)) if billed else None
 
 
 _decode_chunk = msgspec.json.Decoder(ChatChunk).decode
