@@ -36,7 +36,7 @@ class Server(Section):
 
 
 # USD per million tokens or characters, except: web_search, file_search, request and page per 1,000, image for one,
-# audio_hour per hour.
+# audio_hour per hour, audio_minimum for a request with sound at least.
 PriceKind = Literal[
     "input",
     "input_audio",
@@ -61,6 +61,7 @@ PriceKind = Literal[
     "request",
     "page",
     "image",
+    "audio_minimum",
     "audio_hour",
 ]
 
