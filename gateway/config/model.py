@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gateway.config.values import AddressText, BaseUrl, Digest, Name, NotBuilt, Seconds, Secret, Size, Usd
+from gateway.config.values import (
+    AddressText,
+    BaseUrl,
+    Digest,
+    Name,
+    NotBuilt,
+    PriceLocation,
+    Seconds,
+    Secret,
+    Size,
+    Usd,
+)
 
 
 class Section(BaseModel):
@@ -93,6 +104,8 @@ class Prices(Section):
 
     unknown_model: Literal["default_price", "deny", "zero"] = "default_price"
     default_price: DefaultPrice = DefaultPrice()
+    source: PriceLocation | None = None
+    refresh: Seconds = 3600.0
 
 
 class Target(Section):
