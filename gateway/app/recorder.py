@@ -20,6 +20,7 @@ from gateway.app.gauges import Gauges
 from gateway.app.price_refresh import Refresher
 from gateway.app.recording import Recording
 from gateway.app.snapshots import Snapshots
+from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.journal.reader import Finished
 from gateway.metrics.board import Board
@@ -42,7 +43,7 @@ class Recorder:
         self._snapshots = snapshots
         self._snapshot = snapshot
         self._refresher = Refresher(snapshots.shelf)
-        self._tally = Tally(_models(snapshot))
+        self._tally = Tally(_models(snapshot), Unpriced().tell)
         store_dir = Path(server.store_dir)
         data_dir = Path(server.data_dir)
         self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle)

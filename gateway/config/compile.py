@@ -30,8 +30,8 @@ def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: Pr
     return Snapshot(
         generation=generation,
         access=_access(config),
-        routing=_routing(config, env),
-        prices=_prices(config, listed),
+        routing=routing(config, env),
+        prices=price_book(config, listed),
         server=_server(config, env),
         price_source=price_source(config),
     )
@@ -73,7 +73,8 @@ def _access(config: Config) -> Access:
     )
 
 
-def _routing(config: Config, env: Mapping[str, str]) -> Routing:
+def routing(config: Config, env: Mapping[str, str]) -> Routing:
+    """Compile who serves what."""
     providers = {provider.name: provider for provider in _providers(config, env)}
     return Routing(
         providers.values(),
@@ -125,7 +126,8 @@ def price_source(config: Config) -> PriceSource | None:
     return PriceSource(location, prices.refresh)
 
 
-def _prices(config: Config, listed: PriceList | None) -> PriceBook:
+def price_book(config: Config, listed: PriceList | None) -> PriceBook:
+    """Compile what everything costs. `listed`: the public list in force; by default the bundled one."""
     prices = config.company.prices
     overrides = {
         name: {model: {str(kind): usd for kind, usd in rates.items()} for model, rates in section.prices.items()}

@@ -84,6 +84,15 @@ class Listed(NamedTuple):
         factor = _GEO_FACTORS.get((self.provider, context.get("geo", "")), Decimal(1))
         return _schedule(prices, factor, _validity(self.model, at))
 
+    def next_change(self, context: Mapping[str, str], at_unix_s: float) -> float | None:
+        """Return when other prices begin to hold; None: no such instant is listed."""
+        now = self.schedule(context, at_unix_s)
+        for change in _changes(self.model, datetime.fromtimestamp(at_unix_s, UTC)):
+            then = self.schedule(context, change.timestamp())
+            if (then.base, then.tiers) != (now.base, now.tiers):
+                return change.timestamp()
+        return None
+
     def classes(self) -> list[dict[str, str]]:
         """List the contexts that change the price."""
         variants = self.model.price_variants or () if self.own else ()
@@ -199,6 +208,19 @@ def _validity(model: ModelInfo, at: datetime) -> tuple[float, float]:
         max(change for change in changes if change <= at).timestamp(),
         min(change for change in changes if change > at).timestamp(),
     )
+
+
+def _changes(model: ModelInfo, at: datetime) -> list[datetime]:
+    """List the instants behind `at` at which another price may begin: dates, and the hours of two days."""
+    midnight = datetime.combine(at.date(), time(), UTC)
+    changes = set()
+    for constraint in (part.constraint for part in _conditions(model)):
+        if isinstance(constraint, StartDateConstraint):
+            changes.add(datetime.combine(constraint.start_date, time(), UTC))
+        elif isinstance(constraint, TimeOfDateConstraint):
+            for day in (midnight, midnight + timedelta(days=1)):
+                changes |= {_on_day(day, constraint.start_time), _on_day(day, constraint.end_time)}
+    return sorted(change for change in changes if change > at)
 
 
 def _on_day(midnight: datetime, change: time) -> datetime:

@@ -139,6 +139,22 @@ def test_a_bad_list_changes_nothing(provider: Provider, prices: Provider, tmp_pa
         assert all(f"{version} stays in force" in line and " WARNING recorder: " in line for line in lines)
 
 
+def test_a_model_without_a_price_is_told_once(provider: Provider, tmp_path: Path) -> None:
+    """In the gateway's log, with the setting to paste; every exchange of it is counted."""
+    provider.otherwise = lambda _: answer(BODY.replace(b"gpt-4o", b"home-made"))
+    write_config(tmp_path, provider_tables({"openai": provider.url}))
+    with running(tmp_path) as gateway:
+        for _ in range(3):
+            reply = gateway.post("/v1/chat/completions", {"model": "home-made"})
+            row = gateway.row(reply.value("x-tollway-request-id"))
+            assert ("default", 1000 * 5_000 + 100 * 25_000) == (row["price_source"], row["cost_nano_usd"])
+        lines = [line for line in gateway.said().splitlines() if "home-made" in line]
+        assert 'tollway_unpriced_requests_total{model="other",provider="openai"} 3.0' in gateway.metrics()
+
+    assert 1 == len(lines)
+    assert 'config.toml: [providers.openai] prices = { "home-made" = { input = "…", output = "…" } }' in lines[0]
+
+
 def test_a_restart_finds_the_last_good_list(provider: Provider, prices: Provider, tmp_path: Path) -> None:
     """Also where the source is down, from the first request on."""
     configure(tmp_path, provider, f"{prices.url}/data.json")
