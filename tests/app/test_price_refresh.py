@@ -180,13 +180,13 @@ async def test_another_source_is_looked_at_at_once(run: Run, server: Provider) -
     run.refresher.follow(at(server))
     await run.until(lambda: run.refresher.succeeded)
     asked = len(server.asked)
-    run.refresher.follow(at(server))
-    run.refresher.follow(None)
-    await asyncio.sleep(0.1)
+    for followed in (at(server), None):
+        run.refresher.follow(followed)
+        await asyncio.sleep(0.1)
+        assert asked == len(server.asked)
 
     assert 7_000_000 == price(run.shelf)
     assert (1, None) == (asked, run.refresher.succeeded)
-    assert asked == len(server.asked)
 
 
 async def test_a_full_disk_is_told_and_survived(run: Run, server: Provider) -> None:

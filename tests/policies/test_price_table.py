@@ -266,15 +266,16 @@ def test_a_class_that_the_list_does_not_know_costs_the_standard_price(context: d
         assert standard == LIST.find("openai", NOWHERE, [model], context, NOON.timestamp())
 
 
+def has_hours(model: ModelInfo) -> bool:
+    """Tell whether a model's price goes by the hour."""
+    return isinstance(model.prices, list) and any(
+        isinstance(part.constraint, TimeOfDateConstraint) for part in model.prices
+    )
+
+
 def test_prices_by_the_hour_hold_for_hours() -> None:
     """A schedule's span ends where the price changes, and each instant has the price of its hour."""
-    timed = [
-        (provider, model)
-        for provider in PROVIDERS
-        for model in provider.models
-        if isinstance(model.prices, list)
-        and any(isinstance(part.constraint, TimeOfDateConstraint) for part in model.prices)
-    ]
+    timed = [(provider, model) for provider in PROVIDERS for model in provider.models if has_hours(model)]
     assert timed
     for provider, model in timed:
         name, usage = name_of(provider, model), Usage(input_total=30_011, output_total=4_001)
@@ -283,6 +284,27 @@ def test_prices_by_the_hour_hold_for_hours() -> None:
             assert_equal_cost(provider, model, name, usage, {}, at)
         first = schedule_of(provider, name, {}, NOON)
         assert 0 < first.valid_until_s - first.valid_from_s < 86_400
+
+
+def test_the_next_change_is_the_first_instant_with_other_prices() -> None:
+    """Of every model that has dates or hours, in every class: before it nothing changes, and without one never."""
+    began_s = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+    compared = 0
+    for provider in PROVIDERS:
+        for model in (model for model in provider.models if len(instants(model)) > 1):
+            listed = LIST.look(provider.id, NOWHERE, [name_of(provider, model)])
+            assert listed is not None
+            for context in contexts(model):
+                changes = [at_s for at in instants(model) if (at_s := at.timestamp()) > began_s]
+                now = listed.schedule(context, began_s)[:2]
+                change = listed.next_change(context, began_s)
+                before = [at_s for at_s in changes if change is None or at_s < change]
+                dated = [at_s for at_s in before if not has_hours(model)]
+                assert all(now == listed.schedule(context, at_s)[:2] for at_s in dated), (provider.id, model.id)
+                assert change is None or now != listed.schedule(context, change)[:2]
+                compared += 1
+
+    assert compared > 200
 
 
 @pytest.mark.parametrize(
