@@ -159,3 +159,18 @@ def test_refusals_are_counted_by_reason() -> None:
     assert {"policy", "overload", "body_too_large"} == {
         labels[0] for name, labels, _ in totals if name == catalogue.REJECTIONS.name
     }
+
+
+def test_exchanges_at_the_default_price_are_told_of() -> None:
+    """One of many alike, and none that somebody named a price for."""
+    told: list[Record] = []
+    tally = Tally((), told.append)
+    tally.count(
+        [
+            *(record(price_source="default", model_served="a") for _ in range(5)),
+            record(price_source="default", model_served="b"),
+            record(price_source="config", model_served="c"),
+        ]
+    )
+
+    assert ["a", "b"] == [each.model_served for each in told]

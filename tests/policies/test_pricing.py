@@ -9,9 +9,11 @@ from typing import Any
 
 import genai_prices
 import pytest
+from genai_prices import data_snapshot
 
 from gateway.core.usage import Usage
 from gateway.policies import pricing
+from gateway.policies.price_table import PriceList
 from gateway.policies.pricing import Cost, PriceBook
 from gateway.policies.routing import Provider
 from gateway.wire.dialect import DIALECTS
@@ -74,6 +76,16 @@ def test_a_listed_model_is_priced_by_what_served_it() -> None:
     assert served.version == f"genai-prices {genai_prices.__version__}"
 
 
+def test_a_book_goes_by_the_list_it_is_given() -> None:
+    """Another list is another book: what the bundled one knows is unknown there, and the version is that list's."""
+    only = [provider for provider in data_snapshot.get_snapshot().providers if provider.id == "groq"]
+    prices = PriceBook({}, DEFAULT, "default_price", PriceList(only, "mine 1"))
+    groq = Provider(name="groq", dialect="openai", host="api.groq.com")
+
+    assert ("genai-prices", "mine 1") == prices.price(groq, "llama-3.1-8b-instant", None, USAGE, AT_S)[1:3]
+    assert "default" == prices.price(OPENAI, "gpt-4o", None, USAGE, AT_S).source
+
+
 def test_config_beats_the_list_and_an_exact_name_beats_a_pattern() -> None:
     """Prices of one's own count first."""
     prices = book(
@@ -112,6 +124,16 @@ def test_deny_refuses_unknown_models_before_the_call() -> None:
     assert not priced.denies(LOCAL, "mine", AT_S)
     assert not priced.denies(OPENAI, "gpt-4o", AT_S)
     assert not book().denies(LOCAL, "nonsense", AT_S)
+
+
+def test_a_denied_model_is_looked_up_once() -> None:
+    """Every request asks under `deny`: the answer is remembered while it holds."""
+    prices = book("deny")
+
+    assert prices.denies(LOCAL, "nonsense", AT_S)
+    assert 1 == len(prices._cache)
+    assert prices.denies(LOCAL, "nonsense", AT_S)
+    assert 1 == len(prices._cache)
 
 
 def test_the_price_class_comes_from_the_answer() -> None:
