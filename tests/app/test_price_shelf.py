@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from pathlib import Path
 
 import pytest
@@ -93,22 +92,18 @@ async def test_a_damaged_file_changes_nothing_and_is_told(
 
 
 async def test_others_get_their_turn_while_a_list_is_loaded(tmp_path: Path) -> None:
-    """A worker goes on serving: no pause is as long as a large part of the work."""
+    """A worker goes on serving: between any two steps of the work the loop comes around."""
     keep(tmp_path, 7)
-    began_s = time.perf_counter()
-    for _ in Reading(kept_file(tmp_path).read_bytes()).steps():
-        pass
-    at_once_s = time.perf_counter() - began_s
+    steps = sum(1 for _ in Reading(kept_file(tmp_path).read_bytes()).steps())
     shelf = Shelf(tmp_path)
     loading = asyncio.create_task(shelf.take(refreshed=True))
-    pauses_s, turn_s = [], time.perf_counter()
+    turns = 0
     while not loading.done():
         await asyncio.sleep(0)
-        pauses_s.append(time.perf_counter() - turn_s)
-        turn_s += pauses_s[-1]
+        turns += 1
 
     assert 7_000_000 == price(shelf)
-    assert max(pauses_s) < at_once_s / 2
+    assert turns >= steps > 40  # one for each provider at least
 
 
 def test_versions_of_a_file_are_told_apart(tmp_path: Path) -> None:
