@@ -260,7 +260,7 @@ class Relay:
             )  # called, and no answer seen: what was asked is all there is to estimate from
         if meter is not None:
             whole = whole and self._is_complete(meter)
-            error = settle(entry, meter, self._way.prices, self._way.provider, whole=whole, asked=self._asked)
+            error = self._settle(meter, whole=whole)
             if outcome is None and (error is not None or not whole):
                 outcome = "upstream_error"
                 record.error = record.error or "the stream ended without its terminal event"
@@ -274,8 +274,14 @@ class Relay:
         """Correct an end that was written too early: some servers mark every chunk as the last one."""
         entry, meter = self._entry, self._meter
         if meter is not None:
-            settle(entry, meter, self._way.prices, self._way.provider, whole=whole, asked=self._asked)
+            self._settle(meter, whole=whole)
         entry.amend()
+
+    def _settle(self, meter: Meter, *, whole: bool) -> str | None:
+        """Settle by what could be read: of an answer that could not be to its end, more may have been used."""
+        is_read = self._decoder is None or not self._decoder.blind
+        way = self._way
+        return settle(self._entry, meter, way.prices, way.provider, whole=whole and is_read, asked=self._asked)
 
     def _write_end(self, outcome: str) -> None:
         self._way.slot.add(IN_FLIGHT, -1)

@@ -15,8 +15,9 @@ from gateway.journal.reader import Finished, Reader
 from gateway.journal.writer import Journal
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreBusy
+from gateway.store.jobs import Jobs
 from gateway.store.sqlite import SqliteStore
-from tests.records import begun, record, write
+from tests.records import begun, record, unbooked, write
 
 
 class Line:
@@ -29,7 +30,10 @@ class Line:
         self.reader = Reader(folder / "journal", self.store.watermarks())
         self.complaints = Complaints()
         self.settled: list[Finished] = []
-        self.conveyor = Conveyor(self.reader, self.store, settle=self._settle, complaints=self.complaints)
+        self.jobs = Jobs(folder / "store", unbooked)
+        self.conveyor = Conveyor(
+            self.reader, self.store, settle=self._settle, jobs=self.jobs, complaints=self.complaints
+        )
 
     def _settle(self, finished: Finished) -> Finished:
         self.settled.append(finished)
@@ -158,7 +162,9 @@ def test_replay_after_a_crash_counts_once(line: Line) -> None:
     for _ in range(5):
         write(line.journal, record())
     line.conveyor.turn(thorough=True)
-    again = Conveyor(Reader(line.folder / "journal"), line.store, settle=lambda one: one, complaints=Complaints())
+    again = Conveyor(
+        Reader(line.folder / "journal"), line.store, settle=lambda one: one, jobs=line.jobs, complaints=Complaints()
+    )
     again.turn(thorough=True)
 
     assert (0, 5) == (again.counts()["applied"], again.counts()["duplicate"])

@@ -12,12 +12,13 @@ from gateway.metrics.board import Board
 from gateway.metrics.catalogue import Metric
 from gateway.metrics.render import Exposition, Samples
 from gateway.metrics.totals import Tally
+from tests.records import unbooked
 
 
 def make(folder: Path) -> tuple[Board, Gauges]:
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
-    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one)
+    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked)
     return shared, Gauges(shared, recording, folder / "store")
 
 
