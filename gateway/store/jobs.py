@@ -57,6 +57,8 @@ FIND = "SELECT rowid, exchange, record, state FROM jobs WHERE provider = ? AND i
 OPEN = "INSERT INTO jobs (provider, id, exchange, record, state, lapses_ms) VALUES (?,?,?,?,'open',?)"
 CLOSE = "UPDATE jobs SET record = ?, state = ?, closed_ms = ?, owed = 1 WHERE rowid = ?"
 LAPSED = "SELECT rowid, record FROM jobs WHERE state = 'open' AND lapses_ms <= ? ORDER BY lapses_ms LIMIT ?"
+REMEMBER = """INSERT INTO answers VALUES (?,?,?,?)
+    ON CONFLICT (provider, id) DO UPDATE SET seen_ms = excluded.seen_ms"""
 FORGET_JOBS = "DELETE FROM jobs WHERE state != 'open' AND closed_ms < ? AND owed = 0"
 FORGET_ANSWERS = "DELETE FROM answers WHERE seen_ms < ?"
 FORGET_SURPLUS = (
@@ -158,7 +160,7 @@ class Jobs:
         if found is None:
             # Nobody asked for it, or it is only read later who did.
             values = (*name, told, int(self._now_s() * 1000))
-            self._db().execute("INSERT OR IGNORE INTO answers VALUES (?,?,?,?)", values)
+            self._db().execute(REMEMBER, values)
         elif found[3] == "open":
             self._end(found[0], decode(found[2]), _decode_told(told), "booked", owed)
         return one
@@ -231,6 +233,9 @@ class Jobs:
     def _connect(self) -> None:
         self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            for suffix in ("-wal", "-shm"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)  # of a file that somebody removed
         self._sql = sql = sqlite3.connect(self._path, isolation_level=None, timeout=LOCK_WAIT_S)
         (version,) = sql.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
