@@ -22,6 +22,8 @@ from gateway.wire.weight import text_bytes
 # Whose price is known before the usage is; so the metrics count the request under its model at once.
 _LISTED: Final = ("config", "genai-prices", "free")
 _OK: Final = 200
+# The field's own default: another empty one would be written down, and would be no JSON.
+_NO_RATES: Final = Record(id="", started_at="", team="", key="").rates
 # A body that is no longer is written in one piece and needs no bookkeeping.
 _SMALL_BYTES: Final = 64 * 1024
 
@@ -218,7 +220,7 @@ def put_off(record: Record, open_job: Job) -> None:
     record.usage = None
     record.usage_source = "none"
     record.cost_nano_usd = 0
-    record.rates = Raw(b"")
+    record.rates = _NO_RATES
     if record.price_source not in _LISTED:
         record.price_source = "none"
         record.price_version = None
