@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+import httpx2
+
 from tests.gateway import KEY, Gateway
-from tests.provider import Provider, until
+from tests.provider import Provider, answer, until
 from tests.sdk import answers
 from tests.sdk.answers import document
 from tests.sdk.conftest import Make
@@ -114,18 +116,19 @@ def test_anthropic_batch(make: Make, gateway: Gateway, provider: Provider) -> No
 def test_anthropic_results_without_their_address(make: Make, provider: Provider) -> None:
     """Whose address leads elsewhere can be asked for here by path; what the provider says is never changed."""
     client = make("anthropic")
-    provider.play(document({**MESSAGE_BATCH, "results_url": "https://api.anthropic.com/x"}), document(RESULT))
+    lines = json.dumps(RESULT).encode() + b"\n"
+    provider.play(document({**MESSAGE_BATCH, "results_url": "https://api.anthropic.com/x"}), answer(lines * 3))
 
     assert "https://api.anthropic.com/x" == client.messages.batches.retrieve("msgbatch_1").results_url
-    raw = client.get("/v1/messages/batches/msgbatch_1/results", cast_to=object)
-    assert raw == RESULT
+    results = client.get("/v1/messages/batches/msgbatch_1/results", cast_to=httpx2.Response)
+    assert [RESULT] * 3 == [json.loads(line) for line in results.iter_lines()]
 
 
 def test_gemini_batch(make: Make, gateway: Gateway, provider: Provider) -> None:
     """Created with its requests inside, and fetched with its answers inside."""
     client = make("gemini", session="gemini batch")
-    answer = json.loads(answers.GENERATED.body[0])  # type: ignore[arg-type]
-    output = {"inlinedResponses": {"inlinedResponses": [{"response": answer}, {"response": answer}]}}
+    generated = json.loads(answers.GENERATED.body[0])  # type: ignore[arg-type]
+    output = {"inlinedResponses": {"inlinedResponses": [{"response": generated}, {"response": generated}]}}
     begun = {"name": "batches/1x", "metadata": {"name": "batches/1x", "state": "BATCH_STATE_PENDING"}}
     ended = {
         "name": "batches/1x",
