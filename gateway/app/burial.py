@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gateway.core.record import Record, encode
-from gateway.exchange.books import estimate, price
+from gateway.exchange.books import estimate, note_poll, price, put_off
 from gateway.journal.frame import Piece
 from gateway.journal.reader import Finished
 from gateway.policies.pricing import PriceBook
@@ -28,6 +28,10 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     meter.feed(answer)
     sight = meter.sight()
     record.model_served = sight.model
+    if sight.polled:
+        note_poll(record, sight, whole=meter.terminal)
+        record.usage_source = "none"
+        return finished._replace(meta=encode(record))
     if sight.usage is not None and not sight.usage.is_spoiled:
         record.usage, record.usage_source = sight.usage, "partial"
     else:
@@ -36,6 +40,8 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
         record.usage = estimate(meter, record, asked, sight.usage)
         record.usage_source = "estimated"
     price(record, prices, provider, datetime.fromisoformat(record.started_at).timestamp())
+    if sight.job is not None:
+        put_off(record, sight.job)
     record.request_bytes = record.request_bytes or _length(finished.request)
     record.response_bytes = record.response_bytes or _length(finished.response)
     return finished._replace(meta=encode(record))

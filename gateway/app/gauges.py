@@ -58,8 +58,9 @@ class Gauges:
             catalogue.JOURNAL_LAG: [((), conveyor.lag_s() if conveyor else 0.0)],
             catalogue.JOURNAL_PENDING: [((), conveyor.pending_bytes if conveyor else 0)],
             catalogue.JOURNAL_RECORDS: [((result,), number) for result, number in counts.items()],
-            catalogue.STORE_ERRORS: [((what,), errors[what]) for what in ("open", "read", "commit", "sync")],
+            catalogue.STORE_ERRORS: [((what,), errors[what]) for what in ("open", "read", "jobs", "commit", "sync")],
             catalogue.STORE_SIZE: [((), _size(self._store_dir))],
+            catalogue.JOBS_OPEN: [((), conveyor.jobs_open() if conveyor else 0)],
             catalogue.LAST_APPLY: [((), conveyor.last_apply_s if conveyor else 0.0)],
         }
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.admin.api import Sources, make_app
 from gateway.app import log
+from gateway.app.booking import book
 from gateway.app.burial import settle
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
 from gateway.app.gauges import Gauges
@@ -22,11 +23,13 @@ from gateway.app.recording import Recording
 from gateway.app.snapshots import Snapshots
 from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
+from gateway.core.record import Record
 from gateway.journal.reader import Finished
 from gateway.metrics.board import Board
 from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
 from gateway.policies.snapshot import Snapshot
+from gateway.store.jobs import Told
 from gateway.store.reader import StoreReader
 
 LOCK_POLL_S = 0.05
@@ -46,7 +49,7 @@ class Recorder:
         self._tally = Tally(_models(snapshot), Unpriced().tell)
         store_dir = Path(server.store_dir)
         data_dir = Path(server.data_dir)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle)
+        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book)
         self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher)
         self._runner = web.AppRunner(
             make_app(
@@ -129,6 +132,9 @@ class Recorder:
 
     def _settle(self, finished: Finished) -> Finished:
         return settle(finished, self._snapshot.routing, self._snapshot.prices)
+
+    def _book(self, record: Record, told: Told, state: str) -> None:
+        book(record, told, state, self._snapshot.routing, self._snapshot.prices)
 
     def _why_not_ready(self) -> str | None:
         if not self._gauges.worker_is_up():

@@ -279,8 +279,10 @@ class Relay:
         entry.amend()
 
     def _settle(self, meter: Meter, *, whole: bool) -> str | None:
+        """Settle by what could be read: of an answer that could not be to its end, more may have been used."""
+        is_read = self._decoder is None or not self._decoder.blind
         way, asked = self._way, Asked(self._asked, self._place.endpoint.counts)
-        return settle(self._entry, meter, way.prices, way.provider, whole=whole, asked=asked)
+        return settle(self._entry, meter, way.prices, way.provider, whole=whole and is_read, asked=asked)
 
     def _write_end(self, outcome: str) -> None:
         self._way.slot.add(IN_FLIGHT, -1)

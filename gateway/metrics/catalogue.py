@@ -105,6 +105,9 @@ USAGE_MISSING = Metric(
 UNPRICED = Metric(
     "tollway_unpriced_requests", COUNTER, "Requests for models without a known price.", ("provider", "model")
 )
+JOBS = Metric(
+    "tollway_jobs", COUNTER, "Background responses and batches whose cost is known now, by how it was.", ("state",)
+)
 REJECTIONS = Metric("tollway_rejections", COUNTER, "Requests refused before a provider was asked.", ("reason",))
 
 # What records move; everything below is read from the board or from the recorder itself.
@@ -120,6 +123,7 @@ FROM_RECORDS = (
     ATTEMPTS,
     USAGE_MISSING,
     UNPRICED,
+    JOBS,
     REJECTIONS,
 )
 
@@ -148,6 +152,7 @@ JOURNAL_RECORDS = Metric(
 JOURNAL_DROPPED = Metric("tollway_journal_dropped", COUNTER, "Frames that a worker could not write.", ("reason",))
 STORE_ERRORS = Metric("tollway_store_errors", COUNTER, "Commits that had to be repeated.", ("op",))
 STORE_SIZE = Metric("tollway_store_size_bytes", GAUGE, "Size of all day files.")
+JOBS_OPEN = Metric("tollway_jobs_open", GAUGE, "Background responses and batches whose cost is not known yet.")
 LAST_APPLY = Metric(
     "tollway_recorder_last_apply_timestamp_seconds", GAUGE, "When the recorder last committed exchanges; 0: not yet."
 )
@@ -168,6 +173,7 @@ FROM_PROCESSES = (
     JOURNAL_DROPPED,
     STORE_ERRORS,
     STORE_SIZE,
+    JOBS_OPEN,
     LAST_APPLY,
     BUILD,
 )

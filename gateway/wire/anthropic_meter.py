@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Usage
+from gateway.wire import anthropic_jobs
 from gateway.wire.counts import clamp, count, members, text
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
@@ -18,6 +19,8 @@ _decode_any = msgspec.json.Decoder().decode
 
 def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
     """Make the meter for one answer."""
+    if endpoint.job:
+        return anthropic_jobs.new_meter(endpoint, read_usage)
     if streamed:
         return MessagesMeter()
     return JsonMeter(read_answer, generates=endpoint.name in ("messages", "text_completion"))

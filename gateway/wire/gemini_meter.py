@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Usage
-from gateway.wire import openai_meter
+from gateway.wire import gemini_jobs, openai_meter
 from gateway.wire.counts import clamp, count, members, text
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import (
@@ -35,6 +35,8 @@ _decode_answer = msgspec.json.Decoder(Answer).decode
 
 def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
     """Make the meter for one answer. Behind `/openai/` this API speaks the OpenAI dialect."""
+    if endpoint.job:
+        return gemini_jobs.new_meter(endpoint, read_usage)
     if endpoint.name == "generate_content":
         return GenerateMeter() if streamed else JsonMeter(read_answer, key=_KEY)
     if streamed or endpoint.name in openai_meter.TEXT_ENDPOINTS:

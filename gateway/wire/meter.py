@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from gateway.core.record import Job
 from gateway.core.usage import Usage
 from gateway.wire.scan import UNREADABLE, value_end
 from gateway.wire.shapes import Answer, Sight
@@ -76,24 +77,28 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class JsonMeter:
-    """Watch an answer that is one JSON document. `read` turns its members into what was seen."""
+    """Watch an answer that is one JSON document. `read` turns its members into what was seen.
+
+    `goes_on`, where there is one, looks at an answer that tells no usage: its work may go on.
+    """
 
     __slots__ = (
-        "_generates",
-        "_key",
-        "_parts",
-        "_read",
-        "_sight",
-        "_sight_size",
-        "_size",
-        "_tail_size",
+        "_generates", "_goes_on", "_key", "_parts", "_read", "_sight", "_sight_size", "_size", "_tail_size",
         "content_seen",
-    )
+    )  # fmt: skip
 
     terminal = False
 
-    def __init__(self, read: Callable[[Answer], Sight], *, key: bytes = b'"usage"', generates: bool = True) -> None:
+    def __init__(
+        self,
+        read: Callable[[Answer], Sight],
+        *,
+        key: bytes = b'"usage"',
+        generates: bool = True,
+        goes_on: Callable[[bytes], Job | None] | None = None,
+    ) -> None:
         self._read = read
+        self._goes_on = goes_on
         self._key = key
         self._generates = generates
         self._parts: list[bytes] = []  # beyond WHOLE_BYTES: the head, then the tail
@@ -144,7 +149,10 @@ class JsonMeter:
         if self._sight_size != self._size:
             self._sight_size = self._size
             answer = self._answer()
-            self._sight = self._read(answer) if answer else Sight()
+            self._sight = sight = self._read(answer) if answer else Sight()
+            if self._goes_on is not None and (sight.usage is None or not sight.usage.output_total):
+                sight.job = self._goes_on(b"".join(self._parts))
+                sight.usage = sight.usage if sight.job is None else None
         return self._sight
 
     def _answer(self) -> Answer | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.errors import Refusal
-from gateway.wire.endpoint import Endpoint, EndpointTable
+from gateway.wire.endpoint import AN_ID, ASKS, POLLS, Endpoint, EndpointTable, JobPath
 from gateway.wire.shapes import Fields
 
 CHAT = Endpoint(name="chat", reads_body=True, meters=True)
@@ -20,6 +20,8 @@ OTHER = Endpoint(name="other", reads_body=True, meters=True)
 FREE = Endpoint(name="other", reads_body=True)
 # Ollama's own API: a document on each line, unless one is asked for.
 LINES = Endpoint(name="chat", reads_body=True, meters=True, lines=True)
+_POLLED_RESPONSE = Endpoint(name="responses", meters=True, job=POLLS)
+_POLLED_BATCH = Endpoint(name="batch", meters=True, job=POLLS)
 
 # Audio and image uploads are multipart: they stream through, and so their model is not read.
 ENDPOINTS: EndpointTable = EndpointTable(
@@ -46,7 +48,7 @@ ENDPOINTS: EndpointTable = EndpointTable(
         "api/embed": Endpoint(name="embeddings", reads_body=True, meters=True, lines=True),
         "chat": CHAT,
         "embed": EMBEDDINGS,
-        "batches": Endpoint(name="batch"),
+        "batches": Endpoint(name="batch", meters=True, job=ASKS),
     },
     families={
         "chat": "chat",
@@ -68,6 +70,12 @@ ENDPOINTS: EndpointTable = EndpointTable(
         "evals": "other",
         "videos": "other",
     },
+    jobs=(
+        JobPath("GET", ("responses", AN_ID), _POLLED_RESPONSE),
+        JobPath("POST", ("responses", AN_ID, "cancel"), _POLLED_RESPONSE),
+        JobPath("GET", ("batches", AN_ID), _POLLED_BATCH),
+        JobPath("POST", ("batches", AN_ID, "cancel"), _POLLED_BATCH),
+    ),
 )
 
 # First words of paths that clients use at the root without /v1.

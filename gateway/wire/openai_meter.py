@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Usage
+from gateway.wire import openai_jobs
 from gateway.wire.counts import amount, clamp, count, members
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.lines_meter import LinesMeter
 from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
 from gateway.wire.openai_usage import read_drawn, read_usage
 from gateway.wire.scan import UNREADABLE
-from gateway.wire.shapes import Answer, ChatChunk, ResponsesEvent, Sight
+from gateway.wire.shapes import Answer, ChatChunk, ResponseObject, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
 
 TEXT_ENDPOINTS = frozenset({"chat", "text_completion", "responses"})
@@ -37,9 +38,14 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
     """Make the meter for one answer."""
     if endpoint.lines:
         return LinesMeter(ends=endpoint.name in TEXT_ENDPOINTS)
+    if endpoint.job:
+        if streamed and endpoint.name == "responses":
+            return PolledResponsesMeter()
+        return openai_jobs.new_meter(endpoint)
     if not streamed:
+        goes_on = openai_jobs.asked_response if endpoint.name == "responses" else None
         writes = endpoint.name in TEXT_ENDPOINTS
-        return JsonMeter(read_answer if writes else read_media, generates=writes)
+        return JsonMeter(read_answer if writes else read_media, generates=writes, goes_on=goes_on)
     if endpoint.name in ("chat", "text_completion"):
         return ChatMeter(strip_usage=strip_usage)
     return ResponsesMeter()
@@ -153,17 +159,25 @@ _decode_event = msgspec.json.Decoder(ResponsesEvent).decode
 class ResponsesMeter(StreamMeter):
     """Watch a stream of typed events: the last one holds the whole response with its usage."""
 
-    __slots__ = ("_sight",)
+    __slots__ = ("_response", "_sight")
 
     done = b"[DONE]"
 
     def __init__(self) -> None:
         super().__init__()
         self._sight = Sight()
+        self._response: ResponseObject | None = None  # as the last event that holds one shows it
 
     def usage(self) -> Usage | None:
         """Return what the terminal event says."""
         return self._sight.usage
+
+    def sight(self) -> Sight:
+        """Return what the stream told; of a run in the background that is not over, that it goes on."""
+        response = self._response
+        if not self.terminal and response is not None and (job := openai_jobs.goes_on(response)) is not None:
+            return Sight(None, self.model, self.error, job=job)
+        return Sight(self._sight.usage, self.model, self.error)
 
     def complete(self, status: int) -> bool:
         """Accept a last event that was passed over, because it tells no usage."""
@@ -190,6 +204,7 @@ class ResponsesMeter(StreamMeter):
     def _read_event(self, seen: ResponsesEvent) -> None:
         kind = seen.type if isinstance(seen.type, str) else ""
         if seen.response is not None:
+            self._response = seen.response
             sight = read_answer(seen.response)
             self.model = sight.model or self.model
             self.error = sight.error or self.error
@@ -205,6 +220,16 @@ class ResponsesMeter(StreamMeter):
     def _text(self, chunk: dict[str, Any]) -> list[str]:
         delta = chunk.get("delta")
         return [delta] if isinstance(delta, str) and str(chunk.get("type")).endswith(".delta") else []
+
+
+class PolledResponsesMeter(ResponsesMeter):
+    """Watch a stream that shows a run once more: it repeats the last event, with the usage."""
+
+    __slots__ = ()
+
+    def sight(self) -> Sight:
+        """Return what the last response told of the run."""
+        return openai_jobs.told_by(self._response) if self._response is not None else Sight(polled=True)
 
 
 def _usage_in(chunk: ChatChunk) -> bytes:
