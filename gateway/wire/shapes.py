@@ -59,6 +59,7 @@ class ResponsesEvent(msgspec.Struct):
 
     type: Any = None
     response: Answer | None = None
+    item: msgspec.Raw = msgspec.Raw(b"")
     usage: msgspec.Raw = msgspec.Raw(b"")
     error: Any = None
     message: Any = None
