@@ -8,6 +8,8 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from gateway.core.usage import Usage
 from gateway.wire.document import parse, parse_ends
 from gateway.wire.guess import BY_SIZE, Words
@@ -256,7 +258,7 @@ class StreamMeter:
         usage = self.usage()
         guessed = False
         if self._told_at >= 0 and usage is not None and not usage.is_spoiled and (more := self._untold()):
-            usage.output_total += more
+            usage = msgspec.structs.replace(usage, output_total=usage.output_total + more)
             guessed = True
         return Sight(usage, self.model, self.error, guessed)
 

@@ -188,12 +188,11 @@ class ResponsesMeter(StreamMeter):
             self._count_item(bytes(seen.item), read)
 
     def _count_item(self, raw: bytes, read: Reader) -> None:
+        guess = Guess(self.words.numbers)
         try:
-            item = members(_decode_any(raw))
+            read(members(_decode_any(raw)), guess)
         except UNREADABLE:
             return
-        guess = Guess(self.words.numbers)
-        read(item, guess)
         self._once += guess.once()
 
     def _read_event(self, seen: ResponsesEvent) -> None:

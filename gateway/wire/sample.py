@@ -36,8 +36,8 @@ class Part:
     """
 
     __slots__ = (
-        "_aside", "_end", "_first", "_flow", "_flow_bytes", "_guess", "_kept", "_once", "_splitter", "_tail", "_whole",
-        "room", "start", "state",
+        "_aside", "_end", "_filled_aside", "_first", "_flow", "_flow_bytes", "_guess", "_kept", "_once", "_splitter",
+        "_tail", "_whole", "room", "start", "state",
     )  # fmt: skip
 
     def __init__(self, start: int, room: int) -> None:
@@ -46,7 +46,8 @@ class Part:
         self.room = room  # for what is still to be kept
         self._first = start  # where what is kept begins
         self._end = start  # behind the event that fills it
-        self._aside = 0  # bytes behind it that are counted elsewhere
+        self._aside = 0  # bytes before and behind it that are counted elsewhere
+        self._filled_aside = False  # so is the event that fills it
         self._tail = b""  # the last bytes that were passed, where the end of an event may have begun
         self._kept: list[bytes] = []  # and not read yet
         self._splitter: Splitter | None = None
@@ -82,16 +83,20 @@ class Part:
         return at + end - passed
 
     def next_start(self) -> int:
-        """Return where the part starts that follows this one."""
+        """Return where the part starts that follows this one: at once, if the first ended in a long event."""
+        if not self.start and self._end - FIRST_BYTES > LONG_BYTES:
+            return self._end
         start = SECOND_AT
         while start < self._end:
             start *= 2
         return start
 
-    def put_aside(self, place: int, size: int) -> None:
-        """Leave out an event that ends at `place` and is counted elsewhere."""
-        if self.state == _OVER and self._end <= place - size:
-            self._aside += size
+    def put_aside(self, start: int, end: int) -> None:
+        """Leave out an event of its stretch that is counted elsewhere; of those that were kept, the text tells it."""
+        self._aside += max(0, min(end, self._first) - start) if self._first - self.start <= LONG_BYTES else 0
+        if self.state == _OVER:
+            self._aside += max(0, end - max(start, self._end))
+            self._filled_aside = self._filled_aside or start < self._end == end
 
     def tokens(self, until: int, words: Words) -> float:
         """Estimate the tokens of its stretch, of which the stream has passed up to `until`. Never less than before."""
@@ -101,7 +106,9 @@ class Part:
         if self.state != _OVER:
             return said
         behind = self._first + self._whole
-        rest = until - (behind if self._end - behind <= LONG_BYTES else self._end) - self._aside
+        if self._filled_aside or self._end - behind > LONG_BYTES:
+            behind = self._end
+        rest = until - behind - self._aside
         if self._first - self.start <= LONG_BYTES:
             rest += self._first - self.start
         return said + max(0, rest) * self._flow / max(1, self._flow_bytes)
@@ -124,13 +131,13 @@ class Part:
     def _read_event(self, event: bytes, read: Reader, guess: Guess) -> None:
         before = guess.flowing
         self._whole += len(event)
+        guess.aside = False
         try:
             said = _decode(payload(event))
+            if type(said) is dict:
+                read(said, guess)
         except UNREADABLE:
-            said = None
-        guess.aside = False
-        if type(said) is dict:
-            read(said, guess)
+            pass  # a comment, the end, or no JSON: a frame
         if guess.flowing > before:
             guess.deltas += 1
         if guess.flowing > before or (len(event) <= ASIDE_BYTES and not guess.aside):
@@ -180,15 +187,17 @@ class Sample:
 
     def put_aside(self, place: int, size: int) -> None:
         """Leave out an event that ends at `place` and is counted elsewhere."""
+        behind = place
         for part in reversed(self._parts):
-            if part.start < place:
-                part.put_aside(place, size)
-                return
+            start = max(place - size, part.start)
+            if start < behind:
+                part.put_aside(start, behind)
+            behind = min(behind, part.start)
 
     def tokens(self, until: int, words: Words) -> float:
         """Estimate the tokens up to `until`, where an event ends; the more of a stream passed, the more."""
         parts = self._parts
-        while len(parts) > 1:
+        while len(parts) > 1 and parts[1].start <= until:
             self._before += parts[0].tokens(parts[1].start, words)
             del parts[0]
         return self._before + parts[0].tokens(until, words)

@@ -44,15 +44,16 @@ _decode = msgspec.json.Decoder().decode
 def text_bytes(total: int, kept: bytes, content_type: str | None) -> int:
     """Return how many bytes of text a body of `total` bytes is worth. `kept`: what of it is at hand.
 
-    A form counts as the file that is in it. JSON that is at hand is read; else its base64 is found by probes.
+    A form counts as the file that is in it. JSON that is whole is read (what is at hand may be a little longer than the
+    body that came: we ask for usage in it); of any other the base64 is found by probes.
     """
     if content_type is not None and content_type.startswith(_UPLOADS):
         return -(-total // _MEDIA_BYTES)
-    if len(kept) == total <= READ_BYTES:
+    if total <= len(kept) <= READ_BYTES:
         try:
             return ceil(_list("", [_decode(kept)]))
         except UNREADABLE:
-            pass  # a form, or no JSON
+            pass  # cut, or no JSON
     probes = range(_STEP // 2, len(kept), _STEP)  # what is shorter is text
     dense = sum(1 for at in probes if not kept[at : at + _PROBE].translate(None, _BASE64))
     media = total * dense // max(len(probes), 1)
@@ -61,13 +62,13 @@ def text_bytes(total: int, kept: bytes, content_type: str | None) -> int:
 
 def answer_tokens(total: int, kept: bytes, words: Words) -> int:
     """Return how many tokens the text in a JSON answer of `total` bytes is. `kept`: what of it is at hand."""
+    guess = Guess(words.numbers)
     try:
-        document = _decode(kept)
+        document = _decode(kept if len(kept) == total else b"")  # what is left of a long one may look like JSON, too
+        if type(document) is dict:
+            words.read(document, guess)
     except UNREADABLE:  # cut, or too long to be kept
         return max(1, ceil((text_bytes(total, kept, None) - _FRAME_BYTES) / words.numbers.text_bytes))
-    guess = Guess(words.numbers)
-    if type(document) is dict:
-        words.read(document, guess)
     return max(1, ceil(guess.flow() + guess.once()))
 
 
