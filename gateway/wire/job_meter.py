@@ -12,7 +12,6 @@ from typing import Any, Final
 from gateway.core.record import Job
 from gateway.core.usage import Usage
 from gateway.wire.adding import Sum
-from gateway.wire.meter import BYTES_PER_TOKEN
 from gateway.wire.shapes import Sight
 from gateway.wire.sse import HELD_MOST_BYTES
 
@@ -45,6 +44,9 @@ def believed(usage: Usage | None) -> Usage | None:
     return None if usage is None or usage.is_spoiled else usage
 
 
+BYTES_PER_TOKEN: Final = 4
+
+
 class _Meter:
     """What both have in common: nothing is stripped, and there is no terminal event."""
 
@@ -70,6 +72,10 @@ class _Meter:
     def estimate(self, request_bytes: int) -> Usage:
         """Guess from what was asked; nobody knows what will be answered."""
         return Usage(input_total=ceil(request_bytes / BYTES_PER_TOKEN), processing="batch")
+
+    def so_far(self) -> int:
+        """Say nothing: an answer about work consumes nothing."""
+        return 0
 
 
 class DocumentMeter(_Meter):

@@ -7,10 +7,11 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.wire.counts import clamp, count
-from gateway.wire.meter import BYTES_PER_TOKEN, TAIL_BYTES, error_text
+from gateway.wire.meter import TAIL_BYTES, error_text
 from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import LastLine, Sight
 
+BYTES_PER_TOKEN: Final = 4
 # Around a word of text stand the model's name and the time.
 _FRAME_BYTES: Final = 110
 
@@ -75,9 +76,18 @@ class LinesMeter:
 
     def estimate(self, request_bytes: int) -> Usage:
         """Guess: a line is a token, or a whole answer in one."""
-        text_bytes = max(self._size - _FRAME_BYTES * max(self._lines, 1), 1) if self._size and self._ends else 0
-        tokens = max(self._lines - 1, ceil(text_bytes / BYTES_PER_TOKEN)) if text_bytes else 0
-        return Usage(input_total=ceil(request_bytes / BYTES_PER_TOKEN), output_total=tokens)
+        return Usage(input_total=max(1, ceil(request_bytes / BYTES_PER_TOKEN)), output_total=self._output_tokens())
+
+    def so_far(self) -> int:
+        """Return the output tokens until now: as told at the end, before that a line is one."""
+        told = self.usage() if self.terminal else None
+        return told.output_total if told is not None else self._output_tokens()
+
+    def _output_tokens(self) -> int:
+        if not self._size or not self._ends:
+            return 0
+        text_bytes = max(self._size - _FRAME_BYTES * max(self._lines, 1), 1)
+        return max(self._lines - 1, ceil(text_bytes / BYTES_PER_TOKEN))
 
     def _last(self) -> LastLine:
         lines = self._tail.rstrip().rsplit(b"\n", 1)

@@ -96,6 +96,7 @@ class ResponsesEvent(msgspec.Struct):
 
     type: Any = None
     response: ResponseObject | None = None
+    item: msgspec.Raw = msgspec.Raw(b"")
     usage: msgspec.Raw = msgspec.Raw(b"")
     error: Any = None
     message: Any = None
