@@ -129,7 +129,9 @@ class MessagesMeter(StreamMeter):
         """Take bytes and return them. A read whose last event is a delta holds neither the end nor an error."""
         self._bytes += len(data)
         if self._bytes > self._wanted:
-            self._keep(data)
+            self._pending.append(data)
+            if self._bytes > self._full:
+                self._hand_over()
         if (
             self._busy
             or data.find(self._mark) >= 0

@@ -14,7 +14,7 @@ from gateway.core.record import Job
 from gateway.core.usage import Usage
 from gateway.wire.document import parse, parse_ends
 from gateway.wire.guess import BY_SIZE, Words
-from gateway.wire.sample import Sample
+from gateway.wire.sample import FIRST_BYTES, Sample
 from gateway.wire.shapes import Answer, Sight
 from gateway.wire.sse import Splitter
 from gateway.wire.weight import answer_tokens
@@ -203,8 +203,8 @@ class StreamMeter:
     """
 
     __slots__ = (
-        "_busy", "_bytes", "_last", "_mark", "_most", "_once", "_place", "_sample", "_splitter", "_strip", "_told",
-        "_told_at", "_told_seen", "_wanted", "content_seen", "error", "model", "terminal",
+        "_busy", "_bytes", "_full", "_last", "_mark", "_most", "_once", "_pending", "_place", "_sample", "_splitter",
+        "_strip", "_told", "_told_at", "_told_seen", "_wanted", "content_seen", "error", "model", "terminal",
     )  # fmt: skip
 
     ending = b"}\n\n"
@@ -225,7 +225,9 @@ class StreamMeter:
         self._bytes = 0
         self._once = 0.0  # tokens that a dialect counts beside the sample
         self._sample: Sample | None = None
-        self._wanted = NEVER  # behind this place the sample needs the bytes
+        self._wanted = NEVER  # behind this place the sample needs the bytes; here they wait until it is asked
+        self._pending: list[bytes] = []
+        self._full = NEVER  # behind this place they have waited long enough
         self._place = 0  # behind the event that is being read
         self._told_at = -1  # behind the event that told the output last
         self._told_seen = -1  # the same, of what is in `_told`
@@ -238,7 +240,9 @@ class StreamMeter:
         """Take bytes and return what the client gets. The common read costs two searches."""
         self._bytes += len(data)
         if self._bytes > self._wanted:
-            self._keep(data)
+            self._pending.append(data)
+            if self._bytes > self._full:
+                self._hand_over()
         if (
             self._busy
             or data.find(self._mark) >= 0
@@ -252,6 +256,8 @@ class StreamMeter:
     def finish(self) -> bytes:
         """Read an event that lacks its blank line; return it if it was held back."""
         rest = self._splitter.rest()
+        if rest:
+            self._hand_over()
         self._bytes -= len(rest)  # in an estimate only whole events count, wherever the last read ended
         self._place = self._bytes
         kept = not rest or self._event(rest)
@@ -349,19 +355,25 @@ class StreamMeter:
         self._place = len(event)
         if self._told_at >= 0:
             self._told_at = max(0, self._told_at - start)
-        self._sample = sample = Sample()
-        sample.take(event, 0, 0)
-        self._wanted = sample.take(data, len(data) - rest, len(event))
+        self._sample = Sample()
+        self._pending = [event, data[len(data) - rest :]]
+        self._wanted, self._full = 0, FIRST_BYTES
+        if self._bytes > self._full:
+            self._hand_over()
 
-    def _keep(self, data: bytes) -> None:
-        """Keep what the sample needs of a read."""
-        if self._sample is not None:
+    def _hand_over(self) -> None:
+        """Let the sample take what waits for it: all of it up to here."""
+        if self._sample is not None and self._pending:
+            data = b"".join(self._pending)
+            self._pending.clear()
             self._wanted = self._sample.take(data, 0, self._bytes - len(data))
+            self._full = max(self._wanted, self._bytes) + FIRST_BYTES
 
     def _output_tokens(self) -> int:
         """Estimate the tokens of the text that passed."""
         if self._sample is None:
             return 1 if self.content_seen else 0
+        self._hand_over()
         passed = self._bytes - self._splitter.held
         return max(1, ceil(self._sample.tokens(passed, self.words) + self._once))
 

@@ -188,7 +188,7 @@ class ResponsesMeter(StreamMeter):
         response = self._response
         if not self.terminal and response is not None and (job := openai_jobs.goes_on(response)) is not None:
             return Sight(None, self.model, self.error, job=job)
-        return Sight(self._sight.usage, self.model, self.error)
+        return super().sight()
 
     def complete(self, status: int) -> bool:
         """Accept a last event that was passed over, because it tells no usage."""
@@ -222,6 +222,7 @@ class ResponsesMeter(StreamMeter):
         elif not marked:
             return  # whether it comes by depends on what it was read with
         else:
+            self._hand_over()
             self._sample.put_aside(self._place, len(event))
         read = _ITEM_READERS.get(seen.type) if isinstance(seen.type, str) else None
         if read is not None and 0 < len(bytes(seen.item)) <= ITEM_BYTES:
