@@ -131,7 +131,11 @@ def test_a_sync_is_asked_for_only_after_a_while(kept: Book) -> None:
     assert not kept.jobs.wants_sync()
     kept.amended()
     assert not kept.jobs.wants_sync()
-    kept.now_ms += CHECK_MS
+    kept.now_ms += CHECK_MS - 1
+    kept.jobs.take([ask("job-2"), fetch("job-2")])
+    kept.amended()
+    assert not kept.jobs.wants_sync()
+    kept.now_ms += 1
 
     assert kept.jobs.wants_sync()
     kept.jobs.synced()

@@ -97,6 +97,8 @@ def test_a_background_stream_is_a_job_until_its_last_event() -> None:
     assert Job(id="resp_1", state="open") == seen_by(RESPONSES, begun + delta, streamed=True).job
     whole = seen_by(RESPONSES, begun + delta + end, streamed=True)
     assert (None, 11) == (whole.job, whole.usage and whole.usage.input_total)
+    odd = seen_by(RESPONSES, begun + event("response.completed", usage=USAGE), streamed=True)
+    assert (None, 11) == (odd.job, odd.usage and odd.usage.input_total), "the event is the end, whatever it says"
     foreground = event("response.created", background=False)
     assert seen_by(RESPONSES, foreground + delta, streamed=True).job is None
 
