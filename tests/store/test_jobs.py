@@ -294,6 +294,23 @@ def test_a_locked_file_is_a_wait(tmp_path: Path, kept: Book, monkeypatch: pytest
     assert [(asked.record.id, "booked", 100)] == kept.amended()
 
 
+def test_a_file_that_is_locked_while_it_is_made_is_made_later(
+    tmp_path: Path, kept: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is never used half made."""
+    monkeypatch.setattr(jobs_module, "LOCK_WAIT_S", 0.01)
+    locker = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    locker.execute("PRAGMA journal_mode=WAL")
+    locker.execute("BEGIN EXCLUSIVE")
+    for _ in range(2):
+        with pytest.raises(StoreBusy):
+            kept.jobs.take([ask(), fetch()])
+    locker.close()
+    kept.jobs.take([ask(), fetch()])
+
+    assert 1 == len(kept.amended())
+
+
 def test_a_failure_on_the_way_leaves_nothing_behind(kept: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither in the file nor in what is owed."""
     asked = ask()
