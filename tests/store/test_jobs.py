@@ -83,7 +83,8 @@ def fetch(name: str = "job-1", tokens: int | None = 100, **fields: Any) -> Finis
 def test_the_first_answer_is_booked_where_the_work_was_asked_for(kept: Book) -> None:
     """What others fetch later changes nothing; each row that fetched stays as it was."""
     asked, first, again = ask(), fetch(tokens=100, model_served="m-1"), fetch(tokens=700)
-    assert [asked] == kept.jobs.take([asked])
+    going_on = fetch(tokens=None)
+    assert [asked, going_on] == kept.jobs.take([asked, going_on])
     assert (1, []) == (kept.jobs.open_now, kept.amended())
 
     assert [first, again] == kept.jobs.take([first, again])
