@@ -29,7 +29,7 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     sight = meter.sight()
     record.model_served = sight.model
     if sight.polled:
-        note_poll(record, sight, whole=meter.terminal)
+        note_poll(record, sight, whole=False)
         record.usage_source = "none"
         return finished._replace(meta=encode(record))
     if sight.usage is not None and not sight.usage.is_spoiled:

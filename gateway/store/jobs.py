@@ -236,17 +236,22 @@ class Jobs:
         if not self._path.exists():
             for suffix in ("-wal", "-shm"):
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)  # of a file that somebody removed
-        self._sql = sql = sqlite3.connect(self._path, isolation_level=None, timeout=LOCK_WAIT_S)
-        (version,) = sql.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StoreRefused(newer_schema(self._path, str(version), VERSION))
-        # Segments of the journal are deleted once the store has synced: what stands here must be on the disk by then.
-        sql.execute("PRAGMA journal_mode=WAL")
-        sql.execute("PRAGMA synchronous=FULL")
-        sql.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        self._owed = [row for (row,) in sql.execute("SELECT rowid FROM jobs WHERE owed = 1 ORDER BY closed_ms")]
-        self._given.clear()
-        (self.open_now,) = sql.execute("SELECT count(*) FROM jobs WHERE state = 'open'").fetchone()
+        sql = sqlite3.connect(self._path, isolation_level=None, timeout=LOCK_WAIT_S)
+        try:
+            (version,) = sql.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise StoreRefused(newer_schema(self._path, str(version), VERSION))
+            # Segments of the journal are deleted once the store has synced: what stands here must be on the disk then.
+            sql.execute("PRAGMA journal_mode=WAL")
+            sql.execute("PRAGMA synchronous=FULL")
+            sql.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            self._owed = [row for (row,) in sql.execute("SELECT rowid FROM jobs WHERE owed = 1 ORDER BY closed_ms")]
+            self._given.clear()
+            (self.open_now,) = sql.execute("SELECT count(*) FROM jobs WHERE state = 'open'").fetchone()
+        except BaseException:
+            sql.close()
+            raise
+        self._sql = sql
 
     def _db(self) -> sqlite3.Connection:
         if self._sql is None:

@@ -3,6 +3,8 @@
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.core.usage import Usage
 from gateway.wire.counts import MOST
 
@@ -35,13 +37,9 @@ def whole_of(parts: list[Part]) -> Part:
     """Put parts together again: the largest one is the usage, what the others used stands elsewhere."""
     if not parts:
         return Part(None, Usage())
-    ordered = sorted(parts, key=lambda part: part.usage.input_total + part.usage.output_total, reverse=True)
-    usage = ordered[0].usage
-    for part in ordered[1:]:
-        part.usage.model = part.model
-    usage.model = None
-    usage.elsewhere = tuple(part.usage for part in ordered[1:])
-    return Part(ordered[0].model, usage)
+    first, *others = sorted(parts, key=lambda part: part.usage.input_total + part.usage.output_total, reverse=True)
+    elsewhere = tuple(replace(usage, model=model, elsewhere=()) for model, usage in others)
+    return Part(first.model, replace(first.usage, model=None, elsewhere=elsewhere))
 
 
 def add(total: Usage, usage: Usage) -> None:

@@ -5,6 +5,7 @@ dialect says in them is read by `openai_jobs.py`, `anthropic_jobs.py` and `gemin
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import ceil
 from typing import Any, Final
@@ -15,6 +16,7 @@ from gateway.wire.adding import Sum
 from gateway.wire.shapes import Sight
 from gateway.wire.sse import HELD_MOST_BYTES
 
+BYTES_PER_TOKEN: Final = 4
 # Names of jobs come from outside, go into tables and onto terminals, and are compared.
 _NAME: Final = re.compile(r"[!-~]{1,256}")
 
@@ -44,10 +46,7 @@ def believed(usage: Usage | None) -> Usage | None:
     return None if usage is None or usage.is_spoiled else usage
 
 
-BYTES_PER_TOKEN: Final = 4
-
-
-class _Meter:
+class _Meter(ABC):
     """What both have in common: nothing is stripped, and there is no terminal event."""
 
     terminal = False
@@ -65,9 +64,9 @@ class _Meter:
         """Return what was consumed."""
         return self.sight().usage
 
+    @abstractmethod
     def sight(self) -> Sight:
         """Return what the answer tells."""
-        raise NotImplementedError
 
     def estimate(self, request_bytes: int) -> Usage:
         """Guess from what was asked; nobody knows what will be answered."""

@@ -2,14 +2,16 @@
 
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.client import Reply
-from tests.gateway import Gateway, standing_before, team_file
+from tests.gateway import KEY, Gateway, standing_before, team_file
 from tests.provider import EVENTS, Answer, Asked, Provider, answer, providing, stream, until
 
 ALICE, BOB = "tw-alice", "tw-bob"
@@ -280,7 +282,10 @@ def test_a_part_of_the_results_is_not_the_bill(gateway: Gateway, provider: Provi
     ranged = Answer(body=(_result("claude-haiku-4-5", 1),), status=206)
     cut = Answer(body=(_result("claude-haiku-4-5", 1) * 2,), stop_at=len(_result("claude-haiku-4-5", 1)))
     packed = answer(_result("claude-haiku-4-5", 1), headers=(("Content-Encoding", "br"),))
-    for part in (ranged, cut, packed):
+    press = zlib.compressobj(wbits=31)
+    first = press.compress(_result("claude-haiku-4-5", 1)) + press.flush(zlib.Z_SYNC_FLUSH)
+    damaged = Answer(body=(first, 0.1, b"\xff" * 50), headers=(("Content-Encoding", "gzip"),), framing="chunked")
+    for part in (ranged, cut, packed, damaged):
         provider.play(part)
         get(gateway, f"/v1/messages/batches/{name}/results", ALICE, head, ("Range", "bytes=0-200"))
     get(gateway, f"/v1/messages/batches/{name}/results", ALICE, head)
@@ -338,3 +343,16 @@ def test_books_and_metrics_agree_at_the_end(gateway: Gateway) -> None:
     assert float(states["open"]) == float(re.findall(r"(?m)^tollway_jobs_open (\S+)$", gateway.metrics())[0])
     tokens = sum(row["usage"]["input_total"] + row["usage"]["output_total"] for row in rows if row["usage"])
     assert tokens == sums("tollway_tokens_total")
+
+
+def test_a_price_that_nobody_knows_does_not_stop_polls(provider: Provider, tmp_path: Path) -> None:
+    """Where config refuses models without a price: who asks how far something is names none, nor does a batch."""
+    more = '[prices]\nunknown_model = "deny"'
+    with standing_before(provider, tmp_path, ["openai"], more=more) as run:
+        reply = run.post("/v1/batches", {"input_file_id": "file-1"})
+        name = json.loads(reply.body)["id"]
+        polled = run.ask("GET", f"/v1/batches/{name}", [("Authorization", f"Bearer {KEY}")])
+        refused = run.post("/v1/chat/completions", {"model": "of-nobody-known"})
+
+        assert [200, 200] == [reply.status, polled.status]
+        assert "price_unknown" == refused.value("x-tollway-error")

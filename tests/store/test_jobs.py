@@ -83,7 +83,8 @@ def fetch(name: str = "job-1", tokens: int | None = 100, **fields: Any) -> Finis
 def test_the_first_answer_is_booked_where_the_work_was_asked_for(kept: Book) -> None:
     """What others fetch later changes nothing; each row that fetched stays as it was."""
     asked, first, again = ask(), fetch(tokens=100, model_served="m-1"), fetch(tokens=700)
-    assert [asked] == kept.jobs.take([asked])
+    going_on = fetch(tokens=None)
+    assert [asked, going_on] == kept.jobs.take([asked, going_on])
     assert (1, []) == (kept.jobs.open_now, kept.amended())
 
     assert [first, again] == kept.jobs.take([first, again])
@@ -131,7 +132,11 @@ def test_a_sync_is_asked_for_only_after_a_while(kept: Book) -> None:
     assert not kept.jobs.wants_sync()
     kept.amended()
     assert not kept.jobs.wants_sync()
-    kept.now_ms += CHECK_MS
+    kept.now_ms += CHECK_MS - 1
+    kept.jobs.take([ask("job-2"), fetch("job-2")])
+    kept.amended()
+    assert not kept.jobs.wants_sync()
+    kept.now_ms += 1
 
     assert kept.jobs.wants_sync()
     kept.jobs.synced()
@@ -288,6 +293,23 @@ def test_a_locked_file_is_a_wait(tmp_path: Path, kept: Book, monkeypatch: pytest
     kept.jobs.take([fetch()])
 
     assert [(asked.record.id, "booked", 100)] == kept.amended()
+
+
+def test_a_file_that_is_locked_while_it_is_made_is_made_later(
+    tmp_path: Path, kept: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is never used half made."""
+    monkeypatch.setattr(jobs_module, "LOCK_WAIT_S", 0.01)
+    locker = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    locker.execute("PRAGMA journal_mode=WAL")
+    locker.execute("BEGIN EXCLUSIVE")
+    for _ in range(2):
+        with pytest.raises(StoreBusy):
+            kept.jobs.take([ask(), fetch()])
+    locker.close()
+    kept.jobs.take([ask(), fetch()])
+
+    assert 1 == len(kept.amended())
 
 
 def test_a_failure_on_the_way_leaves_nothing_behind(kept: Book, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,18 @@ def test_the_sum_costs_what_its_requests_cost(requests: list[Usage]) -> None:
     assert sum(each.output_total for each in requests) == sum(part.output_total for part in parts)
 
 
+def test_a_look_in_between_changes_nothing() -> None:
+    """Another model may be the largest part by then."""
+    total = Sum()
+    total.add("a", Usage(input_total=5))
+    total.add("b", Usage(input_total=3))
+    assert ("a", 5) == ((first := total.result()).model, first.usage.input_total)
+    total.add("b", Usage(input_total=9))
+
+    model, usage = total.result()
+    assert [("b", 12), ("a", 5)] == [(each.model, each.usage.input_total) for each in parts_of(model, usage)]
+
+
 def test_models_and_price_classes_stay_apart() -> None:
     """Each is billed by its own price; the largest part stands in front, as the model of the whole."""
     total = Sum()

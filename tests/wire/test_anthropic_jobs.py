@@ -132,13 +132,16 @@ def test_results_that_cannot_be_read_are_told() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=9), inner, max_size=2),
+    max_leaves=4,
 )
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["input_tokens", "output_tokens", "iterations"]), JSON)), st.binary())
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["input_tokens", "output_tokens", "iterations"]), JSON), max_size=3),
+    st.binary(max_size=99),
+)
 def test_no_answer_is_too_strange(usages: list[dict[str, Any]], noise: bytes) -> None:
     """Whatever a provider says, something can be said about it, and no usage is negative."""
     usage = told(seen_by(FETCH, *(line(**usage) for usage in usages), noise))

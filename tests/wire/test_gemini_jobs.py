@@ -133,13 +133,17 @@ def test_the_compatible_api_tells_as_openai_does() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=9), inner, max_size=2),
+    max_leaves=4,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["name", "done", "metadata", "response"]), JSON), st.lists(JSON), st.binary())
+@given(
+    st.dictionaries(st.sampled_from(["name", "done", "metadata", "response"]), JSON),
+    st.lists(JSON, max_size=3),
+    st.binary(max_size=99),
+)
 def test_no_answer_is_too_strange(fields: dict[str, Any], answers: list[Any], noise: bytes) -> None:
     """Whatever a provider says, something can be said about it, and no usage is negative."""
     for body in (operation(*answers, **fields), noise):
