@@ -352,13 +352,17 @@ def test_usage_that_cannot_be_believed_is_none() -> None:
 
 
 def test_usage_told_before_the_first_content_is_no_end() -> None:
-    """Some servers tell the prompt first."""
-    meter = streaming("chat")
-    meter.feed(event({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 0}}))
-    for each in stream_of("chat", [" word"] * 100):
-        meter.feed(each)
+    """Some servers tell the prompt first; what comes before the content, however long, is none of it."""
+    usage = {"prompt_tokens": 9, "input_tokens": 9, "completion_tokens": 0}
+    for name, first in (
+        ("chat", {"choices": [], "usage": usage, "padding": "x" * 50_000}),
+        ("responses", {"type": "response.created", "response": ECHO | {"usage": usage}}),
+    ):
+        meter = streaming(name)
+        for each in (event(first), *stream_of(name, [" word"] * 100)):
+            meter.feed(each)
 
-    assert 100 == pytest.approx(meter.so_far(), rel=0.1)
+        assert 100 == pytest.approx(meter.so_far(), rel=0.1)
 
 
 def test_a_json_answer_is_known_when_it_is_whole() -> None:
@@ -409,6 +413,9 @@ def test_recorded_streams_are_estimated_the_same_however_they_are_cut() -> None:
                 for piece in each:
                     meter.feed(piece)
                 assert expected == in_sight(meter), exchange["name"]
+                if cut < len(whole):
+                    meter.finish()
+                    assert expected == in_sight(meter), exchange["name"]
 
 
 def test_the_running_estimate_of_recorded_streams_only_grows() -> None:
