@@ -16,6 +16,7 @@ from gateway.wire.meter import JsonMeter, Meter, error_text
 from gateway.wire.openai_meter import new_meter, read_answer
 from tests import exchanges
 from tests.wire.test_dialect import meter_for, random_pieces
+from tests.wire.test_sample import kept_bytes
 
 USAGE = {"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 29}
 
@@ -463,19 +464,17 @@ def test_the_running_estimate_is_the_final_one_of_what_came_until_then(
     assert said == silent.so_far()
 
 
-def test_a_running_estimate_costs_little_once_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a hundred thousand deltas a few hundred are parsed, however often somebody asks."""
-    parsed = []
-    words = FRAMES["chat"][1](" word")
-    meter = streaming("chat")
-    reader = type(meter).words
-    monkeypatch.setattr(
-        type(meter), "words", reader._replace(read=lambda *seen: parsed.append(1) or reader.read(*seen))
-    )
+def test_a_running_estimate_costs_little_once_the_beginning_is_read() -> None:
+    """Of a hundred thousand deltas a few hundred are kept to be parsed, and none twice, however often somebody asks."""
+    delta = event(FRAMES["chat"][1](" word"))
+    asked, silent = streaming("chat"), streaming("chat")
     for number in range(100_000):
-        meter.feed(event(words))
+        asked.feed(delta)
+        silent.feed(delta)
         if not number % 100:
-            meter.so_far()
+            asked.so_far()
+    waiting = [kept_bytes(sample) for meter in (silent, asked) if (sample := meter._sample) is not None]  # type: ignore[attr-defined]
 
-    assert 100_000 == pytest.approx(meter.so_far(), rel=0.05)
-    assert len(parsed) < 1_000
+    assert 100_000 == asked.so_far() == silent.so_far()
+    assert waiting[0] < 1_000 * len(delta)
+    assert 0 == waiting[1]
