@@ -16,6 +16,7 @@ from gateway.wire.meter import JsonMeter, Meter, error_text
 from gateway.wire.openai_meter import new_meter, read_answer
 from tests import exchanges
 from tests.wire.test_dialect import meter_for, random_pieces
+from tests.wire.test_sample import kept_bytes
 
 USAGE = {"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 29}
 
@@ -352,13 +353,17 @@ def test_usage_that_cannot_be_believed_is_none() -> None:
 
 
 def test_usage_told_before_the_first_content_is_no_end() -> None:
-    """Some servers tell the prompt first."""
-    meter = streaming("chat")
-    meter.feed(event({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 0}}))
-    for each in stream_of("chat", [" word"] * 100):
-        meter.feed(each)
+    """Some servers tell the prompt first; what comes before the content, however long, is none of it."""
+    usage = {"prompt_tokens": 9, "input_tokens": 9, "completion_tokens": 0}
+    for name, first in (
+        ("chat", {"choices": [], "usage": usage, "padding": "x" * 50_000}),
+        ("responses", {"type": "response.created", "response": ECHO | {"usage": usage}}),
+    ):
+        meter = streaming(name)
+        for each in (event(first), *stream_of(name, [" word"] * 100)):
+            meter.feed(each)
 
-    assert 100 == pytest.approx(meter.so_far(), rel=0.1)
+        assert 100 == pytest.approx(meter.so_far(), rel=0.1)
 
 
 def test_a_json_answer_is_known_when_it_is_whole() -> None:
@@ -409,6 +414,9 @@ def test_recorded_streams_are_estimated_the_same_however_they_are_cut() -> None:
                 for piece in each:
                     meter.feed(piece)
                 assert expected == in_sight(meter), exchange["name"]
+                if cut < len(whole):
+                    meter.finish()
+                    assert expected == in_sight(meter), exchange["name"]
 
 
 def test_the_running_estimate_of_recorded_streams_only_grows() -> None:
@@ -456,13 +464,17 @@ def test_the_running_estimate_is_the_final_one_of_what_came_until_then(
     assert said == silent.so_far()
 
 
-def test_a_running_estimate_stays_right_over_a_long_stream() -> None:
-    """However often somebody asks."""
-    words = FRAMES["chat"][1](" word")
-    meter = streaming("chat")
+def test_a_running_estimate_costs_little_once_the_beginning_is_read() -> None:
+    """Of a hundred thousand deltas a few hundred are kept to be parsed, and none twice, however often somebody asks."""
+    delta = event(FRAMES["chat"][1](" word"))
+    asked, silent = streaming("chat"), streaming("chat")
     for number in range(100_000):
-        meter.feed(event(words))
+        asked.feed(delta)
+        silent.feed(delta)
         if not number % 100:
-            meter.so_far()
+            asked.so_far()
+    waiting = [kept_bytes(sample) for meter in (silent, asked) if (sample := meter._sample) is not None]  # type: ignore[attr-defined]
 
-    assert 100_000 == pytest.approx(meter.so_far(), rel=0.05)
+    assert 100_000 == asked.so_far() == silent.so_far()
+    assert waiting[0] < 1_000 * len(delta)
+    assert 0 == waiting[1]

@@ -374,7 +374,23 @@ def test_an_item_that_cannot_be_read_counts_nothing(broken: bytes) -> None:
     assert 100 == pytest.approx(meter.so_far(), abs=3)
 
 
-PARTS = [said(1), said(40), *(item(of, kind) for of in (SEALED, PICTURE, FOUND, CALL) for kind in ("added", "done"))]
+UNNAMED = {"type": "reasoning", "encrypted_content": "x" * 2000, "error": None}  # read or not, by where a read ends
+
+
+def test_an_item_without_an_id_counts_for_no_reader() -> None:
+    """Whether it is looked at depends on what it was read with; the sum must not."""
+    apart = response(begun(), said(1), item(UNNAMED), said(100)).so_far()
+
+    assert apart == response(begun(), said(1), item(UNNAMED) + said(100)).so_far()
+    assert apart == response(begun(), said(1), item(UNNAMED), said(100), whole=True).so_far()
+
+
+PARTS = [
+    said(1),
+    said(40),
+    item(UNNAMED),
+    *(item(of, kind) for of in (SEALED, PICTURE, FOUND, CALL) for kind in ("added", "done")),
+]
 
 
 @settings(max_examples=80, deadline=None)

@@ -134,6 +134,42 @@ def test_a_long_event_at_the_beginning_does_not_stand_for_what_follows() -> None
     assert 2_000 == pytest.approx(taken(data).tokens(len(data), WORDS), rel=0.02)
 
 
+def test_many_short_deltas_take_nothing_back() -> None:
+    """Where they show that a delta is a token, a long one before them was counted for more."""
+    data, said = b"", []
+    for each in [text(60), *[event(text="a")] * 30]:
+        data += each
+        said.append(taken(data).tokens(len(data), WORDS))
+
+    assert sorted(said) == said
+    assert (15, 31) == (said[0], said[-1])
+
+
+def test_an_event_that_ends_where_a_part_is_full_is_its_last() -> None:
+    """Also when the last byte comes alone, and somebody asked before it."""
+    last = event(text="word")
+    data = (text() * 100)[: FIRST_BYTES - len(last) - 2] + b"\n\n" + last + text() * 500
+    cut = Sample()
+    cut.take(data[: FIRST_BYTES - 1], 0, 0)
+    cut.tokens(FIRST_BYTES - len(last), WORDS)
+    cut.take(data[:FIRST_BYTES], FIRST_BYTES - 1, FIRST_BYTES - 1)
+    cut.take(data, FIRST_BYTES, FIRST_BYTES)
+
+    assert FIRST_BYTES == cut._parts[0]._end == taken(data)._parts[0]._end
+    assert taken(data).tokens(len(data), WORDS) == cut.tokens(len(data), WORDS)
+
+
+def test_an_event_that_fills_a_part_may_be_counted_elsewhere() -> None:
+    """Then no byte of it is text."""
+    before, aside = text() * (FIRST_BYTES // len(text())), event(3000, aside=True)
+    data = before + aside + text() * 10
+    sample = taken(data)
+    sample.put_aside(len(before + aside), len(aside))
+
+    assert FIRST_BYTES < len(before + aside)
+    assert data.count(b"word") == pytest.approx(sample.tokens(len(data), WORDS), abs=2)
+
+
 ENDS = st.sampled_from(["\n\n", "\r\n\r\n"])
 RUNS = st.lists(
     st.tuples(
