@@ -8,8 +8,8 @@ from gateway.journal.frame import Piece
 from gateway.journal.reader import Finished
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Routing
+from gateway.wire.asked import Asked
 from gateway.wire.dialect import DIALECTS
-from gateway.wire.weight import text_bytes
 
 
 def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
@@ -35,7 +35,10 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     if sight.usage is not None and not sight.usage.is_spoiled:
         record.usage, record.usage_source = sight.usage, "partial"
     else:
-        record.usage, record.usage_source = estimate(meter, _asked_bytes(finished), sight.usage), "estimated"
+        record.request_bytes = record.request_bytes or _length(finished.request)
+        asked = Asked(b"".join(data for _, _, data in finished.request), endpoint.counts)
+        record.usage = estimate(meter, record, asked, sight.usage)
+        record.usage_source = "estimated"
     price(record, prices, provider, datetime.fromisoformat(record.started_at).timestamp())
     if sight.job is not None:
         put_off(record, sight.job)
@@ -46,12 +49,6 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
 
 def _is_stream(record: Record, answer: bytes) -> bool:
     return record.stream or answer.startswith((b"data:", b"event:"))
-
-
-def _asked_bytes(finished: Finished) -> int:
-    record = finished.record
-    kept = b"".join(data for _, _, data in finished.request)
-    return text_bytes(record.request_bytes or _length(finished.request), kept, record.request_content_type)
 
 
 def _length(pieces: list[Piece]) -> int:

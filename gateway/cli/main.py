@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import check, demo, key, logs, serve, spend, team
+from gateway.cli import check, demo, key, logs, price, serve, spend, team
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
@@ -19,7 +19,6 @@ NOT_BUILT = {
     "eval": "run evaluators over datasets",
     "explain": "tell why one exchange went as it did, and what it cost",
     "plugin": "write and check evaluator plugins",
-    "price": "show what a model costs",
     "replay": "send logged requests again",
     "route": "tell where a request would go",
     "top": "watch the traffic live",
@@ -58,6 +57,7 @@ app.add_typer(team.app, name="team")
 app.add_typer(key.app, name="key")
 app.add_typer(logs.app, name="logs")
 app.command()(spend.spend)
+app.command()(price.price)
 
 
 def _add_not_built(name: str, purpose: str) -> None:

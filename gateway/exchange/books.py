@@ -13,6 +13,7 @@ from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Pi
 from gateway.journal.writer import Journal
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
+from gateway.wire.asked import Asked, add_asked
 from gateway.wire.endpoint import job_in
 from gateway.wire.job_meter import job
 from gateway.wire.meter import Meter
@@ -147,12 +148,9 @@ class Entry:
 
 
 def settle(
-    entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool, asked: bytes = b""
+    entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool, asked: Asked
 ) -> str | None:
-    """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says.
-
-    `asked`: the request's body, as far as it is at hand.
-    """
+    """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says."""
     record = entry.record
     sight = meter.sight()
     record.model_served = sight.model
@@ -163,7 +161,7 @@ def settle(
         note_poll(record, sight, whole=whole or meter.terminal)
         return None
     else:
-        usage = estimate(meter, text_bytes(record.request_bytes, asked, record.request_content_type), usage)
+        usage = estimate(meter, record, asked, usage)
         record.usage_source = "estimated"
     record.usage = usage
     price(record, prices, provider, entry.started_ns / 1e9)
@@ -174,9 +172,11 @@ def settle(
     return sight.error
 
 
-def estimate(meter: Meter, asked_bytes: int, spoiled: Usage | None) -> Usage:
+def estimate(meter: Meter, record: Record, asked: Asked, spoiled: Usage | None) -> Usage:
     """Guess what was consumed: once a provider was called that is never nothing. What it said is kept beside."""
-    guess = meter.estimate(asked_bytes)
+    guess = meter.estimate(text_bytes(record.request_bytes, asked.body, record.request_content_type))
+    if asked.counts:
+        add_asked(guess, asked, record.request_bytes)
     if spoiled is not None:
         guess.raw = spoiled.raw
         guess.suspect = True

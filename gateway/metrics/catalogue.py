@@ -135,6 +135,12 @@ WORKER_UP = Metric(
 WORKER_RESTARTS = Metric("tollway_worker_restarts", COUNTER, "Children replaced by the supervisor.", ("reason",))
 CONFIG_GENERATION = Metric("tollway_config_generation", GAUGE, "Config generation in force.", ("worker",))
 CONFIG_RELOADED = Metric("tollway_config_last_reload_successful", GAUGE, "0 if the last config change was invalid.")
+PRICES_REFRESHED = Metric(
+    "tollway_prices_last_refresh_successful", GAUGE, "0 if the source of prices could not be used; none without one."
+)
+PRICES_OBTAINED = Metric(
+    "tollway_prices_timestamp_seconds", GAUGE, "When the price list in force was obtained; none for the bundled one."
+)
 JOURNAL_LAG = Metric("tollway_journal_lag_seconds", GAUGE, "How far the store is behind the journal; 0: not at all.")
 JOURNAL_PENDING = Metric("tollway_journal_pending_bytes", GAUGE, "Journal bytes that were not read yet.")
 JOURNAL_RECORDS = Metric(
@@ -159,6 +165,8 @@ FROM_PROCESSES = (
     WORKER_RESTARTS,
     CONFIG_GENERATION,
     CONFIG_RELOADED,
+    PRICES_REFRESHED,
+    PRICES_OBTAINED,
     JOURNAL_LAG,
     JOURNAL_PENDING,
     JOURNAL_RECORDS,

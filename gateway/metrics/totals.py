@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 from gateway.core.record import Record
@@ -34,10 +34,14 @@ _Shape = tuple[str, str, str, str, str, str, str]  # route, provider, model, end
 
 
 class Tally:
-    """Count records. Knows which models may be label values: those of config, and priced ones that answered."""
+    """Count records. Knows which models may be label values: those of config, and priced ones that answered.
 
-    def __init__(self, configured: Iterable[str] = ()) -> None:
+    `unpriced` is told of exchanges that were booked at the default price, one of many alike.
+    """
+
+    def __init__(self, configured: Iterable[str] = (), unpriced: Callable[[Record], None] | None = None) -> None:
         self._models: set[str] = set()
+        self._unpriced = unpriced
         self.configure(configured)
 
     def recall(self, totals: Iterable[TotalKey]) -> None:
@@ -63,6 +67,8 @@ class Tally:
             _add_up(totals, group, shape, billed)
             _observe_times(totals, group, shape)
             _count_gaps(totals, group, shape, billed)
+            if group[0].price_source == "default" and self._unpriced is not None:
+                self._unpriced(group[0])
             self._count_attempts(totals, group, shape)
         return totals
 

@@ -50,14 +50,28 @@ KINDS: dict[str, Kind] = {
     "page": Kind(_THOUSAND),
     "character": Kind(_TOKENS),
     "image": Kind(1),
+    "audio_minimum": Kind(1),  # what a request with sound costs at least
     "audio_hour": Kind(1),
 }
 # What a price list changes by where the tokens are read and written: everything that is counted in tokens.
 TOKEN_KINDS = tuple(name for name in KINDS if name.startswith(("input", "cache", "output")))
 
 
+# What is seldom told apart, and what it costs as much as where it need not be.
+_USUALLY = {
+    "input_audio": "input", "input_image": "input", "input_video": "input",
+    "cache_read_audio": "cache_read", "cache_read_image": "cache_read", "cache_read_video": "cache_read",
+    "output_audio": "output", "output_image": "output", "output_video": "output", "output_citation": "output",
+    "page": "", "character": "", "image": "", "audio_minimum": "", "audio_hour": "",
+}  # fmt: skip
+
+
 class Rates(NamedTuple):
-    """Prices in pico-USD for one of each of KINDS, in their order. `given`: those that were not inherited, as JSON."""
+    """Prices in pico-USD for one of each of KINDS, in their order.
+
+    `given`: those that were not inherited, as JSON. `is_plain`: nothing but the cache, thoughts and searches has a
+    price of its own, so that only those must be told from other tokens.
+    """
 
     input: int
     cache_read: int
@@ -82,8 +96,10 @@ class Rates(NamedTuple):
     page: int
     character: int
     image: int
+    audio_minimum: int
     audio_hour: int
     given: bytes
+    is_plain: bool
 
 
 class Schedule(NamedTuple):
@@ -115,7 +131,9 @@ def rates_from_usd(usd: Mapping[str, Decimal]) -> Rates:
 def rates_from_pico(given: Mapping[str, int]) -> Rates:
     """Complete prices in pico-USD: what has none pays what stands in for it, or nothing. Inverse of `Rates.given`."""
     prices = [next((given[name] for name in (kind, *KINDS[kind].instead) if name in given), 0) for kind in KINDS]
-    return Rates._make([*prices, msgspec.json.encode(given)])
+    at = dict(zip(KINDS, prices, strict=True))
+    is_plain = all(at[kind] == (at[usual] if usual else 0) for kind, usual in _USUALLY.items())
+    return Rates._make([*prices, msgspec.json.encode(given), is_plain])
 
 
 def rates_for(usage: Usage, schedule: Schedule) -> Rates:
@@ -129,10 +147,8 @@ def rates_for(usage: Usage, schedule: Schedule) -> Rates:
 
 
 def cost_pico_usd(usage: Usage, rates: Rates) -> int:
-    """Price a usage: what `bill` adds up to, without writing it out where only text was read and written."""
-    if usage.input_audio or usage.input_image or usage.input_video or usage.output_audio or usage.output_image:
-        return sum([line.pico_usd for line in bill(usage, rates)])
-    if usage.seconds or usage.characters or usage.images or usage.pages or usage.output_video or usage.output_citation:
+    """Price a usage: what `bill` adds up to, without writing it out where prices are plain."""
+    if not rates.is_plain:
         return sum([line.pico_usd for line in bill(usage, rates)])
     pico = rates.request * (usage.requests or 1)
     uncached = usage.input_total
@@ -169,12 +185,23 @@ def bill(usage: Usage, rates: Rates) -> list[Line]:
         ("character", usage.characters),
         ("image", usage.images),
     ]
-    prices = dict(zip(KINDS, rates[:-1], strict=True))
+    prices = dict(zip(KINDS, rates[:-2], strict=True))
     lines = [Line(kind, count, prices[kind], count * prices[kind]) for kind, count in counted if count]
     if usage.seconds:
-        hour = rates.audio_hour
-        lines.append(Line("audio_hour", usage.seconds, hour, -(-hour * round(usage.seconds * _MILLI) // _HOUR_MS)))
+        lines.append(_heard(usage, rates))
     return [line for line in lines if line.pico_usd or line.kind in TOKEN_KINDS]
+
+
+def _heard(usage: Usage, rates: Rates) -> Line:
+    """Price sound by the second, or at the least that its requests cost."""
+    hour, requests = rates.audio_hour, usage.requests or 1
+    pico = -(-hour * round(usage.seconds * _MILLI) // _HOUR_MS)
+    least = rates.audio_minimum * requests
+    return (
+        Line("audio_hour", usage.seconds, hour, pico)
+        if pico >= least
+        else Line("audio_minimum", requests, rates.audio_minimum, least)
+    )
 
 
 def _tokens_read(usage: Usage) -> list[tuple[str, int]]:

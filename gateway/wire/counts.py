@@ -55,10 +55,11 @@ def text(value: Any) -> str | None:
     return value[:64] if isinstance(value, str) and value else None
 
 
-def clamp(usage: Usage) -> Usage:
+def clamp(usage: Usage, *, plain: bool = False) -> Usage:
     """Cut every part to its total: a provider's details may contradict its totals, our books may not.
 
     What is spoiled is left out and makes the usage suspect; with a spoiled total nothing of it is believed.
+    `plain`: no parts were read but the cache's and reasoning.
     """
     if usage.input_total < 0 or usage.output_total < 0:
         return Usage(raw=usage.raw, suspect=True)
@@ -70,10 +71,7 @@ def clamp(usage: Usage) -> Usage:
             room -= _cut(usage, name, room)
     if usage.output_reasoning:
         _cut(usage, "output_reasoning", usage.output_total)
-    rare = usage.input_audio | usage.input_image | usage.input_video | usage.input_tool | usage.input_cached_audio
-    rare |= usage.input_cached_image | usage.input_cached_video | usage.output_audio | usage.output_image
-    rare |= usage.output_video | usage.output_citation | usage.web_searches | usage.file_searches
-    if rare or usage.seconds or usage.characters or usage.images or usage.pages:
+    if not plain:
         _clamp_rare(usage)
     return usage
 

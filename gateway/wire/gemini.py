@@ -20,7 +20,7 @@ ACTIONS = {
     "counttokens": _COUNT,
     "embedcontent": _EMBED,
     "batchembedcontents": _EMBED,
-    "predict": Endpoint(name="image", reads_body=True, meters=True),
+    "predict": Endpoint(name="image", reads_body=True, meters=True, counts="images"),
     "predictlongrunning": Endpoint(name="other", reads_body=True),
     "batchgeneratecontent": _ASKED_BATCH,
     "asyncbatchembedcontent": _ASKED_BATCH,

@@ -13,12 +13,12 @@ from typing import Any, Final
 from gateway.core.record import Job
 from gateway.core.usage import Usage
 from gateway.wire.adding import Sum
-from gateway.wire.meter import BYTES_PER_TOKEN
 from gateway.wire.shapes import Sight
 from gateway.wire.sse import HELD_MOST_BYTES
 
 # Names of jobs come from outside, go into tables and onto terminals, and are compared.
 _NAME: Final = re.compile(r"[!-~]{1,256}")
+BYTES_PER_TOKEN: Final = 4
 
 
 def job(name: Any, state: str, usage: Usage | None = None) -> Job | None:
@@ -71,6 +71,10 @@ class _Meter(ABC):
     def estimate(self, request_bytes: int) -> Usage:
         """Guess from what was asked; nobody knows what will be answered."""
         return Usage(input_total=ceil(request_bytes / BYTES_PER_TOKEN), processing="batch")
+
+    def so_far(self) -> int:
+        """Say nothing: an answer about work consumes nothing."""
+        return 0
 
 
 class DocumentMeter(_Meter):

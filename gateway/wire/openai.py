@@ -12,10 +12,14 @@ CHAT = Endpoint(name="chat", reads_body=True, meters=True)
 TEXT_COMPLETION = Endpoint(name="text_completion", reads_body=True, meters=True)
 RESPONSES = Endpoint(name="responses", reads_body=True, meters=True)
 EMBEDDINGS = Endpoint(name="embeddings", reads_body=True, meters=True)
-IMAGE = Endpoint(name="image", reads_body=True, meters=True)
-SPEECH = Endpoint(name="audio", reads_body=True, meters=True)
+IMAGE = Endpoint(name="image", reads_body=True, meters=True, counts="images")
+IMAGE_FORM = Endpoint(name="image", meters=True, counts="images")
+SPEECH = Endpoint(name="audio", reads_body=True, meters=True, counts="characters")
+LISTENING = Endpoint(name="audio", meters=True, counts="seconds")
 OTHER = Endpoint(name="other", reads_body=True, meters=True)
 FREE = Endpoint(name="other", reads_body=True)
+# Ollama's own API: a document on each line, unless one is asked for.
+LINES = Endpoint(name="chat", reads_body=True, meters=True, lines=True)
 _POLLED_RESPONSE = Endpoint(name="responses", meters=True, job=POLLS)
 _POLLED_BATCH = Endpoint(name="batch", meters=True, job=POLLS)
 
@@ -33,11 +37,17 @@ ENDPOINTS: EndpointTable = EndpointTable(
         "decisions": OTHER,
         "fim/completions": CHAT,
         "images/generations": IMAGE,
-        "images/edits": Endpoint(name="image", meters=True),
-        "images/variations": Endpoint(name="image", meters=True),
+        "images/edits": IMAGE_FORM,
+        "images/variations": IMAGE_FORM,
         "audio/speech": SPEECH,
-        "audio/transcriptions": Endpoint(name="audio", meters=True),
-        "audio/translations": Endpoint(name="audio", meters=True),
+        "audio/transcriptions": LISTENING,
+        "audio/translations": LISTENING,
+        "ocr": OTHER,
+        "api/chat": LINES,
+        "api/generate": LINES,
+        "api/embed": Endpoint(name="embeddings", reads_body=True, meters=True, lines=True),
+        "chat": CHAT,
+        "embed": EMBEDDINGS,
         "batches": Endpoint(name="batch", meters=True, job=ASKS),
     },
     families={
@@ -70,7 +80,7 @@ ENDPOINTS: EndpointTable = EndpointTable(
 
 # First words of paths that clients use at the root without /v1.
 FIRST_WORDS: frozenset[str] = frozenset(
-    {path.partition("/")[0] for path in ENDPOINTS.posts} | ENDPOINTS.families.keys()
+    ({path.partition("/")[0] for path in ENDPOINTS.posts} | ENDPOINTS.families.keys()) - {"api"}
 )
 
 # kind: (error type, error code)
@@ -128,7 +138,9 @@ def model_body(model: str) -> bytes:
 
 def wants_usage_injection(endpoint: Endpoint, fields: Fields) -> bool:
     """Tell whether a stream was asked for that would end without its usage."""
-    return fields.stream and not fields.include_usage and endpoint.name in ("chat", "text_completion")
+    if endpoint.lines or not fields.stream or fields.include_usage:
+        return False
+    return endpoint.name in ("chat", "text_completion")
 
 
 def _error(refusal: Refusal) -> dict[str, str | None]:

@@ -33,6 +33,28 @@ class Answer(msgspec.Struct):
     x_groq: Any = None
     usageMetadata: msgspec.Raw = msgspec.Raw(b"")
     modelVersion: Any = None
+    duration: Any = None
+    usage_info: Any = None
+    svg_usage: Any = None
+    meta: Any = None
+
+
+class LastLine(msgspec.Struct):
+    """The last line of an answer of Ollama's own API. `done`: nothing follows."""
+
+    model: Any = None
+    done: Any = None
+    prompt_eval_count: Any = None
+    eval_count: Any = None
+    error: Any = None
+
+
+class Wanted(msgspec.Struct):
+    """What is read of a request whose answer does not tell what it is billed by."""
+
+    input: Any = None
+    n: Any = None
+    parameters: Any = None
 
 
 class Sight(msgspec.Struct):
@@ -74,6 +96,7 @@ class ResponsesEvent(msgspec.Struct):
 
     type: Any = None
     response: ResponseObject | None = None
+    item: msgspec.Raw = msgspec.Raw(b"")
     usage: msgspec.Raw = msgspec.Raw(b"")
     error: Any = None
     message: Any = None

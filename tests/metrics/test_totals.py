@@ -161,6 +161,21 @@ def test_refusals_are_counted_by_reason() -> None:
     }
 
 
+def test_exchanges_at_the_default_price_are_told_of() -> None:
+    """One of many alike, and none that somebody named a price for."""
+    told: list[Record] = []
+    tally = Tally((), told.append)
+    tally.count(
+        [
+            *(record(price_source="default", model_served="a") for _ in range(5)),
+            record(price_source="default", model_served="b"),
+            record(price_source="config", model_served="c"),
+        ]
+    )
+
+    assert ["a", "b"] == [each.model_served for each in told]
+
+
 def test_work_whose_cost_is_known_is_counted_once() -> None:
     """When it is booked, or has lapsed; what goes on, and who only saw it, are not."""
     states = ("open", "seen", "booked", "booked", "lapsed")

@@ -60,7 +60,11 @@ def usages(draw: st.DrawFn) -> Usage:
     )
 
 
-prices = st.dictionaries(st.sampled_from(list(KINDS)), st.integers(0, 10**9)).map(rates_from_pico)
+PLAIN = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "output_reasoning", "web_search", "request")
+some_prices = st.one_of(
+    [st.dictionaries(st.sampled_from(kinds), st.integers(0, 10**9)) for kinds in (list(KINDS), PLAIN)]
+)
+prices = some_prices.map(rates_from_pico)
 
 
 @given(usages())
@@ -80,7 +84,7 @@ def test_a_cost_is_what_its_lines_add_up_to(usage: Usage, rates: Rates) -> None:
     assert all(line.amount > 0 for line in lines)
 
 
-@given(usages(), st.dictionaries(st.sampled_from(list(KINDS)), st.integers(0, 10**9)))
+@given(usages(), some_prices)
 def test_rates_are_told_so_that_they_can_be_used_again(usage: Usage, given: dict[str, int]) -> None:
     """What a record keeps of the rates makes the same rates, and so the same cost."""
     rates = rates_from_pico(given)
@@ -130,6 +134,14 @@ def test_cached_input_costs_what_the_invoice_said() -> None:
     usage = Usage(input_total=3 + 12_304, input_cache_write_5m=12_304, output_total=550)
 
     assert 54_399_000_000 == cost_pico_usd(usage, rates_from_usd(SONNET))
+
+
+def test_prices_are_plain_where_nothing_must_be_told_from_text() -> None:
+    """A price of their own for sound, pictures, pages or time makes them not so."""
+    assert rates_from_usd(SONNET).is_plain
+    assert rates_from_usd(SONNET | {"input_audio": Decimal(3)}).is_plain
+    for kind in ("input_audio", "output_image", "cache_read_video", "page", "audio_hour", "audio_minimum"):
+        assert not rates_from_usd(SONNET | {kind: Decimal(1)}).is_plain, kind
 
 
 def test_a_lifetime_without_a_price_pays_the_general_one() -> None:
@@ -209,3 +221,17 @@ def test_sound_and_pictures_cost_their_own_price_also_cached() -> None:
 def test_price_is_rounded_half_up_once(usd_per_million: str, pico: int) -> None:
     """A price that is no whole number of pico-USD is rounded half-up."""
     assert pico == rates_from_usd({"input": Decimal(usd_per_million)}).input
+
+
+def test_sound_has_a_least_price_for_each_request() -> None:
+    """A clip below it is billed as that, and the bill says so; of several requests it is the least of each."""
+    rates = rates_from_usd({"audio_hour": Decimal("0.36"), "audio_minimum": Decimal("0.001")})
+
+    assert [("audio_minimum", 1, 10**9)] == [
+        (one.kind, one.amount, one.pico_usd) for one in bill(Usage(seconds=9), rates)
+    ]
+    assert [("audio_hour", 11, 11 * 10**8)] == [
+        (one.kind, one.amount, one.pico_usd) for one in bill(Usage(seconds=11), rates)
+    ]
+    assert 3 * 10**9 == cost_pico_usd(Usage(seconds=11, requests=3), rates)
+    assert 0 == cost_pico_usd(Usage(input_total=5), rates)
