@@ -26,7 +26,7 @@ def snapshot(config: Config, env: Mapping[str, str], generation: int) -> Snapsho
     return Snapshot(
         generation=generation,
         access=_access(config),
-        routing=_routing(config, env),
+        routing=routing(config, env),
         prices=_prices(config),
         server=_server(config, env),
     )
@@ -68,7 +68,8 @@ def _access(config: Config) -> Access:
     )
 
 
-def _routing(config: Config, env: Mapping[str, str]) -> Routing:
+def routing(config: Config, env: Mapping[str, str]) -> Routing:
+    """Compile who serves what."""
     providers = {provider.name: provider for provider in _providers(config, env)}
     return Routing(
         providers.values(),

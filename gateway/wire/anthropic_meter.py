@@ -25,15 +25,20 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
-    usage = None
-    if answer.usage:
-        seen = _members_of(answer.usage)
-        usage = read_usage(seen, bytes(answer.usage)) if seen else None
     return Sight(
-        usage,
+        read_raw(bytes(answer.usage)) if answer.usage else None,
         answer.model if isinstance(answer.model, str) else None,
         error_text(answer.error) if answer.error else None,
     )
+
+
+def read_raw(raw: bytes) -> Usage | None:
+    """Normalise a usage object as it stands in JSON; None where it says nothing."""
+    try:
+        seen = members(_decode_any(raw))
+    except UNREADABLE:
+        return None
+    return read_usage(seen, raw) if seen else None
 
 
 def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
@@ -179,10 +184,3 @@ class MessagesMeter(StreamMeter):
         if chunk.get("type") != "content_block_delta":
             return []
         return [delta.get(name, "") for name in ("text", "thinking", "partial_json")]
-
-
-def _members_of(raw: msgspec.Raw) -> dict[str, Any]:
-    try:
-        return members(_decode_any(raw))
-    except UNREADABLE:
-        return {}
