@@ -48,6 +48,9 @@ def _compare(record: Record, endpoint: Endpoint, answer: bytes, request: Body | 
     first: _Told | None = None
     for finish in _ends(record):
         again = remeter(record, endpoint, answer, finish=finish)
+        if again.damaged:
+            found.skip("bodies", "the answer's coding is damaged")
+            return
         if _is_estimated(again) and (reason := _not_whole(record, request, record.request_bytes)) is not None:
             found.skip("bodies", f"nothing was told, and for an estimate the request was {reason}")
             return
@@ -143,7 +146,7 @@ def _sources(record: Record, endpoint: Endpoint, again: Again, answer: bytes) ->
         return
     yield "provider"
     # Its books were closed at a mark of the end, and amended when more came and the client left.
-    if not again.is_read or remeter(record, endpoint, answer[:-1], finish=False).meter.terminal:
+    if remeter(record, endpoint, answer[:-1], finish=False).meter.terminal:
         yield "partial"
 
 

@@ -6,7 +6,7 @@ from gateway.core.record import PRICE_SOURCES, Record
 from gateway.core.usage import Usage
 from gateway.policies.explained import BadRates, applied
 from gateway.policies.listed import is_in_force, listed_prices
-from gateway.policies.rates import Rates, bill, rates_for, rates_from_pico
+from gateway.policies.rates import KINDS, Rates, bill, rates_for, rates_from_pico
 from gateway.policies.routing import Provider
 
 
@@ -46,7 +46,7 @@ def check_prices(record: Record, provider: Provider | None, found: Findings) -> 
         rates = applied(record.rates)
     except BadRates:
         return  # the cost's check has said so
-    found.expect("prices", "rates", rates and rates._asdict(), listed and listed._asdict())
+    found.expect("prices", "rates", _by_kind(rates), _by_kind(listed))
 
 
 def _own(record: Record, usage: Usage, found: Findings) -> int | None:
@@ -80,6 +80,10 @@ def _elsewhere(usage: Usage, name: str, found: Findings) -> int:
     cost = _nano_usd(usage, rates)
     found.expect("cost", f"{name}.cost_nano_usd", usage.cost_nano_usd, cost)
     return cost
+
+
+def _by_kind(rates: Rates | None) -> dict[str, int] | None:
+    return None if rates is None else {kind: getattr(rates, kind) for kind in KINDS}
 
 
 def _nano_usd(usage: Usage, rates: Rates) -> int:

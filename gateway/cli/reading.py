@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from pathlib import Path
+from sqlite3 import DatabaseError
 from typing import TypeVar
 
 import typer
@@ -37,6 +38,8 @@ def answer(asked: Coroutine[None, None, T]) -> T:
         fail(f"{_written(error.name)}: {error}", USAGE)
     except (NoSuchExchange, AmbiguousId, QueryTimeout, StoreRefused) as error:
         fail(str(error))
+    except DatabaseError as error:
+        fail(f"the store cannot be read: {error}. `tollway audit` names the file")
 
 
 def instant(option: str, text: str | None) -> int | None:

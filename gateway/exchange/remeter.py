@@ -15,13 +15,13 @@ _PIECE_BYTES = 64 * 1024  # about what a read brings: a meter keeps what is near
 class Again(NamedTuple):
     """An answer that was metered again.
 
-    `complete`: whether it is whole by its own words; of one that cannot be read we believe it. `is_read`: whether its
-    coding could be taken off to the end.
+    `complete`: whether it is whole by its own words; of one that cannot be read we believe it. `damaged`: its coding
+    broke off, and how much was read before depends on how the network had cut it.
     """
 
     meter: Meter
     complete: bool
-    is_read: bool
+    damaged: bool
 
 
 def endpoint_of(record: Record) -> Endpoint | None:
@@ -45,14 +45,15 @@ def remeter(record: Record, endpoint: Endpoint, answer: bytes, *, finish: bool) 
         endpoint, streamed=_streamed(record, endpoint, answer), strip_usage=False
     )
     decode = Decoder(record.content_encoding.encode("latin-1", "replace")) if record.content_encoding else None
+    never_read = decode is not None and decode.blind
     for at in range(0, len(answer), _PIECE_BYTES):
         piece = answer[at : at + _PIECE_BYTES]
         meter.feed(piece if decode is None else decode(piece))
     if finish:
         meter.finish()
     status = record.status if record.response_content_type is not None and record.status is not None else 200
-    is_read = decode is None or not decode.blind
-    return Again(meter, not is_read or meter.complete(status), is_read)
+    blind = decode is not None and decode.blind
+    return Again(meter, blind or meter.complete(status), blind and not never_read)
 
 
 def _streamed(record: Record, endpoint: Endpoint, answer: bytes) -> bool:

@@ -14,7 +14,7 @@ from gateway.store.filters import conditions
 from gateway.store.interface import Body, Exchange, Query, Spend, TotalKey
 
 _ROWS_AT_ONCE = 16  # each with its bodies, compressed: what is in memory at a time
-_UNREADABLE = (msgspec.MsgspecError, zstandard.ZstdError, UnicodeDecodeError, ValueError)
+_UNREADABLE = (msgspec.MsgspecError, zstandard.ZstdError, TypeError, ValueError)
 
 _COLUMNS = ", ".join([*(f"exchanges.{name}" for name in schema.COLUMNS), *schema.CONTENTS])
 _ROWS = f"SELECT {_COLUMNS} FROM exchanges LEFT JOIN contents USING (seq) WHERE"  # noqa: S608 names of ours

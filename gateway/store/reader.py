@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import OperationalError
+from sqlite3 import DatabaseError, OperationalError
 from urllib.parse import quote
 
 import aiosqlite
@@ -128,6 +128,7 @@ class StoreReader:
         As long as that lasts, what is committed to its file meanwhile cannot be folded into it.
         """
         async with self._connect(self._folder / f"{day}.db", math.inf) as db:
+            db.text_factory = _as_text
             await db.execute("BEGIN")
             await db.execute_fetchall("SELECT 1 FROM meta")  # from here on nothing changes for us
             yield DayView(day, db, query, whole=_is_whole(day, query))
@@ -189,9 +190,9 @@ async def _open(path: Path) -> aiosqlite.Connection:
     db = await aiosqlite.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
     try:
         await db.execute_fetchall("SELECT 1 FROM sqlite_master")
-    except OperationalError:
+    except DatabaseError as error:
         await db.close()
-        if os.path.exists(f"{path}-wal"):  # noqa: ASYNC240, PTH110 one stat of a local file
+        if not isinstance(error, OperationalError) or os.path.exists(f"{path}-wal"):  # noqa: ASYNC240, PTH110 one stat of a local file
             raise
         # A cleanly closed file in a folder where this user may not create the side files that reading usually needs.
         return await aiosqlite.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
@@ -225,6 +226,11 @@ def _escaped(text: str) -> bytes:
     units = text.encode("utf-16-be", "surrogatepass")
     codes = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
     return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes).encode()
+
+
+def _as_text(data: bytes) -> str:
+    """Read text that may be damaged: one such value must not hide the whole day."""
+    return data.decode("utf-8", "replace")
 
 
 def _is_whole(day: str, query: Query) -> bool:

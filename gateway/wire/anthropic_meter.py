@@ -141,7 +141,7 @@ class MessagesMeter(StreamMeter):
         if not self._seen:
             return None
         usage = read_usage(self._seen, msgspec.json.encode(self._seen))
-        if not self._counted:
+        if not self._counted and not usage.is_spoiled:
             usage.output_total = max(usage.output_total, self._output_tokens())
         return usage
 
