@@ -1,5 +1,4 @@
-"""`tollway audit`: proves that the books agree, from the providers' own numbers to the sums, and names what does not.
-"""
+"""`tollway audit`: proves that the books agree, from the providers' own numbers to the sums, and names what differs."""
 
 import os
 import sqlite3
@@ -96,7 +95,7 @@ class _Walk:
     def _print_found(self) -> None:
         for one in self._found.take():
             if self._as_json:
-                print_json_line(one._asdict())
+                print_json_line({name: _plain(value) for name, value in one._asdict().items()})
             else:
                 typer.echo(_line(one))
 
@@ -117,6 +116,11 @@ def _routing(config: ConfigFile) -> Routing:
     except ConfigError as error:
         print_problems(error.problems)
         raise typer.Exit(PROBLEM) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: what stands in a damaged record may be larger."""
+    return str(value) if isinstance(value, int) and abs(value) >= 1 << 63 else value
 
 
 def _line(one: Difference) -> str:

@@ -151,9 +151,9 @@ def _made(model: str | None, lines: list[Line] | None, nano_usd: int) -> Bill:
 def _lines(usage: Usage, raw: msgspec.Raw) -> list[Line] | None:
     try:
         rates = applied(raw)
-    except BadRates:
-        return None
-    return None if rates is None else bill(usage, rates)
+        return None if rates is None else bill(usage, rates)
+    except (ArithmeticError, ValueError):
+        return None  # what stands there is no usage, or no rates
 
 
 def _words(record: Record, model: str | None) -> tuple[str, str | None]:
@@ -205,10 +205,15 @@ def _public(one: Bill) -> dict[str, Any]:
     return {
         "model": one.model,
         "lines": None if one.lines is None else [_public_line(line) for line in one.lines],
-        "sum_pico_usd": None if one.lines is None else one.pico_usd,
+        "sum_pico_usd": None if one.lines is None else _integer(one.pico_usd),
         "cost_nano_usd": one.nano_usd,
         "cost_usd": usd_text(one.nano_usd),
     }
+
+
+def _integer(amount: int) -> int | msgspec.Raw:
+    """Keep an integer one in JSON, also beyond 64 bits: a provider may name counts whose price is there."""
+    return amount if amount < 1 << 63 else msgspec.Raw(str(amount).encode())
 
 
 def _public_line(line: Line) -> dict[str, Any]:
@@ -219,6 +224,6 @@ def _public_line(line: Line) -> dict[str, Any]:
         "unit": counted,
         "rate_usd": rate_text(line),
         "rate_per": priced,
-        "cost_pico_usd": line.pico_usd,
+        "cost_pico_usd": _integer(line.pico_usd),
         "cost_usd": usd_text_from_pico(line.pico_usd),
     }

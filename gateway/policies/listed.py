@@ -16,9 +16,12 @@ def is_in_force(version: str | None) -> bool:
 
 
 def listed_prices(record: Record, provider: Provider) -> Schedule | None:
-    """Look up the model of a record at the instant when the exchange began; None: the list does not know it."""
+    """Look up the model of a record at the instant when the exchange began; None: the list does not know it then."""
     models = [model for model in dict.fromkeys((record.model_served, record.model_asked)) if model]
     usage = record.usage
     said = {name: getattr(usage, name) for name in _CLASS if usage is not None and getattr(usage, name) is not None}
-    at_unix_s = datetime.fromisoformat(record.started_at).timestamp()
+    try:
+        at_unix_s = datetime.fromisoformat(record.started_at).timestamp()
+    except ValueError:
+        return None
     return price_table.find(provider.name, provider.base_url, models, said, at_unix_s)

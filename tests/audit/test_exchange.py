@@ -89,6 +89,16 @@ def test_each_field_that_explains_the_cost_is_checked(books: Books, change: Any,
     assert checks == {each.check for each in differences(row)}
 
 
+def test_numbers_that_nobody_can_reckon_with_are_named(books: Books) -> None:
+    """One damaged record must not end the audit of all others."""
+    one = books.settle(CHAT)
+    assert one.record.usage is not None
+    one.record.usage.seconds = 1e308
+    one.record.rates = msgspec.Raw(b'{"audio_hour":1}')
+
+    assert "plausible" in [each.what for each in differences(row_of(one))]
+
+
 # ==== whatever a provider says ========================================================================================
 
 COUNTS = st.one_of(

@@ -111,6 +111,9 @@ def test_nothing_logged_is_nothing_wrong(tmp_path: Path) -> None:
         ),
         pytest.param(b'"team":"search"', b'"team":"seerch"', {("row", "team")}, id="team"),
         pytest.param(b'"status":200', b'"status":201', {("row", "status")}, id="status"),
+        pytest.param(
+            b'"cost_nano_usd":', b'"cost_nano_usd":1%b' % (b"0" * 30), {("cost", "cost_nano_usd")}, id="absurd"
+        ),
         pytest.param(b'{"id"', b'{"i"', {("row", "readable")}, id="no record"),
     ],
 )

@@ -1,5 +1,6 @@
 """A cost explains itself: its lines are what was booked, and a sentence says whose prices they are."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.record import PRICE_SOURCES, Attempt, Job
+from gateway.core.record import PRICE_SOURCES, Attempt, Job, public_json
 from gateway.core.usage import Usage
 from gateway.policies.explained import BadRates, applied, explain, public_bill, rate_text, units
 from gateway.policies.rates import KINDS, Line, Schedule, rates_from_pico
@@ -143,6 +144,19 @@ def test_public_bill_has_exact_texts_and_integers() -> None:
     } == shown["lines"][1]
     assert (162_075_000, 162_075, "0.000162075") == (shown["sum_pico_usd"], shown["cost_nano_usd"], shown["cost_usd"])
     assert (162_075, "0.000162075") == (shown["total_cost_nano_usd"], shown["total_cost_usd"])
+
+
+def test_numbers_that_nobody_can_reckon_with_have_no_lines() -> None:
+    """A damaged record is explained as far as it goes."""
+    assert None is explain(record(usage=Usage(seconds=1e308), rates=msgspec.Raw(b'{"audio_hour":1}'))).own.lines
+
+
+def test_absurd_amounts_are_shown_too() -> None:
+    """The largest count that is believed, at a dear price: beyond 64 bits of pico-USD, and still JSON."""
+    one = record(usage=Usage(input_total=1 << 40), rates=msgspec.Raw(b'{"input":75000000}'))
+    shown = json.loads(public_json(public_bill(explain(one))))
+
+    assert (75_000_000 << 40, 75_000_000 << 40) == (shown["sum_pico_usd"], shown["lines"][0]["cost_pico_usd"])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -40,5 +40,6 @@ def test_what_the_list_does_not_know_has_none() -> None:
     """Neither has an exchange without a model."""
     assert None is listed_prices(record(model_served="nobody-knows", model_requested="nobody"), OPENAI)
     assert None is listed_prices(record(model_served=None, model_requested=None, usage=None), OPENAI)
+    assert None is listed_prices(record(started_at="yesterday"), OPENAI)
     assert not is_in_force("genai-prices 0.0.1")
     assert not is_in_force(None)
