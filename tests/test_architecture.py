@@ -16,7 +16,7 @@ LAYERS = [
     ["wire", "policies", "journal"],
     ["http", "store", "metrics", "config"],
     ["exchange"],
-    ["proxy", "admin"],
+    ["proxy", "admin", "audit"],
     ["app"],
     ["cli"],
     ["__main__"],
@@ -24,7 +24,7 @@ LAYERS = [
 LEVEL = {group: level for level, groups in enumerate(LAYERS) for group in groups}
 
 # Decisions over plain data: time and randomness come in as arguments, so every case of theirs can be written as a test.
-SANS_IO = {"core", "wire", "policies"}
+SANS_IO = {"core", "wire", "policies", "audit"}
 IO_MODULES = {
     "aiohttp", "aiosqlite", "asyncio", "httptools", "logging", "os", "random", "secrets", "selectors", "socket",
     "sqlite3", "subprocess", "threading", "time", "uvloop",

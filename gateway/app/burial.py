@@ -2,30 +2,28 @@
 
 from datetime import datetime
 
-from gateway.core.record import Record, encode
+from gateway.core.record import encode
 from gateway.exchange.books import estimate, note_poll, price, put_off
+from gateway.exchange.remeter import endpoint_of, remeter
 from gateway.journal.frame import Piece
 from gateway.journal.reader import Finished
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Routing
 from gateway.wire.asked import Asked
-from gateway.wire.dialect import DIALECTS
 
 
 def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     """Complete the record from the parts of the answer that were written down, and price what they show."""
     record = finished.record
     provider = routing.provider(record.provider or "")
-    dialect = DIALECTS.get(record.dialect or "")
-    if provider is None or dialect is None:
+    endpoint = endpoint_of(record)
+    if provider is None or endpoint is None:
         return finished
-    endpoint = dialect.endpoint(record.method or "POST", record.path or "")
     if not endpoint.meters:
         record.usage_source = "none"
         return finished._replace(meta=encode(record))
     answer = b"".join(data for _, _, data in finished.response)
-    meter = dialect.new_meter(endpoint, streamed=_is_stream(record, answer), strip_usage=False)
-    meter.feed(answer)
+    meter = remeter(record, endpoint, answer, finish=False).meter
     sight = meter.sight()
     record.model_served = sight.model
     if sight.polled:
@@ -45,10 +43,6 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     record.request_bytes = record.request_bytes or _length(finished.request)
     record.response_bytes = record.response_bytes or _length(finished.response)
     return finished._replace(meta=encode(record))
-
-
-def _is_stream(record: Record, answer: bytes) -> bool:
-    return record.stream or answer.startswith((b"data:", b"event:"))
 
 
 def _length(pieces: list[Piece]) -> int:

@@ -5,19 +5,17 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import check, demo, key, logs, price, serve, spend, team
+from gateway.cli import audit, check, demo, explain, key, logs, price, serve, spend, team
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
 NOT_BUILT = {
     "alerts": "test the alerts",
-    "audit": "prove that the books agree",
     "bench": "measure the gateway",
     "budget": "list, show, raise and reset budgets",
     "dataset": "make datasets from the log",
     "doctor": "find out why something does not work",
     "eval": "run evaluators over datasets",
-    "explain": "tell why one exchange went as it did, and what it cost",
     "plugin": "write and check evaluator plugins",
     "replay": "send logged requests again",
     "route": "tell where a request would go",
@@ -56,8 +54,10 @@ app.command()(check.check)
 app.add_typer(team.app, name="team")
 app.add_typer(key.app, name="key")
 app.add_typer(logs.app, name="logs")
+app.command()(explain.explain)
 app.command()(spend.spend)
 app.command()(price.price)
+app.command()(audit.audit)
 
 
 def _add_not_built(name: str, purpose: str) -> None:

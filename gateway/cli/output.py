@@ -1,7 +1,9 @@
 """How commands show things: tables for people, one JSON object a line for programs."""
 
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +14,8 @@ from gateway.core.record import public_json
 
 OUTCOME_STYLES = {"ok": "green", "cancelled": "yellow", "rate_limited": "yellow", "overloaded": "yellow"}
 BAD_STYLE = "red"
+
+READ_WIDTH = 100  # of sentences; beyond it the eye loses the line
 
 Cell = str | Text | None
 
@@ -29,6 +33,41 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: froz
     for row in rows:
         laid_out.add_row(*(_shown(cell) for cell in row))
     return laid_out
+
+
+def amounts(rows: Iterable[tuple[str, str]]) -> Table:
+    """Lay out names and their amounts, without a head."""
+    laid_out = Table(box=None, show_header=False, pad_edge=False)
+    laid_out.add_column(no_wrap=True)
+    laid_out.add_column(no_wrap=True, justify="right")
+    for name, amount in rows:
+        laid_out.add_row(name, _shown(amount))
+    return laid_out
+
+
+def facts(rows: Iterable[tuple[str, str | Text]]) -> Table:
+    """Lay out labels and what stands behind them, wrapped beside its label."""
+    laid_out = Table.grid(padding=(0, 2, 0, 0))
+    laid_out.add_column(style="bold", no_wrap=True)
+    laid_out.add_column(overflow="fold")
+    for label, text in rows:
+        laid_out.add_row(label, _shown(text))
+    return laid_out
+
+
+def print_facts(rows: Iterable[tuple[str, str | Text]]) -> None:
+    """Print labels and what stands behind them: sentences wrapped beside their label, lines that end stay so."""
+    out = console()
+    laid_out = list(rows)
+    indent = max((len(label) for label, _ in laid_out), default=0) + 2
+    for label, text in laid_out:
+        out.print(f"{label:<{indent}}", style="bold", end="")
+        if isinstance(text, Text):
+            out.print(text)
+            continue
+        width = max(min(out.width, READ_WIDTH) - indent, 20)
+        wrapped = [textwrap.wrap(line, width) or [""] for line in printable(text).splitlines() or [""]]
+        out.print(f"\n{' ' * indent}".join(chain.from_iterable(wrapped)), markup=False)
 
 
 def outcome_text(name: str | None) -> Text:

@@ -1,13 +1,16 @@
 """What commands that read the log share: opening the store, asking it, and saying why it has no answer."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from pathlib import Path
+from sqlite3 import DatabaseError
 from typing import TypeVar
 
 import typer
 
 from gateway.cli.options import USAGE, fail, load
+from gateway.store.asking import instant_ms
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
 from gateway.store.reader import QueryTimeout, StoreReader
@@ -35,6 +38,18 @@ def answer(asked: Coroutine[None, None, T]) -> T:
         fail(f"{_written(error.name)}: {error}", USAGE)
     except (NoSuchExchange, AmbiguousId, QueryTimeout, StoreRefused) as error:
         fail(str(error))
+    except DatabaseError as error:
+        fail(f"the store cannot be read: {error}. `tollway audit` names the file")
+
+
+def instant(option: str, text: str | None) -> int | None:
+    """Read an option that is a time; what makes no sense ends the command."""
+    if text is None:
+        return None
+    try:
+        return instant_ms(text, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        fail(f"--{option}: {error}", USAGE)
 
 
 def _written(name: str) -> str:

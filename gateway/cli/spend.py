@@ -1,16 +1,14 @@
 """`tollway spend`: what was used and what it cost, by team, key, model, day or provider, to the nano-dollar."""
 
-import time
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from gateway.cli.options import USAGE, AsJson, ConfigFile, fail
+from gateway.cli.options import AsJson, ConfigFile
 from gateway.cli.output import console, print_json_line, table
-from gateway.cli.reading import answer, open_store
+from gateway.cli.reading import answer, instant, open_store
 from gateway.core.money import usd_text
-from gateway.store.asking import instant_ms
 from gateway.store.interface import GROUPS, Spend
 from gateway.store.shown import public_spend
 
@@ -27,7 +25,7 @@ def spend(
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Before then.", show_default=False)] = None,
 ) -> None:
     """Add up requests, tokens and cost."""
-    since_ms, until_ms = _instant("since", since), _instant("until", until)
+    since_ms, until_ms = instant("since", since), instant("until", until)
     rows = answer(open_store(config).spend(by.value, since_ms=since_ms, until_ms=until_ms))
     if as_json:
         for row in rows:
@@ -44,12 +42,3 @@ def spend(
     ]
     columns = (by.value.upper(), "REQUESTS", "INPUT", "OUTPUT", "COST USD")
     console().print(table(columns, cells, right=frozenset(columns[1:])))
-
-
-def _instant(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return instant_ms(text, time.time_ns() // 1_000_000)
-    except ValueError as error:
-        fail(f"--{option}: {error}", USAGE)

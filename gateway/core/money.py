@@ -21,6 +21,15 @@ def usd_text(nano_usd: int) -> str:
     return sign + digits[:-9] + "." + fraction if fraction else sign + digits[:-9]
 
 
+def usd_text_from_pico(pico_usd: int) -> str:
+    """Write an amount of pico-USD in the same way."""
+    nano_usd, rest = divmod(abs(pico_usd), PICO_PER_NANO)
+    sign = "-" if pico_usd < 0 else ""
+    if not rest:
+        return sign + usd_text(nano_usd)
+    return f"{sign}{nano_usd // NANO_PER_USD}.{nano_usd % NANO_PER_USD:09}{rest:03}".rstrip("0")
+
+
 def nano_from_usd(usd: Decimal | str) -> int:
     """Read an amount in USD, rounded half-up to nano-USD."""
     return int((Decimal(usd) * NANO_PER_USD).to_integral_value(ROUND_HALF_UP))

@@ -22,6 +22,7 @@ from gateway.wire.credentials import ANSWER_PRIVATE
 from gateway.wire.decode import Decoder
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.meter import Meter
+from gateway.wire.sse import is_stream
 
 log = logging.getLogger("tollway.relay")
 
@@ -29,13 +30,6 @@ _PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
 _OK = range(200, 300)
 # What an attempt ended in when it brought no answer.
 _RESULTS = {"timeout": "timeout", "cancelled": "cancelled"}
-
-
-def _is_stream(content_type: bytes, *, asked: bool) -> bool:
-    """Tell by the lower-cased type. Some servers name none, or an odd one, on the stream that was asked for."""
-    if content_type.startswith(b"text/event-stream"):
-        return True
-    return asked and b"json" not in content_type and b"html" not in content_type
 
 
 class Owner(Protocol):
@@ -130,7 +124,7 @@ class Relay:
             record.content_encoding = encoding.decode("latin-1")
             self._decoder = Decoder(encoding)
             self._strip_usage = False  # what is compressed passes untouched
-        streamed = endpoint.streams or _is_stream(content_type.lower(), asked=record.stream)
+        streamed = endpoint.streams or is_stream(content_type.lower(), asked=record.stream)
         record.stream = record.stream or streamed
         self._meter = self._new_meter(streamed)
 

@@ -17,6 +17,7 @@ RELIST_S = 0.2
 LOCK_CHECK_S = 0.05
 # Frames of exchanges that still run are held in memory up to this sum; beyond it they are read again at the end.
 HELD_BYTES = 16 * 1024 * 1024
+WORKER_DIED = "worker died"  # the error of an exchange that nobody ended
 _ID_PREFIX = b'{"id":"'
 _ID_END = len(_ID_PREFIX) + 36
 _LAST_INSTANT = (253_402_300_799_999).to_bytes(6)  # milliseconds, end of the year 9999
@@ -228,7 +229,7 @@ class Reader:
             return
         self.counts.dead += 1
         record.outcome = "gateway_error"
-        record.error = "worker died"
+        record.error = WORKER_DIED
         record.usage_source = "estimated"
         finished.append(_finished(key, record, encode(record), frames)._replace(died=True))
 

@@ -1,13 +1,13 @@
 """Reading the day files: lists by filters, one exchange with its bodies, sums; never writes, never for long."""
 
+import math
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import OperationalError
-from typing import Any
+from sqlite3 import DatabaseError, OperationalError
 from urllib.parse import quote
 
 import aiosqlite
@@ -15,13 +15,13 @@ import msgspec
 
 from gateway.core.record import Record, decode
 from gateway.store import schema
-from gateway.store.bodies import Stretches, decompress, unpack
+from gateway.store.bodies import decompress
 from gateway.store.dayfile import newer_schema
+from gateway.store.dayview import SUMS, DayView, exchange_of
 from gateway.store.filters import BadFilter, conditions, id_bounds, key_of
 from gateway.store.interface import (
     GROUPS,
     AmbiguousId,
-    Body,
     Exchange,
     NoSuchExchange,
     Page,
@@ -92,7 +92,7 @@ class StoreReader:
         for day in self._days(_ms_of(lowest), _ms_of(highest)):
             async with self._connect(day, deadline) as db:
                 rows = await db.execute_fetchall(schema.SELECT_BETWEEN, (lowest, highest))
-                found += [_exchange(row) for row in rows]
+                found += [exchange_of(row) for row in rows]
         if not found:
             raise NoSuchExchange(f"no exchange with id {id_or_prefix}")
         if len(found) > 1:
@@ -105,8 +105,7 @@ class StoreReader:
             raise BadFilter("by", f"one of {', '.join(GROUPS)}, not {by!r}")
         query = Query(since_ms=since_ms, until_ms=until_ms)
         clauses, values = conditions(query)
-        sums = "count(*), sum(input_total), sum(output_total), sum(cost_nano_usd)"
-        sql = f"SELECT {_GROUP_COLUMNS[by]}, {sums} FROM exchanges WHERE {clauses} GROUP BY 1"  # noqa: S608 clauses are ours, values are bound
+        sql = f"SELECT {_GROUP_COLUMNS[by]}, {SUMS} FROM exchanges WHERE {clauses} GROUP BY 1"  # noqa: S608 clauses are ours, values are bound
         deadline = time.monotonic() + self._deadline_s
         found: dict[str, Spend] = {}
         for day in self._days_within(query):
@@ -117,6 +116,22 @@ class StoreReader:
         if by == "day":
             return sorted(found.values(), key=lambda spend: spend.name)
         return sorted(found.values(), key=lambda spend: (-spend.cost_nano_usd, spend.name))
+
+    def days(self, query: Query) -> list[str]:
+        """Name the days within a query's bounds that have a file, oldest first."""
+        return [path.stem for path in reversed(self._days_within(query))]
+
+    @asynccontextmanager
+    async def view(self, day: str, query: Query) -> AsyncIterator[DayView]:
+        """Look at what matches of a day as it is at this instant, without a deadline.
+
+        As long as that lasts, what is committed to its file meanwhile cannot be folded into it.
+        """
+        async with self._connect(self._folder / f"{day}.db", math.inf) as db:
+            db.text_factory = _as_text
+            await db.execute("BEGIN")
+            await db.execute_fetchall("SELECT 1 FROM meta")  # from here on nothing changes for us
+            yield DayView(day, db, query, whole=_is_whole(day, query))
 
     async def last_seq(self) -> int:
         """Return the newest insertion number: where a follower begins."""
@@ -175,9 +190,9 @@ async def _open(path: Path) -> aiosqlite.Connection:
     db = await aiosqlite.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
     try:
         await db.execute_fetchall("SELECT 1 FROM sqlite_master")
-    except OperationalError:
+    except DatabaseError as error:
         await db.close()
-        if os.path.exists(f"{path}-wal"):  # noqa: ASYNC240, PTH110 one stat of a local file
+        if not isinstance(error, OperationalError) or os.path.exists(f"{path}-wal"):  # noqa: ASYNC240, PTH110 one stat of a local file
             raise
         # A cleanly closed file in a folder where this user may not create the side files that reading usually needs.
         return await aiosqlite.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
@@ -188,20 +203,6 @@ async def _refuse_newer(db: aiosqlite.Connection, path: Path) -> None:
     for (version,) in await db.execute_fetchall("SELECT value FROM meta WHERE name = 'schema_version'"):
         if int(version) > schema.VERSION:
             raise StoreRefused(newer_schema(path, version))
-
-
-def _exchange(row: Sequence[Any]) -> Exchange:
-    _, meta, *packed = row
-    record = decode(meta)
-    request, response = unpack(tuple(packed))
-    return Exchange(record, _body(request, record.request_bytes), _body(response, record.response_bytes))
-
-
-def _body(stretches: Stretches | None, total_bytes: int) -> Body | None:
-    if stretches is None:
-        return None
-    kept_to = max(offset + len(data) for offset, data in stretches)
-    return Body(stretches, max(total_bytes, kept_to))
 
 
 def _text_search(deadline: float) -> Callable[[int | None, bytes | None, str], bool]:
@@ -225,6 +226,18 @@ def _escaped(text: str) -> bytes:
     units = text.encode("utf-16-be", "surrogatepass")
     codes = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
     return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes).encode()
+
+
+def _as_text(data: bytes) -> str:
+    """Read text that may be damaged: one such value must not hide the whole day."""
+    return data.decode("utf-8", "replace")
+
+
+def _is_whole(day: str, query: Query) -> bool:
+    """Whether a query takes all rows of a day, as far as its bounds in time say."""
+    begins_ms = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+    from_there = query.since_ms is None or query.since_ms <= begins_ms
+    return from_there and (query.until_ms is None or query.until_ms >= begins_ms + schema.DAY_MS)
 
 
 def _ms_of(key: bytes) -> int:

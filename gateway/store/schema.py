@@ -35,6 +35,12 @@ CREATE TABLE IF NOT EXISTS totals (
 ) WITHOUT ROWID;
 """
 
+COLUMNS = (
+    "seq", "id", "team", "key", "user", "session", "provider", "model_requested", "model_served", "status", "outcome",
+    "cost_nano_usd", "input_total", "output_total", "duration_us",
+)  # fmt: skip
+CONTENTS = ("record", "codec", "request_kept", "response_kept", "layout", "bodies")
+
 INSERT_VERSION = "INSERT OR IGNORE INTO meta VALUES ('schema_version', ?)"
 INSERT_EXCHANGE = "INSERT INTO exchanges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 INSERT_CONTENTS = "INSERT INTO contents VALUES (?,?,?,?,?,?,?)"

@@ -5,13 +5,15 @@ from typing import Any
 
 from gateway.core.money import usd_text
 from gateway.core.record import public
+from gateway.policies.explained import explain, public_bill
 from gateway.store.interface import Body, Exchange, Spend
 
 
 def public_exchange(exchange: Exchange) -> dict[str, Any]:
-    """Return the public record plus `request_body` and `response_body`: text, `{"base64": …}`, or None."""
+    """Return the public record, its `bill`, and `request_body` and `response_body`: text, `{"base64": …}`, or None."""
     return {
         **public(exchange.record),
+        "bill": public_bill(explain(exchange.record)),
         "request_body": _public_body(exchange.request),
         "response_body": _public_body(exchange.response),
     }

@@ -30,15 +30,20 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
-    usage = None
-    if answer.usage:
-        seen = _members_of(answer.usage)
-        usage = read_usage(seen, bytes(answer.usage)) if seen else None
     return Sight(
-        usage,
+        read_raw(bytes(answer.usage)) if answer.usage else None,
         answer.model if isinstance(answer.model, str) else None,
         error_text(answer.error) if answer.error else None,
     )
+
+
+def read_raw(raw: bytes) -> Usage | None:
+    """Normalise a usage object as it stands in JSON; None where it says nothing."""
+    try:
+        seen = members(_decode_any(raw))
+    except UNREADABLE:
+        return None
+    return read_usage(seen, raw) if seen else None
 
 
 def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
@@ -146,7 +151,7 @@ class MessagesMeter(StreamMeter):
         if not self._seen:
             return None
         usage = read_usage(self._seen, msgspec.json.encode(self._seen))
-        if not self._counted:
+        if not self._counted and not usage.is_spoiled:
             usage.output_total = max(usage.output_total, self._output_tokens())
         return usage
 
@@ -187,10 +192,3 @@ class MessagesMeter(StreamMeter):
             self._counted = True
             self._told_at = self._place
         self._seen.update({name: value for name, value in usage.items() if value is not None})
-
-
-def _members_of(raw: msgspec.Raw) -> dict[str, Any]:
-    try:
-        return members(_decode_any(raw))
-    except UNREADABLE:
-        return {}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.errors import Refusal
-from gateway.wire import anthropic, anthropic_meter, gemini, gemini_meter, openai, openai_meter
+from gateway.core.usage import Usage
+from gateway.wire import anthropic, anthropic_meter, gemini, gemini_meter, openai, openai_meter, openai_usage
 from gateway.wire.endpoint import Endpoint, Place, classify
 from gateway.wire.meter import Meter
 from gateway.wire.shapes import Fields
@@ -25,6 +26,7 @@ class Dialect:
 
     `credential`: the header that carries a provider key. `refusal_body`, `error_event`: a refusal as its clients
     understand it, as a whole answer and inside a stream. `models_body`, `model_body`: answers about models.
+    `read_raw`: what a provider's own usage object says (`usage.raw`), alone, without what stood around it.
     `wants_usage_injection`: this stream would end without its usage.
     """
 
@@ -32,6 +34,7 @@ class Dialect:
     endpoint: Callable[[str, str], Endpoint]
     credential: Callable[[bytes], tuple[bytes, bytes]]
     new_meter: NewMeter
+    read_raw: Callable[[bytes], Usage | None]
     refusal_body: Callable[[Refusal, str], bytes]
     error_event: Callable[[Refusal, str, Endpoint], bytes]
     models_body: Callable[[Sequence[str]], bytes]
@@ -45,6 +48,7 @@ DIALECTS: Mapping[str, Dialect] = {
         endpoint=lambda method, path: classify(openai.ENDPOINTS, method, path),
         credential=openai.credential,
         new_meter=openai_meter.new_meter,
+        read_raw=openai_usage.read_usage,
         refusal_body=openai.refusal_body,
         error_event=openai.error_event,
         models_body=openai.models_body,
@@ -56,6 +60,7 @@ DIALECTS: Mapping[str, Dialect] = {
         endpoint=lambda method, path: classify(anthropic.ENDPOINTS, method, path),
         credential=anthropic.credential,
         new_meter=anthropic_meter.new_meter,
+        read_raw=anthropic_meter.read_raw,
         refusal_body=anthropic.refusal_body,
         error_event=anthropic.error_event,
         models_body=anthropic.models_body,
@@ -67,6 +72,7 @@ DIALECTS: Mapping[str, Dialect] = {
         endpoint=gemini.endpoint,
         credential=gemini.credential,
         new_meter=gemini_meter.new_meter,
+        read_raw=gemini_meter.read_raw,
         refusal_body=gemini.refusal_body,
         error_event=gemini.error_event,
         models_body=gemini.models_body,

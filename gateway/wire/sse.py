@@ -1,4 +1,4 @@
-"""Where does one server-sent event end and the next begin? Splits bytes that arrive cut anywhere."""
+"""Is this a stream, and where does one event of it end and the next begin? Splits bytes that arrive cut anywhere."""
 
 import re
 
@@ -65,6 +65,13 @@ class Splitter:
         self._parts.append(data)
         self._size += len(data)
         self._tail = (self._tail + data[-3:])[-3:]
+
+
+def is_stream(content_type: bytes, *, asked: bool) -> bool:
+    """Tell a stream by its lower-cased type. Some servers name none, or an odd one, on a stream that was asked for."""
+    if content_type.startswith(b"text/event-stream"):
+        return True
+    return asked and content_type.find(b"json") < 0 and content_type.find(b"html") < 0
 
 
 def payload(event: bytes) -> bytes:

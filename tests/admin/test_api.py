@@ -14,6 +14,7 @@ from gateway.core.record import public
 from gateway.core.usage import Usage
 from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
+from gateway.policies.explained import explain, public_bill
 from gateway.store.reader import StoreReader
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished, record
@@ -82,9 +83,9 @@ async def test_one_exchange_with_its_bodies(port: Port) -> None:
     one = record()
     port.store.commit([finished(one, b"ask", b"\xff"), finished(record())], {})
 
-    assert {**public(one), "request_body": "ask", "response_body": {"base64": "/w=="}} == await port.json(
-        f"/api/exchanges/{one.id}"
-    )
+    shown = await port.json(f"/api/exchanges/{one.id}")
+    bill = public_bill(explain(one))
+    assert {**public(one), "bill": bill, "request_body": "ask", "response_body": {"base64": "/w=="}} == shown
     assert "no exchange" in (await port.json("/api/exchanges/ffff", 404))["error"]["message"]
     assert "id" == (await port.json("/api/exchanges/0", 409))["error"]["param"]
     assert "id" == (await port.json("/api/exchanges/newest", 400))["error"]["param"]

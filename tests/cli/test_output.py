@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from gateway.cli.output import duration, outcome_text, printable, table
+from gateway.cli.output import amounts, duration, outcome_text, print_facts, printable, table
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,25 @@ def test_cells_are_text_not_markup() -> None:
 def test_only_success_is_green() -> None:
     """An outcome that nobody thought of is shown as a problem."""
     assert ("green", "red", "red") == tuple(outcome_text(name).style for name in ("ok", "timeout", None))
+
+
+def test_sentences_are_wrapped_beside_their_label(capsys: pytest.CaptureFixture[str]) -> None:
+    """No wider than is easily read, lines that end stay so, and what somebody sent steers no terminal."""
+    long = "word " * 40
+    print_facts([("why", long), ("advice", "do this:\n[a]\nb = 1"), ("ended", outcome_text("ok")), ("id", "\x1b[2J")])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert max(map(len, lines)) <= 100
+    assert ["why     word word", "        word word", "        word word"] == [line[:17] for line in lines[:3]]
+    assert ["advice  do this:", "        [a]", "        b = 1", "ended   ok", "id      \\x1b[2J"] == lines[3:]
+
+
+def test_amounts_stand_below_each_other() -> None:
+    """Names left, numbers right, no head."""
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(amounts([("read", "1,250"), ("  from the cache", "5")]))
+
+    assert ["read              1,250", "  from the cache      5"] == [
+        line.rstrip() for line in captured.get().splitlines()
+    ]

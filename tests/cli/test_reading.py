@@ -1,12 +1,13 @@
 """Questions to the store end in an answer or in a sentence and an exit code."""
 
 from collections.abc import Coroutine
+from sqlite3 import DatabaseError
 from typing import NoReturn
 
 import pytest
 import typer
 
-from gateway.cli.reading import answer
+from gateway.cli.reading import answer, instant
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
 from gateway.store.reader import QueryTimeout
@@ -38,6 +39,7 @@ def test_an_answer_is_returned() -> None:
         (AmbiguousId("what?"), 1),
         (QueryTimeout("what?"), 1),
         (StoreRefused("what?"), 1),
+        (DatabaseError("what?"), 1),
     ],
 )
 def test_no_answer_is_a_sentence_and_a_code(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +50,14 @@ def test_no_answer_is_a_sentence_and_a_code(error: Exception, code: int, capsys:
     assert code == caught.value.exit_code
     assert "what?" in capsys.readouterr().err
     assert (code == 2) == isinstance(error, BadFilter)
+
+
+def test_times_are_read_or_end_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not given is no bound; a mistake is one of the command line, and names its option."""
+    assert None is instant("since", None)
+    assert 1_795_435_200_000 == instant("since", "2026-11-23T12:00")
+    with pytest.raises(typer.Exit) as caught:
+        instant("until", "soon")
+
+    assert 2 == caught.value.exit_code
+    assert "--until" in capsys.readouterr().err

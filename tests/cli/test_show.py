@@ -9,6 +9,7 @@ import pytest
 from gateway.core.record import Attempt, Job, public
 from gateway.core.usage import Usage
 from gateway.journal.frame import RESPONSE
+from gateway.policies.explained import explain, public_bill
 from tests.cli.commands import run, store
 from tests.records import NOON_MS, finished, record
 
@@ -66,9 +67,10 @@ def test_json_is_the_public_record_with_bodies(tmp_path: Path) -> None:
     one = record()
     store(tmp_path, [finished(one, b"ask", b"\xff\xfe")])
 
-    assert [{**public(one), "request_body": "ask", "response_body": {"base64": "//4="}}] == run(
-        tmp_path, "logs", "show", one.id, "--json"
-    ).lines
+    (shown,) = run(tmp_path, "logs", "show", one.id, "--json").lines
+    bill = public_bill(explain(one))
+
+    assert {**public(one), "bill": bill, "request_body": "ask", "response_body": {"base64": "//4="}} == shown
 
 
 def test_raw_bodies_are_exact(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.money import nano_from_pico, nano_from_usd, usd_text
+from gateway.core.money import nano_from_pico, nano_from_usd, usd_text, usd_text_from_pico
 
 
 @given(st.integers(0, 10**24))
@@ -28,3 +28,12 @@ def test_text_is_exact(nano: int) -> None:
 def test_text_has_no_needless_digits(nano: int, text: str) -> None:
     """No trailing zeros, no exponent."""
     assert text == usd_text(nano)
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_text_of_prices_is_exact_too(pico: int) -> None:
+    """Pico-USD have three digits more, and as few needless ones."""
+    text = usd_text_from_pico(pico)
+
+    assert Decimal(pico) / 10**12 == Decimal(text)
+    assert not ("." in text and text.endswith("0"))

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -253,3 +255,15 @@ async def test_newer_files_are_refused(
 
     with pytest.raises(StoreRefused, match="pip install"):
         await reader.exchanges(Query())
+
+
+async def test_what_is_no_day_file_says_so_and_holds_nothing_open(tmp_path: Path) -> None:
+    """A damaged file is an error at once: a connection that stayed open would keep the command from ending."""
+    (tmp_path / "2026-11-23.db").write_bytes(os.urandom(5_000))
+    before = set(threading.enumerate())
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        await StoreReader(tmp_path).exchanges(Query())
+
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()

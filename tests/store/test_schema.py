@@ -1,5 +1,7 @@
 """Rows hold what filters and sums need, under the exchange's own day."""
 
+import contextlib
+import sqlite3
 from uuid import UUID
 
 import pytest
@@ -51,3 +53,16 @@ def test_row_has_the_columns_of_the_table() -> None:
 def test_unknown_duration_stays_unknown() -> None:
     """What did not happen is null, not 0."""
     assert None is schema.exchange_row(1, b"", record(duration_ms=None, usage=None))[-1]
+
+
+def test_names_of_columns_are_the_tables() -> None:
+    """Whoever reads rows by name gets what the table has, in its order."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as sql:
+        sql.executescript(schema.SCHEMA)
+        names = {
+            table: [name for _, name, *_ in sql.execute(f"PRAGMA table_info({table})")]
+            for table in ("exchanges", "contents")
+        }
+
+    assert list(schema.COLUMNS) == names["exchanges"]
+    assert ["seq", *schema.CONTENTS] == names["contents"]

@@ -3,6 +3,7 @@
 import base64
 
 from gateway.core.record import public
+from gateway.policies.explained import explain, public_bill
 from gateway.store.interface import Body, Exchange, Spend
 from gateway.store.shown import joined, public_exchange, public_spend
 from tests.records import record
@@ -15,6 +16,7 @@ def test_text_stays_text_and_bytes_are_marked() -> None:
 
     assert {
         **public(one),
+        "bill": public_bill(explain(one)),
         "request_body": "grüß",
         "response_body": {"base64": base64.b64encode(b"\xff\x00").decode()},
     } == shown

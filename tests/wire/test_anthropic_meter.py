@@ -183,3 +183,16 @@ def test_a_json_answer_tells_everything_at_once() -> None:
     )
     assert expected == found(meter)
     assert "claude-x" == meter.model
+
+
+def test_text_of_a_cut_stream_makes_no_usage_of_a_spoiled_one() -> None:
+    """With a count that none can be nothing is believed, so that all is estimated, the input too."""
+    meter = new_meter(MESSAGES, streamed=True, strip_usage=False)
+    start = {"type": "message_start", "message": {"usage": {"input_tokens": -1}}}
+    delta = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Hello, how are you?"}}
+    for event in (start, delta):
+        meter.feed(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), json.dumps(event).encode()))  # type: ignore[attr-defined]
+    usage = meter.usage()
+
+    assert usage is not None
+    assert usage.is_spoiled

@@ -338,3 +338,28 @@ def test_every_refusal_has_a_shape_in_every_dialect(dialect: str, kind: str) -> 
 def test_the_key_travels_in_the_dialects_own_header(dialect: str, header: tuple[bytes, bytes]) -> None:
     """Each API has its header for the credential."""
     assert header == DIALECTS[dialect].credential(b"k")
+
+
+def test_usage_object_alone_tells_what_the_answer_told() -> None:
+    """`read_raw` reads what a record keeps: every recorded usage object, without what stood around it."""
+    read = 0
+    for exchange in exchanges.load():
+        meter = meter_for(exchange)
+        meter.feed(exchanges.answer_bytes(exchange))
+        meter.finish()
+        told = meter.usage()
+        if told is None or told.is_spoiled:
+            continue
+        read += 1
+        alone = DIALECTS[exchanges.dialect_of(exchange)].read_raw(bytes(told.raw))
+        assert alone is not None
+        assert disjoint_tokens(told) == disjoint_tokens(alone), exchange["name"]
+
+    assert read > 700
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"{}", b"\xff", b'"x"'])
+def test_usage_object_that_is_none_tells_nothing(dialect: str, raw: bytes) -> None:
+    """Whatever stands in a record, reading it again never raises."""
+    assert None is DIALECTS[dialect].read_raw(raw)

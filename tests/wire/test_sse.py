@@ -2,10 +2,11 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.sse import Splitter, payload
+from gateway.wire.sse import Splitter, is_stream, payload
 
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 EVENTS = st.lists(
@@ -86,3 +87,22 @@ def test_payload_joins_the_data_lines() -> None:
     assert b'{"a":1}' == payload(b'data:{"a":1}\n\n')
     assert b'{"a":\n1}' == payload(b'event: x\r\ndata: {"a":\r\ndata: 1}\r\n\r\n')
     assert b"" == payload(b": OPENROUTER PROCESSING\n\n")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "asked", "streamed"),
+    [
+        (b"text/event-stream; charset=utf-8", False, True),
+        (b"text/event-stream", True, True),
+        (b"application/json", True, False),
+        (b"text/html", True, False),
+        (b"", True, True),
+        (b"text/plain", True, True),
+        (b"", False, False),
+    ],
+)
+def test_stream_is_told_by_its_type_or_because_it_was_asked_for(
+    content_type: bytes, asked: bool, streamed: bool
+) -> None:
+    """Errors come as JSON, or as a page, also where a stream was asked for."""
+    assert streamed == is_stream(content_type, asked=asked)

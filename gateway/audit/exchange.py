@@ -1,0 +1,41 @@
+"""Is everything about one exchange as it must be? All checks of a row."""
+
+from gateway.audit.answers import check_answer
+from gateway.audit.cost import check_cost, check_prices
+from gateway.audit.findings import Findings
+from gateway.audit.usage import check_usage
+from gateway.policies.routing import Routing
+from gateway.store.dayview import Row
+from gateway.store.filters import BadFilter, key_of
+from gateway.store.schema import COLUMNS, exchange_row
+
+
+def check_row(day: str, row: Row, routing: Routing, found: Findings) -> None:
+    """Run every check. `routing`: the config of now, for what the record does not hold of its provider."""
+    record, columns = row.record, row.columns
+    found.rows += 1
+    found.look_at(day, columns["id"].hex() if record is None else record.id)
+    if row.fault is not None:
+        found.expect("row", "readable", row.fault, None)
+    if record is None:
+        return
+    try:
+        key = key_of(record.id)
+    except BadFilter:
+        key = b""
+    expected = dict(zip(COLUMNS, exchange_row(columns["seq"], key, record), strict=True))
+    for name, recomputed in expected.items():
+        found.expect("row", name, _shown(columns[name]), _shown(recomputed))
+    try:
+        usage = check_usage(record, found)
+        check_cost(record, usage, found)
+        check_prices(record, routing.provider(record.provider or ""), found)
+        if row.fault is None:
+            check_answer(record, row.request, row.response, found)
+    except (ArithmeticError, ValueError) as error:
+        # One row with numbers that nobody can reckon with must not end the audit of all others.
+        found.expect("row", "plausible", str(error), None)
+
+
+def _shown(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value

@@ -1,0 +1,156 @@
+"""`tollway audit`: proves that the books agree, from the providers' own numbers to the sums, and names what differs."""
+
+import os
+import sqlite3
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from gateway.audit.exchange import check_row
+from gateway.audit.findings import Difference, Findings
+from gateway.audit.sums import Recount
+from gateway.cli.options import PROBLEM, AsJson, ConfigFile, counted, load, print_problems
+from gateway.cli.output import print_json_line, printable
+from gateway.cli.reading import answer, instant, open_store
+from gateway.config.compile import routing
+from gateway.config.problems import ConfigError
+from gateway.policies.routing import Routing
+from gateway.store.dayview import DayView
+from gateway.store.interface import Query
+from gateway.store.reader import StoreReader
+
+PROGRESS_S = 0.5
+SHOWN = 60  # characters of a value; the whole stands in --json
+
+When = Annotated[str | None, typer.Option(metavar="WHEN", show_default=False)]
+
+
+def audit(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="From then on: 1h, 7d, 2026-11-01.", show_default=False)
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Before then.", show_default=False)] = None,
+    team: Annotated[str | None, typer.Option(metavar="NAME", help="Only this team.", show_default=False)] = None,
+) -> None:
+    """Recompute every cost, usage and sum in the log, and name every difference."""
+    wanted = Query(since_ms=instant("since", since), until_ms=instant("until", until), team=team)
+    store = open_store(config)
+    found = Findings()
+    answer(_Walk(store, wanted, _routing(config), found, as_json=as_json).run())
+    if as_json:
+        print_json_line(_summary(found))
+    else:
+        _print_summary(found)
+    if found.total:
+        raise typer.Exit(PROBLEM)
+
+
+class _Walk:
+    """Goes through the days, printing what it finds as it finds it."""
+
+    def __init__(self, store: StoreReader, wanted: Query, ways: Routing, found: Findings, *, as_json: bool) -> None:
+        self._store = store
+        self._wanted = wanted
+        self._ways = ways
+        self._found = found
+        self._as_json = as_json
+        self._shown_at_s = 0.0
+
+    async def run(self) -> None:
+        """Look at every day; one that cannot be read holds up no other."""
+        for day in self._store.days(self._wanted):
+            self._found.look_at(day)
+            try:
+                async with self._store.view(day, self._wanted) as view:
+                    await self._look(view)
+            except sqlite3.DatabaseError as error:
+                self._found.look_at(day)
+                self._found.expect("file", "readable", str(error), None)
+            self._print_found()
+
+    async def _look(self, view: DayView) -> None:
+        found, recount, begun = self._found, Recount(), self._found.rows
+        count = await view.count()
+        if not count and not view.whole:
+            return
+        found.days += 1
+        async for row in view.rows():
+            check_row(view.name, row, self._ways, found)
+            if row.record is not None:
+                recount.add(row.record)
+            self._print_found()
+            self._progress(view.name, found.rows - begun, count)
+        found.look_at(view.name)
+        recount.compare_spend(await view.spend(), found)
+        if view.whole:
+            recount.compare_totals(await view.totals(), found, self._wanted.team)
+        else:
+            found.skip("sums", "of this day only a part was asked for (--since, --until)")
+        self._progress(view.name, count, count, last=True)
+
+    def _print_found(self) -> None:
+        for one in self._found.take():
+            if self._as_json:
+                print_json_line({name: _plain(value) for name, value in one._asdict().items()})
+            else:
+                typer.echo(_line(one))
+
+    def _progress(self, day: str, done: int, count: int, *, last: bool = False) -> None:
+        """Show how far it is: on a terminal as it goes, else once for each day."""
+        live = sys.stderr.isatty()
+        now_s = time.monotonic()
+        if not last and (not live or now_s - self._shown_at_s < PROGRESS_S):
+            return
+        self._shown_at_s = now_s
+        text = f"{day}  {done:,}/{count:,} rows, {counted(self._found.total, 'difference')} so far"
+        typer.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=last or not live)
+
+
+def _routing(config: ConfigFile) -> Routing:
+    try:
+        return routing(load(config), os.environ)
+    except ConfigError as error:
+        print_problems(error.problems)
+        raise typer.Exit(PROBLEM) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: what stands in a damaged record may be larger."""
+    return str(value) if isinstance(value, int) and abs(value) >= 1 << 63 else value
+
+
+def _line(one: Difference) -> str:
+    where = one.id or one.day
+    return (
+        f"{where}  {one.check} {_short(one.what)}: recorded {_short(one.recorded)}, recomputed {_short(one.recomputed)}"
+    )
+
+
+def _short(value: Any) -> str:
+    text = printable(str(value))
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def _summary(found: Findings) -> dict[str, Any]:
+    return {
+        "days": found.days,
+        "rows": found.rows,
+        "checked": dict(sorted(found.checked.items())),
+        "skipped": dict(sorted(found.skipped.items())),
+        "differences": found.total,
+    }
+
+
+def _print_summary(found: Findings) -> None:
+    checked = ", ".join(f"{count:,} {what}" for what, count in sorted(found.checked.items()))
+    typer.echo(f"{counted(found.rows, 'row')} of {counted(found.days, 'day')}; recomputed: {checked or 'nothing'}")
+    for reason, count in sorted(found.skipped.items()):
+        typer.echo(f"not judged, {count:,} times: {reason}")
+    if found.total:
+        typer.secho(counted(found.total, "difference"), fg="red")
+    else:
+        typer.secho("0 differences", fg="green")

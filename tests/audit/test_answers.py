@@ -1,0 +1,270 @@
+"""A stored answer that is metered again tells what was booked, or the difference is named."""
+
+import gzip
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.audit.answers import check_answer
+from gateway.audit.findings import Findings
+from gateway.core.record import Attempt, Job
+from gateway.journal.reader import WORKER_DIED
+from gateway.store.interface import Body
+from tests.audit.settled import Books, Settled
+
+CHAT = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20}}'
+TEXT = b'data: {"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":"Hello, how are you?"}}]}\n\n'
+USAGE = b'data: {"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20}}\n\n'
+DONE = b"data: [DONE]\n\n"
+EVENTS = "text/event-stream"
+
+
+def differences(one: Settled, found: Findings | None = None) -> dict[str, tuple[Any, Any]]:
+    """Check an answer; return what differs by name."""
+    found = found or Findings()
+    check_answer(one.record, one.request, one.response, found)
+    return {each.what: (each.recorded, each.recomputed) for each in found.take()}
+
+
+def reason(one: Settled) -> str:
+    """Check an answer that cannot be judged; return why."""
+    found = Findings()
+    assert {} == differences(one, found)
+    assert not found.checked
+    (skipped,) = found.skipped
+    return skipped
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields", "source"),
+    [
+        (CHAT, {}, "provider"),
+        (TEXT + USAGE + DONE, {"content_type": EVENTS}, "provider"),
+        (TEXT + USAGE.rstrip(), {"content_type": EVENTS, "whole": False}, "partial"),
+        (TEXT, {"content_type": EVENTS, "whole": False}, "estimated"),
+        (b"", {"whole": False}, "estimated"),
+        (b'{"model":"m","usage":{"prompt_tokens":-1}}', {}, "estimated"),
+        (b'{"error":{"message":"no"},"usage":{"prompt_tokens":1,"completion_tokens":2}}', {}, "provider"),
+    ],
+)
+def test_what_was_booked_is_told_again(books: Books, answer: bytes, fields: Any, source: str) -> None:
+    """Whole, cut and estimated; and a token more is seen."""
+    one = books.settle(answer, **fields)
+    found = Findings()
+    assert (source, {}) == (one.record.usage_source, differences(one, found))
+    assert {"bodies": 1} == found.checked
+    assert one.record.usage is not None
+    booked = one.record.usage.output_total
+    one.record.usage.output_total += 1
+
+    assert {"usage.output_total": (booked + 1, booked)} == differences(one)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("model_served", "gpt-4o"), ("usage_source", "partial"), ("usage_source", "estimated")]
+)
+def test_model_and_source_are_compared(books: Books, name: str, value: str) -> None:
+    """Which model served decides the price; the source says how far the numbers can be trusted."""
+    one = books.settle(CHAT)
+    told = getattr(one.record, name)
+    setattr(one.record, name, value)
+
+    assert {name: (value, told)} == differences(one)
+
+
+def test_a_digit_in_the_body_is_seen(books: Books) -> None:
+    """The answer then tells another usage, and another object of the provider's."""
+    one = books.settle(CHAT)
+    changed = one._replace(response=Body([(0, CHAT.replace(b":100,", b":101,"))], len(CHAT)))
+
+    assert {"usage.input_total", "usage.raw"} == differences(changed).keys()
+    assert (100, 101) == differences(changed)["usage.input_total"]
+
+
+def test_missing_usage_is_seen(books: Books) -> None:
+    """A good answer of a metered call always has some, and a free call never."""
+    one = books.settle(CHAT)
+    one.record.usage = None
+    assert {"usage"} == differences(one).keys()
+    free = books.settle(CHAT)
+    free.record.path, free.record.endpoint = "/v1/models", "models"
+
+    assert {"usage"} == differences(free).keys()
+
+
+def test_refused_calls_have_none(books: Books) -> None:
+    """What a provider refused, and what never reached one, is not metered."""
+    one = books.settle(b'{"error":{}}')
+    one.record.usage, one.record.status = None, 400
+    assert {} == differences(one)
+    one.record.status, one.record.attempts = 200, []
+
+    assert {} == differences(one)
+
+
+def test_compressed_answers_are_read(books: Books) -> None:
+    """By the coding that the record names; a coding that nobody here knows was estimated, and is again."""
+    one = books.settle(CHAT)
+    one.record.content_encoding = "gzip"
+    packed = gzip.compress(CHAT)
+    assert {} == differences(one._replace(response=Body([(0, packed)], len(packed))))
+    blind = books.settle(b"")
+    blind.record.content_encoding, blind.record.response_bytes = "br", 5
+
+    assert {} == differences(blind._replace(response=Body([(0, b"\x01\x02\x03\x04\x05")], 5)))
+
+
+def picture(head: bytes) -> bytes:
+    """Write a request whose base64 ends where the next probe for it would be: a byte more is weighed otherwise."""
+    tail = b'"}'
+    return head + b"A" * (2048 + 4096 - len(head + tail)) + tail
+
+
+@pytest.mark.parametrize(
+    ("head", "sent"),
+    [
+        pytest.param(b'{"model":"gpt-4o-mini","y":"', lambda one: one, id="as it came"),
+        pytest.param(
+            b'{"model":"fast","y":"', lambda one: one.replace(b'"fast"', b'"gpt-4o-mini"'), id="under another name"
+        ),
+        pytest.param(
+            b'{"model":"gpt-4o-mini","stream":true,"y":"',
+            lambda one: one[:-1] + b',"stream_options":{"include_usage":true}}',
+            id="asked for its usage",
+        ),
+    ],
+)
+def test_an_estimate_weighs_the_request_as_it_was_sent(books: Books, head: bytes, sent: Any) -> None:
+    """What was changed on the way is changed again: the log holds what the client sent."""
+    request = picture(head)
+    one = books.settle(TEXT, content_type=EVENTS, whole=False, request=request, sent=sent(request))
+
+    assert {} == differences(one)
+
+
+def test_a_request_that_streamed_through_was_weighed_unseen(books: Books) -> None:
+    """Of a call of an unknown kind only the size was known."""
+    request = picture(b'{"y":"')
+    one = books.settle(b"{}", path="/v1/something/new", request=request, sent=b"")
+    assert {} == differences(one)
+    chat = books.settle(b"{}", request=request, sent=b"")
+
+    assert {"usage.input_total"} == differences(chat).keys()
+
+
+def test_a_client_that_left_gives_no_last_look(books: Books) -> None:
+    """An event without its end was not read then, and is not now; where it was, it is."""
+    answer = TEXT + USAGE.rstrip()
+    left = books.settle(answer, content_type=EVENTS, finish=False)
+    assert ("cancelled", "estimated", {}) == (left.record.outcome, left.record.usage_source, differences(left))
+    ended = books.settle(answer, content_type=EVENTS, whole=False)
+
+    assert ("upstream_error", "partial", {}) == (ended.record.outcome, ended.record.usage_source, differences(ended))
+
+
+def test_a_dead_worker_took_no_last_look_at_all(books: Books) -> None:
+    """What its remains tell is told in part, whatever they tell."""
+    one = books.settle(TEXT + USAGE + DONE, content_type=EVENTS)
+    one.record.outcome, one.record.error, one.record.usage_source = "gateway_error", WORKER_DIED, "partial"
+    assert {} == differences(one)
+    one.record.usage_source = "provider"
+
+    assert {"usage_source": ("provider", "partial")} == differences(one)
+    looked = books.settle(TEXT + USAGE.rstrip(), content_type=EVENTS, whole=False)
+    looked.record.outcome, looked.record.error = "gateway_error", WORKER_DIED
+
+    assert ("partial", True) == (looked.record.usage_source, "usage_source" in differences(looked))
+
+
+def test_damaged_codings_are_counted(books: Books) -> None:
+    """How much of one was read depends on how the network had cut it."""
+    one = books.settle(TEXT + USAGE + DONE, content_type=EVENTS)
+    damaged = gzip.compress(TEXT + USAGE + DONE)[:-8] + b"damaged!"
+    one.record.content_encoding, one.record.response_bytes = "gzip", len(damaged)
+
+    assert "bodies: the answer's coding is damaged" == reason(one._replace(response=Body([(0, damaged)], len(damaged))))
+
+
+def test_output_that_no_event_told_is_part_of_the_truth(books: Books) -> None:
+    """A message may end well and leave its output to be estimated."""
+    whole = (
+        b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5}}}\n\n'
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"Hi"}}\n\n'
+        b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+    )
+    one = books.settle(whole, dialect="anthropic", content_type=EVENTS)
+    assert ("ok", "partial", {}) == (one.record.outcome, one.record.usage_source, differences(one))
+    one.record.usage_source = "provider"
+
+    assert {"usage_source": ("provider", "partial")} == differences(one)
+
+
+def test_only_what_came_behind_a_mark_of_the_end_may_be_partial_and_whole(books: Books) -> None:
+    """Books that were closed at a mark and amended when the client left say so; others may not."""
+    early = books.settle(TEXT + USAGE + DONE + TEXT, content_type=EVENTS)
+    early.record.usage_source = "partial"
+    assert {} == differences(early)
+    late = books.settle(TEXT + USAGE + DONE, content_type=EVENTS)
+    late.record.usage_source = "partial"
+
+    assert {"usage_source": ("partial", "provider")} == differences(late)
+
+
+def test_an_error_inside_the_answer_is_no_cut(books: Books) -> None:
+    """The outcome is the provider's failure; its usage is whole all the same, unless the connection broke, too."""
+    error = b'data: {"error":{"message":"overloaded"}}\n\n'
+    one = books.settle(TEXT + USAGE + error + DONE, content_type=EVENTS)
+    assert ("upstream_error", "provider") == (one.record.outcome, one.record.usage_source)
+    assert {} == differences(one)
+    one.record.error = "the connection broke off"
+
+    assert {"usage_source": ("provider", "partial")} == differences(one)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"response": None}, "bodies: the answer was not kept"),
+        ({"response": Body([(0, CHAT[:9])], len(CHAT))}, "bodies: the answer was not written down whole"),
+    ],
+)
+def test_answers_that_are_not_there_are_counted(books: Books, change: Any, said: str) -> None:
+    """Never silently passed."""
+    one = books.settle(CHAT)._replace(**change)
+    assert said == reason(one)
+    one.record.truncated = True
+
+    assert said.replace("not written down whole", "cut by max_body") == reason(one)
+
+
+def test_requests_that_are_not_there_matter_for_estimates_only(books: Books) -> None:
+    """What was told needs none."""
+    assert {} == differences(books.settle(CHAT)._replace(request=None))
+    estimated = books.settle(TEXT, content_type=EVENTS, whole=False)._replace(request=None)
+
+    assert "bodies: nothing was told, and for an estimate the request was not kept" == reason(estimated)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"job": Job(id="resp_1")}, "bodies: the work went on after the answer, the job is open"),
+        ({"dialect": "cobol"}, "bodies: this version does not know the dialect cobol"),
+        ({"endpoint": "video"}, "bodies: this version takes a call of kind video for chat"),
+    ],
+)
+def test_rows_of_other_versions_are_counted(books: Books, fields: Any, said: str) -> None:
+    """What cannot be metered as it was then says why."""
+    one = books.settle(CHAT)
+
+    assert said == reason(one._replace(record=msgspec.structs.replace(one.record, **fields)))
+
+
+def test_a_call_that_got_no_answer_is_estimated_again(books: Books) -> None:
+    """Whatever we then told the client."""
+    one = books.settle(b"", whole=False)
+    one.record.status, one.record.response_content_type = 502, None
+    one.record.attempts = [Attempt(provider="openai", result="protocol")]
+
+    assert ("estimated", {}) == (one.record.usage_source, differences(one))
