@@ -61,7 +61,8 @@ class Usage(msgspec.Struct, omit_defaults=True, kw_only=True):
     @property
     def is_spoiled(self) -> bool:
         """Whether nothing of what the provider told can be believed."""
-        return self.suspect and not (self.input_total or self.output_total or self.seconds or self.characters)
+        told = self.input_total or self.output_total or self.seconds or self.characters or self.images or self.pages
+        return self.suspect and not told
 
     @property
     def input_cache_write(self) -> int:

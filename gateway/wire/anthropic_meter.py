@@ -77,11 +77,26 @@ def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
     if geo != "not_available":
         usage.geo = geo
     iterations = get("iterations")
-    for each in iterations if type(iterations) is list else ():
-        add = _ITERATIONS.get(str(members(each).get("type")))
+    if type(iterations) is list:
+        _add_iterations(usage, [each for each in iterations if type(each) is dict])
+    return clamp(usage)
+
+
+def _add_iterations(usage: Usage, iterations: list[dict[str, Any]]) -> None:
+    """Add those of the passes behind an answer that its totals leave out."""
+    wrote = usage.output_total
+    for each in iterations:
+        add = _ITERATIONS.get(str(each.get("type")))
         if add is not None:
             add(usage, each)
-    return clamp(usage)
+    served = next((each.get("model") for each in iterations if each.get("type") == "fallback_message"), None)
+    turns = [each for each in iterations if each.get("type") in ("message", "fallback_message")]
+    if served is None or wrote >= sum(count(each.get("output_tokens")) for each in turns):
+        return
+    for each in turns:
+        # One that declined before it wrote anything is not billed.
+        if each.get("model") not in (None, served) and count(each.get("output_tokens")):
+            _add_advice(usage, each)
 
 
 def _one(entry: dict[str, Any]) -> Usage:
@@ -91,7 +106,7 @@ def _one(entry: dict[str, Any]) -> Usage:
 
 
 def _add_advice(usage: Usage, entry: dict[str, Any]) -> None:
-    """Add what an advisor used: another model, at its own price."""
+    """Add what another model used, an advisor or one that declined: at its own price."""
     extra = _one(entry)
     extra.model = text(entry.get("model"))
     usage.elsewhere += (extra,)

@@ -12,7 +12,7 @@ from gateway.wire.endpoint import Endpoint
 from gateway.wire.guess import Guess, Reader
 from gateway.wire.lines_meter import LinesMeter
 from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
-from gateway.wire.openai_usage import read_drawn, read_usage
+from gateway.wire.openai_usage import read_usage, read_written
 from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import Answer, ChatChunk, ResponseObject, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
@@ -46,11 +46,11 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
     if not streamed:
         goes_on = openai_jobs.asked_response if endpoint.name == "responses" else None
         writes = endpoint.name in TEXT_ENDPOINTS
-        read = read_answer if writes else read_media
+        read = read_answer if writes else read_images if endpoint.name == "image" else read_media
         return JsonMeter(read, generates=writes, words=openai_words.ANSWERS, goes_on=goes_on)
     if endpoint.name in ("chat", "text_completion"):
         return ChatMeter(strip_usage=strip_usage)
-    return ResponsesMeter() if endpoint.name == "responses" else MediaMeter()
+    return STREAMED.get(endpoint.name, MediaMeter)()
 
 
 def read_answer(answer: Answer) -> Sight:
@@ -67,10 +67,23 @@ def read_media(answer: Answer) -> Sight:
     sight = read_answer(answer)
     if sight.usage is None:
         sight.usage = _read_units(answer)
-    drawn = members(answer.svg_usage)
-    if drawn and sight.usage is not None:
-        sight.usage.elsewhere += (read_drawn(drawn),)
+    written = members(answer.svg_usage)
+    if written and sight.usage is not None:
+        sight.usage.elsewhere += (read_written(written),)
     return sight
+
+
+def read_images(answer: Answer) -> Sight:
+    """Read a JSON answer that holds pictures."""
+    sight = read_media(answer)
+    _take_for_pictures(sight.usage)
+    return sight
+
+
+def _take_for_pictures(usage: Usage | None) -> None:
+    """Take what a model that draws has written for pictures, unless it says otherwise."""
+    if usage is not None and not usage.output_image:
+        usage.output_image = usage.output_total - usage.output_reasoning
 
 
 def _read_units(answer: Answer) -> Usage | None:
@@ -270,6 +283,21 @@ class MediaMeter(ResponsesMeter):
     __slots__ = ()
 
     mark = b'"usage"'
+
+
+class DrawingMeter(MediaMeter):
+    """Watch a stream of pictures."""
+
+    __slots__ = ()
+
+    def usage(self) -> Usage | None:
+        """Return what the last event says."""
+        usage = super().usage()
+        _take_for_pictures(usage)
+        return usage
+
+
+STREAMED: dict[str, type[ResponsesMeter]] = {"responses": ResponsesMeter, "image": DrawingMeter}
 
 
 class PolledResponsesMeter(ResponsesMeter):

@@ -16,6 +16,7 @@ _INPUT_PARTS = {
     "cached_tokens": "input_cached_read",
     "cache_read_input_tokens": "input_cached_read",
     "cache_write_tokens": "input_cache_write_other",
+    "cache_creation_input_tokens": "input_cache_write_other",
     "audio_tokens": "input_audio",
     "image_tokens": "input_image",
 }
@@ -31,7 +32,8 @@ _BILLED = frozenset({"is_byok", "cost_details"})
 _EXTRAS = frozenset(
     {
         "cost", "estimated_cost", "cost_in_usd_ticks", "seconds", "server_tool_use_details", "num_search_queries",
-        "citation_tokens", "tool_calls_details",
+        "citation_tokens", "tool_calls_details", "server_tool_use", "server_side_tool_usage_details",
+        "num_sources_used",
     }
 )  # fmt: skip
 # The hosted image tool's own default; its usage does not name the model.
@@ -122,6 +124,7 @@ def _read_extras(usage: Usage, seen: dict[str, Any], tools: dict[str, Any]) -> N
     if seen.get("type") == "duration":
         usage.seconds = amount(seen.get("seconds"))
     usage.web_searches = next((number for number in map(count, _searches(seen, tools)) if number), 0)
+    usage.file_searches = count(members(seen.get("server_side_tool_usage_details")).get("file_search_calls"))
     if "citation_tokens" in seen or "num_search_queries" in seen:  # Perplexity: beside what it wrote, not inside
         usage.output_citation = count(seen.get("citation_tokens"))
         thought = count(seen.get("reasoning_tokens"))
@@ -137,18 +140,37 @@ def _searches(seen: dict[str, Any], tools: dict[str, Any]) -> Iterator[Any]:
     """Give everything that may tell how often the web was searched."""
     yield members(tools.get("web_search")).get("num_requests")
     yield members(seen.get("server_tool_use_details")).get("web_search_requests")
+    yield members(seen.get("server_tool_use")).get("web_search_requests")
+    yield members(seen.get("server_side_tool_usage_details")).get("web_search_calls")
     yield seen.get("num_search_queries")
+    yield seen.get("num_sources_used")
     yield members(members(seen.get("tool_calls_details")).get("search_web")).get("invocation")
 
 
 def read_drawn(drawn: dict[str, Any]) -> Usage:
     """Read what an image model used for a hosted tool."""
-    usage = read_usage(encode(drawn)) or Usage(suspect=True)
-    cached = count(members(drawn.get("cached_tokens_details")).get("cached_image_tokens"))
-    usage.input_cached_image = cached
-    usage.model = text(drawn.get("model")) or IMAGE_TOOL_MODEL
+    usage = read_pictures(encode(drawn)) or Usage(suspect=True)
+    usage.input_cached_image = count(members(drawn.get("cached_tokens_details")).get("cached_image_tokens"))
+    return _elsewhere(usage, drawn)
+
+
+def read_written(written: dict[str, Any]) -> Usage:
+    """Read what another model wrote for an answer."""
+    return _elsewhere(read_usage(encode(written)) or Usage(suspect=True), written)
+
+
+def _elsewhere(usage: Usage, seen: dict[str, Any]) -> Usage:
+    usage.model = text(seen.get("model")) or IMAGE_TOOL_MODEL
     usage.raw = Usage().raw  # it stands beside the answer's usage
     return clamp(usage)
+
+
+def read_pictures(raw: bytes) -> Usage | None:
+    """Normalise the usage of a model that draws: what it wrote is pictures, unless it says otherwise."""
+    usage = read_usage(raw)
+    if usage is not None and not members(members(_decode(raw)).get("output_tokens_details")):
+        usage.output_image = usage.output_total - usage.output_reasoning
+    return usage
 
 
 def _charged(seen: dict[str, Any]) -> int | None:

@@ -120,7 +120,7 @@ CASES = [
         "openai",
         "/v1/images/generations",
         {"created": 1, "data": [{"b64_json": "aGk="}], "usage": IMAGE_USAGE},
-        {"input_total": 50, "output_total": 4000, "input_image": 40},
+        {"input_total": 50, "output_total": 4000, "input_image": 40, "output_image": 4000},
         ImagesResponse,
     ),
     Case(
@@ -155,6 +155,7 @@ CASES = [
             "input_total": 50,
             "output_total": 4000,
             "input_image": 40,
+            "output_image": 4000,
             "elsewhere": [{"input_total": 5, "output_total": 70, "model": "gpt-5"}],
         },
         ImagesResponse,
@@ -177,7 +178,7 @@ CASES = [
                 "usage": IMAGE_USAGE,
             },
         ],
-        {"input_total": 50, "output_total": 4000, "input_image": 40},
+        {"input_total": 50, "output_total": 4000, "input_image": 40, "output_image": 4000},
         ImageGenCompletedEvent,
         streamed=True,
     ),
@@ -284,6 +285,52 @@ CASES = [
         "/v1/responses",
         {"model": "m", "usage": TOKENS | {"tool_calls_details": {"search_web": {"invocation": 2}}}},
         READ | {"web_searches": 2},
+    ),
+    Case(
+        "searched by xAI",
+        "openai",
+        "/v1/chat/completions",
+        chat(
+            prompt_tokens=14,
+            completion_tokens=45,
+            server_side_tool_usage_details={"web_search_calls": 3, "file_search_calls": 2},
+            num_sources_used=9,
+        ),
+        READ | {"web_searches": 3, "file_searches": 2},
+    ),
+    Case(
+        "another model took over after this one had written",
+        "anthropic",
+        "/v1/messages",
+        {
+            "model": "claude-b",
+            "usage": {
+                "input_tokens": 14,
+                "output_tokens": 45,
+                "iterations": [
+                    {"type": "message", "model": "claude-a", "input_tokens": 300, "output_tokens": 2},
+                    {"type": "fallback_message", "model": "claude-b", "input_tokens": 14, "output_tokens": 45},
+                ],
+            },
+        },
+        READ | {"elsewhere": [{"input_total": 300, "output_total": 2, "model": "claude-a"}]},
+    ),
+    Case(
+        "another model took over at once",
+        "anthropic",
+        "/v1/messages",
+        {
+            "model": "claude-b",
+            "usage": {
+                "input_tokens": 14,
+                "output_tokens": 45,
+                "iterations": [
+                    {"type": "message", "model": "claude-a", "input_tokens": 300, "output_tokens": 0},
+                    {"type": "fallback_message", "model": "claude-b", "input_tokens": 14, "output_tokens": 45},
+                ],
+            },
+        },
+        READ,
     ),
     Case(
         "billed units",
