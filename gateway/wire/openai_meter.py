@@ -12,7 +12,7 @@ from gateway.wire.endpoint import Endpoint
 from gateway.wire.guess import Guess, Reader
 from gateway.wire.lines_meter import LinesMeter
 from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
-from gateway.wire.openai_usage import read_usage, read_written
+from gateway.wire.openai_usage import read_usage, read_written, take_for_pictures
 from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import Answer, ChatChunk, ResponseObject, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
@@ -76,14 +76,9 @@ def read_media(answer: Answer) -> Sight:
 def read_images(answer: Answer) -> Sight:
     """Read a JSON answer that holds pictures."""
     sight = read_media(answer)
-    _take_for_pictures(sight.usage)
+    if sight.usage is not None:
+        take_for_pictures(sight.usage)
     return sight
-
-
-def _take_for_pictures(usage: Usage | None) -> None:
-    """Take what a model that draws has written for pictures, unless it says otherwise."""
-    if usage is not None and not usage.output_image:
-        usage.output_image = usage.output_total - usage.output_reasoning
 
 
 def _read_units(answer: Answer) -> Usage | None:
@@ -293,8 +288,7 @@ class DrawingMeter(MediaMeter):
     def usage(self) -> Usage | None:
         """Return what the last event says."""
         usage = super().usage()
-        _take_for_pictures(usage)
-        return usage
+        return None if usage is None else take_for_pictures(usage)
 
 
 STREAMED: dict[str, type[ResponsesMeter]] = {"responses": ResponsesMeter, "image": DrawingMeter}

@@ -149,7 +149,7 @@ def _searches(seen: dict[str, Any], tools: dict[str, Any]) -> Iterator[Any]:
 
 def read_drawn(drawn: dict[str, Any]) -> Usage:
     """Read what an image model used for a hosted tool."""
-    usage = read_pictures(encode(drawn)) or Usage(suspect=True)
+    usage = take_for_pictures(read_usage(encode(drawn)) or Usage(suspect=True))
     usage.input_cached_image = count(members(drawn.get("cached_tokens_details")).get("cached_image_tokens"))
     return _elsewhere(usage, drawn)
 
@@ -165,10 +165,9 @@ def _elsewhere(usage: Usage, seen: dict[str, Any]) -> Usage:
     return clamp(usage)
 
 
-def read_pictures(raw: bytes) -> Usage | None:
-    """Normalise the usage of a model that draws: what it wrote is pictures, unless it says otherwise."""
-    usage = read_usage(raw)
-    if usage is not None and not members(members(_decode(raw)).get("output_tokens_details")):
+def take_for_pictures(usage: Usage) -> Usage:
+    """Take what a model that draws has written for pictures, unless it says otherwise."""
+    if not usage.output_image:
         usage.output_image = usage.output_total - usage.output_reasoning
     return usage
 

@@ -61,3 +61,10 @@ def test_invented_names_do_not_fill_the_memory() -> None:
     assert len(principal._verdicts) <= CACHED_MOST
     assert principal.allows("gpt-5")
     assert principal.allows("gpt-5")
+
+
+def test_everybody_who_may_call_is_listed() -> None:
+    """For what must be set up for each of them."""
+    one = Principal(team="search", key="ci")
+
+    assert (one,) == Access({b"0" * 32: one}).principals()

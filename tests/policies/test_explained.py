@@ -119,6 +119,8 @@ def test_tier_is_told_where_the_list_can_be_asked() -> None:
     one.rates = msgspec.Raw(base.given)
 
     assert None is explain(one, listed).tier
+    one.rates = msgspec.Raw(b"[")
+    assert None is explain(one, listed).tier
 
 
 @pytest.mark.parametrize("raw", [b"[", b'{"input":"1"}', b'{"input":1.5}', b'{"gold":1}', b"\xff", b"[]"])

@@ -351,3 +351,15 @@ def test_price_classes_belong_to_the_provider_that_has_them() -> None:
 
     assert maker[0] != maker[1]
     assert reseller[0] == reseller[1] == maker[0]
+
+
+def test_the_classes_of_a_model_are_listed() -> None:
+    """Those of its variants, and where it runs; of one that is only resold there are none."""
+    own = bundled().look("anthropic", "https://api.anthropic.com", ["claude-opus-5-5"])
+    gemini = bundled().look("google", "https://generativelanguage.googleapis.com", ["gemini-2.5-pro"])
+
+    assert own is not None
+    assert gemini is not None
+    assert {"speed": "fast"} in own.classes()
+    assert {"geo": "us"} in own.classes()
+    assert {"geo": "us"} not in gemini.classes()

@@ -179,3 +179,28 @@ def test_a_repeated_key_cannot_shift_what_is_edited() -> None:
     sly = b'{"x":1,"model":"aaaa","x":{"b":1,"abcdefghijk":"ddd"}}'
 
     assert sly.replace(b"aaaa", b"b") == body.with_model(sly, "b")
+
+
+def test_usage_that_was_declined_is_asked_for_all_the_same() -> None:
+    """In place; the event is taken out again."""
+    asked = b'{"stream":true,"stream_options":{"include_usage":false,"x":1}}'
+
+    assert b'{"stream":true,"stream_options":{"include_usage":true,"x":1}}' == body.with_usage(
+        asked, body.read(asked).options
+    )
+
+
+def test_options_that_are_null_are_none() -> None:
+    """As if they were not there."""
+    asked = b'{"stream":true,"stream_options":null}'
+
+    assert not body.read(asked).include_usage
+    assert b'{"stream":true,"stream_options":{"include_usage":true}}' == body.with_usage(
+        asked, body.read(asked).options
+    )
+
+
+def test_what_is_no_object_is_not_edited() -> None:
+    """Nobody edits what was not read before; if somebody did, it would be refused."""
+    with pytest.raises(Refusal):
+        body.with_model(b'{"a":', "m")

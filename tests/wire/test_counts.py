@@ -93,3 +93,10 @@ def test_parts_are_cut_to_their_totals() -> None:
     assert (80, 10, 10) == (usage.input_cached_read, usage.input_cache_write_1h, usage.input_cache_write_5m)
     assert (100, 5, 5) == (usage.input_audio, usage.output_reasoning, usage.output_image)
     assert 105 == sum(disjoint_tokens(usage))
+
+
+def test_spoiled_seconds_are_left_out_and_told() -> None:
+    """As counts are."""
+    usage = clamp(Usage(input_total=5, seconds=float(SPOILED)))
+
+    assert (0.0, True) == (usage.seconds, usage.suspect)

@@ -63,3 +63,12 @@ def test_unknown_coding_is_not_read() -> None:
     decode = Decoder(b"br")
 
     assert (True, b"") == (decode.blind, decode(b"x"))
+
+
+def test_an_unknown_coding_is_never_read() -> None:
+    """It says so at once, and gives nothing for whatever it is fed."""
+    decode = Decoder(b"br")
+
+    assert decode.blind
+    assert b"" == decode(b"x")
+    assert b"" == decode._decompress(b"x")

@@ -53,3 +53,10 @@ def test_the_model_is_found_on_the_far_side() -> None:
     assert answer is not None
     assert none is not None
     assert ("m-1", "flex", None) == (answer.model, answer.service_tier, none.model)
+
+
+def test_a_long_document_without_usage_tells_none() -> None:
+    """However many look-alikes stand at its beginning."""
+    head = b'{"model":"m",' + b'"a":{"usage":{' * (NESTED_MOST + 2)
+
+    assert None is parse_ends(head, b"x" * 100, b'"usage"')

@@ -212,3 +212,13 @@ def test_a_stream_that_tells_nothing_is_estimated() -> None:
 
     assert 625 == pytest.approx(stream(*map(event, silent)).estimate(0).output_total, rel=0.2)
     assert 0 < stream(array(*silent)).estimate(0).output_total < 2000
+
+
+def test_elements_that_only_look_like_usage_tell_none() -> None:
+    """An array that ends within one, or is none."""
+    for tail in (b'"usageMetadata":{"promptTokenCount":1', b'"usageMetadata":tru]', b'"usageMetadata":{} x'):
+        meter = new_meter(Endpoint(name="generate_content"), streamed=True, strip_usage=False)
+        meter.feed(b"[{" + tail * 20)
+        meter.finish()
+
+        assert None is meter.usage()

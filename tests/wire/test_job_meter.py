@@ -146,3 +146,11 @@ def test_the_estimate_is_what_was_asked() -> None:
 
     assert (100, 0, "batch") == (guess.input_total, guess.output_total, guess.processing)
     assert msgspec.json.decode(msgspec.json.encode(guess), type=Usage) == guess
+
+
+def test_an_answer_about_work_has_written_nothing() -> None:
+    """Whatever it tells."""
+    meter = DocumentMeter(lambda body: Sight())
+    meter.feed(b"{}")
+
+    assert 0 == meter.so_far()

@@ -70,3 +70,15 @@ def test_words_about_the_end_are_not_the_end() -> None:
     meter.feed(b'{"model":"m","message":{"done":true},"done":false}\n')
 
     assert not meter.terminal
+
+
+def test_what_was_written_so_far_is_known_at_any_moment() -> None:
+    """A line is a token until the last one tells."""
+    meter = LinesMeter(ends=True)
+    said = []
+    for line in BODY.splitlines(keepends=True):
+        meter.feed(line)
+        said.append(meter.so_far())
+
+    assert sorted(said) == said
+    assert 2 == said[-1]

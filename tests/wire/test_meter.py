@@ -478,3 +478,22 @@ def test_a_running_estimate_costs_little_once_the_beginning_is_read() -> None:
     assert 100_000 == asked.so_far() == silent.so_far()
     assert waiting[0] < 1_000 * len(delta)
     assert 0 == waiting[1]
+
+
+def test_a_stream_is_watched_by_a_dialect() -> None:
+    """What all have in common reads nothing by itself."""
+    meter = meters.StreamMeter()
+
+    with pytest.raises(TypeError):
+        meter.usage()
+    with pytest.raises(TypeError):
+        meter._event(b"data: {}\n\n")
+
+
+def test_an_injected_event_in_front_of_all_content_is_taken_out() -> None:
+    """Also where ordinary events follow in the same read."""
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":1}}\n\n'
+    rest = b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n' * 3
+    meter = new_meter(Endpoint(name="chat"), streamed=True, strip_usage=True)
+
+    assert rest == meter.feed(usage + rest) + meter.finish()

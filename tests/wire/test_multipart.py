@@ -23,3 +23,10 @@ def test_half_a_field_is_none(cut: int) -> None:
 def test_other_fields_are_not_the_model() -> None:
     """The name must match whole."""
     assert model_of_form(MODEL.replace(b'"model"', b'"model_x"') + b"--b--\r\n") is None
+
+
+def test_a_model_that_is_no_text_is_none() -> None:
+    """Nobody can have meant it."""
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n\xff\xfe\r\n--b'
+
+    assert None is model_of_form(form)

@@ -185,3 +185,18 @@ def test_no_path_raises(method: str, path: str, anthropic: bool, google: bool) -
     paths.doubled_hint(path)
     assert paths.suspicious(path) in (True, False)
     assert paths.forbidden("openai", path) in (True, False)
+
+
+def test_a_version_in_front_changes_nothing_about_what_is_open() -> None:
+    """An operator may name a path with it or without."""
+    assert paths.opened("/v1/organization/users", ["/organization"])
+    assert paths.opened("/organization/users", ["/v1/organization"])
+    assert not paths.opened("/v1/organization/users", ["/organization/keys"])
+
+
+def test_models_without_a_version_are_anthropics_where_its_client_asks() -> None:
+    """By its version header."""
+    place = paths.at_root("GET", "/models", anthropic=True, google=False)
+
+    assert place is not None
+    assert ("anthropic", "/v1/models") == (place.dialect, place.path)

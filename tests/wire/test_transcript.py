@@ -1,5 +1,6 @@
 """What was said is readable for every dialect, streamed or not; nothing a provider sends makes it fail."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -285,3 +286,13 @@ def test_recorded_chats_are_all_readable() -> None:
                 unread.append(exchange["name"])
 
     assert [] == unread
+
+
+def test_what_is_in_no_known_shape_is_shown_as_it_is() -> None:
+    """Parts that are texts, numbers or of a kind that nobody knows, and refusals."""
+    parts = ["plain", 7, {"type": "hologram", "size": 3}]
+    answer = {"choices": [{"message": {"role": "assistant", "content": parts, "refusal": "I can't"}}]}
+
+    said = " ".join(turn.text for turn in answer_turns(json.dumps(answer).encode()))
+
+    assert all(each in said for each in ("plain", "7", "hologram", "I can't"))
