@@ -26,6 +26,7 @@ from bench.hotpath import ANSWER, EVENT, HEAD, LAST, MODEL, chunk, data_plane
 from gateway.app.conveyor import POLL_S, Complaints, Conveyor
 from gateway.journal.reader import Reader
 from gateway.metrics.totals import Tally
+from gateway.store.jobs import Jobs
 from gateway.store.sqlite import SqliteStore
 
 EVENTS = 50
@@ -52,7 +53,8 @@ class Line:
         self._profiler = profiler
         self._store = SqliteStore(folder / "store", Tally([MODEL]).count)
         self._reader = Reader(folder / "journal")
-        self._conveyor = Conveyor(self._reader, self._store, settle=lambda one: one, complaints=Complaints())
+        jobs = Jobs(folder / "store", lambda *_: None)
+        self._conveyor = Conveyor(self._reader, self._store, settle=lambda one: one, jobs=jobs, complaints=Complaints())
 
     def turn(self) -> None:
         """Take a turn as in the middle of a load."""

@@ -228,7 +228,7 @@ class Flight:
         way = self._intro.ways.get(model)
         if way is None:
             way = find_way(self._intro, self._serving, model, random.random())  # noqa: S311  (no secret)
-        if way.prices.may_deny and self._place.endpoint.meters:
+        if way.prices.may_deny and self._place.endpoint.meters and not self._place.endpoint.job:
             check_price(way, model, self._started_ns / 1e9)
         return way
 

@@ -5,8 +5,13 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from gateway.app.compiled import advice, stale
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("tollway", deadline=None)
+settings.load_profile("tollway")
 
 IN_CI = os.environ.get("CI") == "true"
 

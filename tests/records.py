@@ -53,6 +53,11 @@ def begun(at_ms: int = NOON_MS, **fields: Any) -> Record:
     return record(at_ms, **{**unknown, "usage_source": "none", "cost_nano_usd": 0, "price_source": "none", **fields})
 
 
+def unbooked(one: Record, told: object, state: str) -> None:
+    """Book nothing: for tests that have no jobs."""
+    raise AssertionError(f"{one.id} became {state}: {told}")
+
+
 def write(journal: Journal, one: Record, request: bytes = b'{"a":1}', response: bytes = b'{"b":2}') -> None:
     """Write an exchange's begin and end."""
     one.request_bytes, one.response_bytes = len(request), len(response)

@@ -16,7 +16,7 @@ from gateway.config.load import parse
 from gateway.config.model import Company, PriceKind, Team
 from gateway.config.values import NotBuilt
 from gateway.core.errors import REFUSALS
-from gateway.core.record import OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Record
+from gateway.core.record import JOB_STATES, OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Job, Record
 from gateway.core.usage import TOKEN_TYPES, Usage
 from gateway.metrics.catalogue import CATALOGUE, COUNTER
 
@@ -163,7 +163,7 @@ def test_defaults_in_the_example_are_the_real_ones() -> None:
     assert {name: getattr(default.server, name) for name in shown_server} == {
         name: getattr(parsed.server, name) for name in shown_server
     }
-    assert default.prices == parsed.prices
+    assert default.prices == parsed.prices.model_copy(update={"source": None})
 
 
 @pytest.mark.parametrize("command", sorted(commands(typer.main.get_command(app))))
@@ -192,14 +192,14 @@ def test_refusal_is_documented(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    sorted({*Record.__struct_fields__, *Attempt.__struct_fields__, *Usage.__struct_fields__}),
+    sorted({*Record.__struct_fields__, *Attempt.__struct_fields__, *Job.__struct_fields__, *Usage.__struct_fields__}),
 )
 def test_record_field_is_documented(name: str) -> None:
-    """Every field of the record, its attempts and its usage stands in docs/record.md."""
+    """Every field of the record, its attempts, its job and its usage stands in docs/record.md."""
     assert f"`{name}`" in document("record.md")
 
 
-@pytest.mark.parametrize("word", [*OUTCOMES, *USAGE_SOURCES, *PRICE_SOURCES, *TOKEN_TYPES])
+@pytest.mark.parametrize("word", [*OUTCOMES, *USAGE_SOURCES, *PRICE_SOURCES, *JOB_STATES, *TOKEN_TYPES])
 def test_closed_lists_are_documented(word: str) -> None:
     """Every value that a closed list allows is explained in docs/record.md."""
     assert f"`{word}`" in document("record.md")

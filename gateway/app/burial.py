@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from gateway.core.record import encode
-from gateway.exchange.books import estimate, price
+from gateway.exchange.books import estimate, note_poll, price, put_off
 from gateway.exchange.remeter import endpoint_of, remeter
 from gateway.journal.frame import Piece
 from gateway.journal.reader import Finished
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Routing
-from gateway.wire.weight import text_bytes
+from gateway.wire.asked import Asked
 
 
 def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
@@ -26,20 +26,23 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     meter = remeter(record, endpoint, answer, finish=False).meter
     sight = meter.sight()
     record.model_served = sight.model
+    if sight.polled:
+        note_poll(record, sight, whole=False)
+        record.usage_source = "none"
+        return finished._replace(meta=encode(record))
     if sight.usage is not None and not sight.usage.is_spoiled:
         record.usage, record.usage_source = sight.usage, "partial"
     else:
-        record.usage, record.usage_source = estimate(meter, _asked_bytes(finished), sight.usage), "estimated"
+        record.request_bytes = record.request_bytes or _length(finished.request)
+        asked = Asked(b"".join(data for _, _, data in finished.request), endpoint.counts)
+        record.usage = estimate(meter, record, asked, sight.usage)
+        record.usage_source = "estimated"
     price(record, prices, provider, datetime.fromisoformat(record.started_at).timestamp())
+    if sight.job is not None:
+        put_off(record, sight.job)
     record.request_bytes = record.request_bytes or _length(finished.request)
     record.response_bytes = record.response_bytes or _length(finished.response)
     return finished._replace(meta=encode(record))
-
-
-def _asked_bytes(finished: Finished) -> int:
-    record = finished.record
-    kept = b"".join(data for _, _, data in finished.request)
-    return text_bytes(record.request_bytes or _length(finished.request), kept, record.request_content_type)
 
 
 def _length(pieces: list[Piece]) -> int:

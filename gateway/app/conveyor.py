@@ -9,6 +9,7 @@ from gateway.core.ids import started_ms
 from gateway.core.record import Record
 from gateway.journal.reader import Finished, Reader
 from gateway.store.interface import Store, StoreBusy
+from gateway.store.jobs import Jobs
 
 # A turn wakes a thread, and a commit costs as much as dozens of rows: few and large ones are cheap. Still well below
 # the second that is promised.
@@ -31,7 +32,7 @@ class Complaints:
         self._said: set[str] = set()
 
     def add(self, what: str, error: Exception) -> None:
-        """Note that `what` (open | read | commit | sync) failed and will be tried again."""
+        """Note that `what` (open | read | jobs | commit | sync) failed and will be tried again."""
         self.counts[what] += 1
         now = time.monotonic()
         if now - self._logged_at_s >= COMPLAIN_S:
@@ -46,10 +47,19 @@ class Complaints:
 
 
 class Conveyor:
-    """Move exchanges from `reader` to `store`; `settle` completes those whose worker died. One thread."""
+    """Move exchanges from `reader` to `store`; `settle` completes those whose worker died. One thread.
+
+    `jobs` learns on the way which work goes on, and adds what became known of it.
+    """
 
     def __init__(
-        self, reader: Reader, store: Store, *, settle: Callable[[Finished], Finished], complaints: Complaints
+        self,
+        reader: Reader,
+        store: Store,
+        *,
+        settle: Callable[[Finished], Finished],
+        jobs: Jobs,
+        complaints: Complaints,
     ) -> None:
         self.results: Counter[str] = Counter()  # applied, amended, duplicate
         self.last_apply_s = 0.0
@@ -58,8 +68,10 @@ class Conveyor:
         self._reader = reader
         self._store = store
         self._settle = settle
+        self._jobs = jobs
         self._complaints = complaints
         self._batch: list[Finished] = []
+        self._is_new = False  # the batch was not shown to the jobs yet
         self._late: Record | None = None  # the oldest exchange in hand, or the last one before more that is there
         self._tidied_at_s = 0.0
 
@@ -69,7 +81,7 @@ class Conveyor:
         While the store would not take what was read nothing more is: it stays in the journal. `thorough`: look for
         new segments and dead writers even if that was done a moment ago.
         """
-        self.is_stuck = not (self._read(thorough) and self._commit())
+        self.is_stuck = not (self._read(thorough) and self._show_to_jobs() and self._commit())
         if self.is_stuck:
             return RETRY_S
         if time.monotonic() - self._tidied_at_s >= TIDY_S:
@@ -91,6 +103,10 @@ class Conveyor:
         if late is None:
             return 0.0
         return max(0.0, time.time() - (started_ms(late.id) + (late.duration_ms or 0.0)) / 1000)
+
+    def jobs_open(self) -> int:
+        """Count the work that goes on at providers. From any thread."""
+        return self._jobs.open_now
 
     def counts(self) -> dict[str, int]:
         """What became of everything that was read since the start. From any thread."""
@@ -114,10 +130,25 @@ class Conveyor:
             self._complaints.add("read", error)
             return False
         self._batch = [self._settle(one) if one.died else one for one in finished]
+        self._is_new = True
         self._late = finished[0].record if finished else None
         self.pending_bytes = self._reader.pending_bytes()
         for refusal in self._reader.refusals():
             self._complaints.say_once(f"a journal segment is left alone: {refusal}")
+        return True
+
+    def _show_to_jobs(self) -> bool:
+        """Let the jobs learn from a new batch, and add what is owed for them; False: their file cannot be used now."""
+        if not self._is_new:
+            return True
+        try:
+            self._batch = self._jobs.take(self._batch)
+            if not self._more_is_there():
+                self._batch += self._jobs.due()
+        except (StoreBusy, OSError) as error:
+            self._complaints.add("jobs", error)
+            return False
+        self._is_new = False
         return True
 
     def _more_is_there(self) -> bool:
@@ -143,7 +174,8 @@ class Conveyor:
         self._tidied_at_s = time.monotonic()
         done = self._reader.removable()
         try:
-            if done and self._store.sync():
+            if (done or self._jobs.wants_sync()) and self._store.sync():
+                self._jobs.synced()
                 for name in done:
                     self._reader.remove(name)
         except (StoreBusy, OSError) as error:

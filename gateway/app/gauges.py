@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gateway
 from gateway.app.channel import State
+from gateway.app.price_refresh import Refresher
 from gateway.app.recording import Recording
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import SLOTS, Board, Slot
@@ -18,11 +19,12 @@ FRESH_MS = 10_000
 class Gauges:
     """Give the samples that do not come from records. `state`: what the supervisor said last."""
 
-    def __init__(self, board: Board, recording: Recording, store_dir: Path) -> None:
+    def __init__(self, board: Board, recording: Recording, store_dir: Path, refresher: Refresher) -> None:
         self.state = State(generation=0, reload_ok=True)
         self._slots = [board.slot(index) for index in range(SLOTS)]
         self._recording = recording
         self._store_dir = store_dir
+        self._refresher = refresher
 
     def worker_is_up(self) -> bool:
         """Whether any worker shows a fresh heartbeat."""
@@ -30,7 +32,7 @@ class Gauges:
 
     def samples(self) -> Samples:
         """Gather everything now; looks at files, so not on the loop."""
-        return {**self._of_workers(), **self._of_recording(), **self._of_config()}
+        return {**self._of_workers(), **self._of_recording(), **self._of_config(), **self._of_prices()}
 
     def _of_workers(self) -> Samples:
         slots = {(str(index),): slot for index, slot in enumerate(self._slots[: self.state.workers])}
@@ -56,8 +58,9 @@ class Gauges:
             catalogue.JOURNAL_LAG: [((), conveyor.lag_s() if conveyor else 0.0)],
             catalogue.JOURNAL_PENDING: [((), conveyor.pending_bytes if conveyor else 0)],
             catalogue.JOURNAL_RECORDS: [((result,), number) for result, number in counts.items()],
-            catalogue.STORE_ERRORS: [((what,), errors[what]) for what in ("open", "read", "commit", "sync")],
+            catalogue.STORE_ERRORS: [((what,), errors[what]) for what in ("open", "read", "jobs", "commit", "sync")],
             catalogue.STORE_SIZE: [((), _size(self._store_dir))],
+            catalogue.JOBS_OPEN: [((), conveyor.jobs_open() if conveyor else 0)],
             catalogue.LAST_APPLY: [((), conveyor.last_apply_s if conveyor else 0.0)],
         }
 
@@ -65,6 +68,14 @@ class Gauges:
         return {
             catalogue.CONFIG_RELOADED: [((), float(self.state.reload_ok))],
             catalogue.BUILD: [((gateway.__version__, platform.python_version()), 1)],
+        }
+
+    def _of_prices(self) -> Samples:
+        """Without a source there is nothing to say: a missing series raises no alert."""
+        succeeded, obtained_at_s = self._refresher.succeeded, self._refresher.obtained_at_s
+        return {
+            catalogue.PRICES_REFRESHED: [] if succeeded is None else [((), float(succeeded))],
+            catalogue.PRICES_OBTAINED: [] if obtained_at_s is None else [((), obtained_at_s)],
         }
 
     def _sum(self, cell: int) -> int:

@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from watchfiles import awatch
 
 from gateway.app import channel
+from gateway.app.price_shelf import Seen, fingerprint, kept_file
 from gateway.config import compile
 from gateway.config.load import TEAMS, Config, Sources, parse, read, team_files
 from gateway.config.problems import ConfigError
-from gateway.policies.snapshot import Snapshot
+from gateway.policies.snapshot import Server, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,11 @@ class Live:
         self.snapshot: Snapshot
         self._env = env
         self._required = required
-        self._seen: dict[Path, tuple[int, int, int]]
+        self._seen: dict[Path, Seen]
+        self._prices: Path | None = None  # the kept price list, where config names a source of newer ones
+        self._started_with: Server
         while not self._load():
             continue
-        self._started_with = self.snapshot.server
 
     def message(self) -> channel.Config:
         """Return what children are told."""
@@ -47,13 +49,15 @@ class Live:
 
     def reload(self, *, force: bool = False) -> bool:
         """Look for a change and take it over if it is sound; tell whether there was anything to look at."""
-        seen = self._fingerprint()
+        seen = _seen(self._watched())
         if seen == self._seen and not force:
             return False
         try:
             if not self._load():
                 return False
         except ConfigError as error:
+            if self._prices and seen.get(self._prices) != self._seen.get(self._prices):
+                self.generation += 1  # the same texts, and yet new prices
             self._seen = seen
             self.problems = tuple(map(str, error.problems))
             for problem in self.problems:
@@ -91,14 +95,17 @@ class Live:
 
     def _load(self) -> bool:
         """Take the files over; False: one was being written, and half a file can be a sound config, too."""
-        seen = self._fingerprint()
+        seen = _seen(self._texts())
         sources = read(self.file, required=self._required)
         config = parse(sources, self._env, self.root)
         snapshot = compile.snapshot(config, self._env, self.generation + 1)
-        if self._fingerprint() != seen:
+        if _seen(self._texts()) != seen:
             return False
-        self._seen = seen
         self.sources, self.config, self.snapshot = sources, config, snapshot
+        if self.generation == 0:
+            self._started_with = snapshot.server
+        self._prices = kept_file(Path(self._started_with.data_dir)) if snapshot.price_source else None
+        self._seen = seen | _seen([self._prices] if self._prices else [])
         self.generation += 1
         # A file that was there and is gone is a mistake, not a wish for the built-in defaults.
         self._required = self._required or self.file.name in sources
@@ -117,12 +124,15 @@ class Live:
                 log.warning("config: a changed %s takes effect at the next start", name)
 
     def _folders(self) -> list[Path]:
-        return [folder for folder in (self.root, self.root / TEAMS) if folder.is_dir()]
+        wanted = [self.root, self.root / TEAMS, *([self._prices.parent] if self._prices else [])]
+        return [folder for folder in dict.fromkeys(wanted) if folder.is_dir()]
 
-    def _fingerprint(self) -> dict[Path, tuple[int, int, int]]:
-        found = {}
-        for path in [self.file, *team_files(self.root)]:
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                found[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        return found
+    def _texts(self) -> list[Path]:
+        return [self.file, *team_files(self.root)]
+
+    def _watched(self) -> list[Path]:
+        return [*self._texts(), *([self._prices] if self._prices else [])]
+
+
+def _seen(paths: Iterable[Path]) -> dict[Path, Seen]:
+    return {path: seen for path in paths if (seen := fingerprint(path)) is not None}

@@ -14,17 +14,22 @@ from aiohttp import web
 
 from gateway.admin.api import Sources, make_app
 from gateway.app import log
+from gateway.app.booking import book
 from gateway.app.burial import settle
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
 from gateway.app.gauges import Gauges
+from gateway.app.price_refresh import Refresher
 from gateway.app.recording import Recording
-from gateway.config.compile import from_sources
+from gateway.app.snapshots import Snapshots
+from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
+from gateway.core.record import Record
 from gateway.journal.reader import Finished
 from gateway.metrics.board import Board
 from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
 from gateway.policies.snapshot import Snapshot
+from gateway.store.jobs import Told
 from gateway.store.reader import StoreReader
 
 LOCK_POLL_S = 0.05
@@ -35,15 +40,17 @@ logger = logging.getLogger("tollway.recorder")
 class Recorder:
     """The recorder's parts, how they start, take a new config, and end."""
 
-    def __init__(self, channel: Channel, snapshot: Snapshot) -> None:
+    def __init__(self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot) -> None:
         server = snapshot.server
         self._channel = channel
+        self._snapshots = snapshots
         self._snapshot = snapshot
-        self._tally = Tally(_models(snapshot))
+        self._refresher = Refresher(snapshots.shelf)
+        self._tally = Tally(_models(snapshot), Unpriced().tell)
         store_dir = Path(server.store_dir)
         data_dir = Path(server.data_dir)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle)
-        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir)
+        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book)
+        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher)
         self._runner = web.AppRunner(
             make_app(
                 Sources(
@@ -82,6 +89,8 @@ class Recorder:
 
     async def follow(self) -> int:
         """Do what the supervisor says until the end; return the exit status."""
+        self._refresher.follow(self._snapshot.price_source)
+        refreshing = asyncio.create_task(self._refresher.run(), name="price refresh")
         orders = asyncio.create_task(self._take_orders(), name="orders")
         ended = asyncio.create_task(asyncio.to_thread(self._recording.join), name="recording's end")
         ending = asyncio.create_task(self._ending.wait(), name="ending")
@@ -89,8 +98,8 @@ class Recorder:
         died = ended.done()
         self._recording.stop(drain=self._drain)
         await ended
-        orders.cancel()
-        ending.cancel()
+        for task in (refreshing, orders, ending):
+            task.cancel()
         await self._runner.cleanup()
         if died:
             logger.error("recording ended: %s", self._recording.refused or "its own words stand above")
@@ -100,7 +109,7 @@ class Recorder:
         while True:
             message = await self._channel.receive()
             if isinstance(message, Config):
-                self._apply(message)
+                await self._apply(message)
             elif isinstance(message, State):
                 self._gauges.state = message
             elif isinstance(message, Drain):
@@ -111,17 +120,21 @@ class Recorder:
                 break
         self._ending.set()
 
-    def _apply(self, message: Config) -> None:
+    async def _apply(self, message: Config) -> None:
         try:
-            self._snapshot = from_sources(message.sources, message.root, os.environ, message.generation)
+            self._snapshot = await self._snapshots.of(message)
         except ConfigError as error:
             logger.error("config %d is not taken: %s", message.generation, error)
             return
         self._tally.configure(_models(self._snapshot))
+        self._refresher.follow(self._snapshot.price_source)
         self._channel.send(Applied(message.generation))
 
     def _settle(self, finished: Finished) -> Finished:
         return settle(finished, self._snapshot.routing, self._snapshot.prices)
+
+    def _book(self, record: Record, told: Told, state: str) -> None:
+        book(record, told, state, self._snapshot.routing, self._snapshot.prices)
 
     def _why_not_ready(self) -> str | None:
         if not self._gauges.worker_is_up():
@@ -157,9 +170,10 @@ async def run() -> int:
     first = await channel.receive()
     if not isinstance(first, Config):
         return 0  # the supervisor died first
-    snapshot = from_sources(first.sources, first.root, os.environ, first.generation)
+    snapshots = Snapshots(os.environ)
+    snapshot = await snapshots.first(first)
     with await _take(_lock_file(Path(snapshot.server.data_dir))):
-        recorder = Recorder(channel, snapshot)
+        recorder = Recorder(channel, snapshots, snapshot)
         await recorder.start()
         status = await recorder.follow()
     channel.close()

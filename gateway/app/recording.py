@@ -10,6 +10,7 @@ from gateway.app.conveyor import RETRY_S, Complaints, Conveyor
 from gateway.journal.reader import Finished, Reader
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreBusy, StoreRefused, TotalKey
+from gateway.store.jobs import Book, Jobs
 from gateway.store.sqlite import SqliteStore
 
 # So long a drain goes on while the store takes nothing: less than the supervisor's patience with the recorder.
@@ -21,11 +22,12 @@ logger = logging.getLogger("tollway.recorder")
 class Recording:
     """The thread, and what it shows of itself. Everything public is safe from other threads.
 
+    `settle` completes exchanges of dead workers, `book` what costs that became known later cost.
     `tried` is set once the store was opened, or could not be. `refused`: why it never will be, and what to do.
     """
 
     def __init__(
-        self, journal_dir: Path, store_dir: Path, tally: Tally, settle: Callable[[Finished], Finished]
+        self, journal_dir: Path, store_dir: Path, tally: Tally, settle: Callable[[Finished], Finished], book: Book
     ) -> None:
         self.complaints = Complaints()
         self.refused: str | None = None
@@ -35,7 +37,9 @@ class Recording:
         self._store_dir = store_dir
         self._tally = tally
         self._settle = settle
+        self._book = book
         self._store: SqliteStore | None = None
+        self._jobs: Jobs | None = None
         self._stop = threading.Event()
         self._drain = False
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
@@ -63,20 +67,22 @@ class Recording:
     def _run(self) -> None:
         try:
             self._store = self._open()
-            if self._store is not None:
-                self._carry(self._store)
+            if self._store is not None and self._jobs is not None:
+                self._carry(self._store, self._jobs)
         except StoreRefused as refused:
             self.refused = str(refused)
         finally:
             self.tried.set()
-            if self._store is not None:
-                self._store.close()
+            for file in (self._store, self._jobs):
+                if file is not None:
+                    file.close()
 
     def _open(self) -> SqliteStore | None:
         """Open the store, trying again while it is locked; None: stopped before that."""
         patience = _Patience()
         while not self._stop.is_set() or self._drain:
             try:
+                self._jobs = self._jobs or Jobs(self._store_dir, self._book)
                 store = SqliteStore(self._store_dir, self._tally.count)
             except (StoreBusy, OSError) as error:
                 self.complaints.add("open", error)
@@ -90,9 +96,9 @@ class Recording:
                 break
         return None
 
-    def _carry(self, store: SqliteStore) -> None:
+    def _carry(self, store: SqliteStore, jobs: Jobs) -> None:
         reader = Reader(self._journal_dir, store.watermarks())
-        conveyor = Conveyor(reader, store, settle=self._settle, complaints=self.complaints)
+        conveyor = Conveyor(reader, store, settle=self._settle, jobs=jobs, complaints=self.complaints)
         self.conveyor = conveyor
         self.tried.set()
         while not self._stop.is_set():

@@ -15,7 +15,7 @@ import uvloop
 
 from gateway.app import log
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, inherited_sockets
-from gateway.config.compile import from_sources
+from gateway.app.snapshots import Snapshots
 from gateway.config.problems import ConfigError
 from gateway.core.ids import IdMaker
 from gateway.exchange.lanes import open_lanes
@@ -42,9 +42,10 @@ _ORPHAN_DRAIN_S = 5.0
 class Worker:
     """One data-plane process: the parts, how they start, take a new config, and end."""
 
-    def __init__(self, index: int, channel: Channel, snapshot: Snapshot) -> None:
+    def __init__(self, index: int, channel: Channel, snapshots: Snapshots, snapshot: Snapshot) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._channel = channel
+        self._snapshots = snapshots
         self._index = index
         self._server = snapshot.server
         data_dir = Path(snapshot.server.data_dir)
@@ -115,7 +116,7 @@ class Worker:
 
     async def _reload(self, message: Config) -> None:
         try:
-            await self.apply(from_sources(message.sources, message.root, os.environ, message.generation))
+            await self.apply(await self._snapshots.of(message))
         except (ConfigError, OSError) as error:
             logger.error("config %d is not taken: %s", message.generation, error)
 
@@ -181,8 +182,9 @@ async def run(index: int) -> None:
     first = await channel.receive()
     if not isinstance(first, Config):
         return  # the supervisor died first
-    snapshot = from_sources(first.sources, first.root, os.environ, first.generation)
-    worker = Worker(index, channel, snapshot)
+    snapshots = Snapshots(os.environ)
+    snapshot = await snapshots.first(first)
+    worker = Worker(index, channel, snapshots, snapshot)
     await worker.start(snapshot)
     await worker.follow()
     await worker.drain()

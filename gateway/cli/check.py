@@ -1,16 +1,22 @@
 """`tollway check`: is the config sound? The same code that `serve` and a reload use."""
 
+import asyncio
 import os
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.app.price_refresh import read as read_prices
+from gateway.app.price_shelf import Shelf
 from gateway.cli.options import PROBLEM, AsJson, ConfigFile, Place, counted, place_of, print_json, print_problems
 from gateway.config import compile
 from gateway.config.load import Config, parse, read
 from gateway.config.problems import ConfigError, Problem
-from gateway.policies.snapshot import Snapshot
+from gateway.policies.price_file import BadPrices
+from gateway.policies.price_file import check as check_prices
+from gateway.policies.price_table import PriceList
+from gateway.policies.snapshot import PriceSource, Snapshot
 
 
 def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
@@ -19,7 +25,9 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
     try:
         sources = read(place.file.absolute(), required=place.required)
         found = parse(sources, os.environ, place.root)
-        snapshot = compile.snapshot(found, os.environ, generation=0)
+        listed = asyncio.run(Shelf(found.data_dir).take(refreshed=found.company.prices.source is not None))
+        snapshot = compile.snapshot(found, os.environ, 0, listed)
+        _check_source(found.file, snapshot.price_source, listed)
     except ConfigError as error:
         _refuse(error.problems, as_json=as_json)
         raise typer.Exit(PROBLEM) from error
@@ -30,6 +38,16 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
     _print_summary(place, found, snapshot, from_file=found.file in sources)
     for warning in warnings:
         typer.secho(f"warning: {warning}", fg="yellow")
+
+
+def _check_source(file: str, source: PriceSource | None, listed: PriceList) -> None:
+    """Check a file of prices as a refresh does. It would not stop `serve`, which goes on with those it has."""
+    if source is None or source.is_url:
+        return
+    try:
+        check_prices(read_prices(source), listed.size)
+    except (BadPrices, OSError) as error:
+        raise ConfigError([Problem(file, "prices.source", f"{source}: {error}")]) from error
 
 
 def _refuse(problems: tuple[Problem, ...], *, as_json: bool) -> None:
@@ -55,6 +73,17 @@ def _summary(config: Config, snapshot: Snapshot) -> dict[str, object]:
             for route in config.company.routes
         ],
         "teams": [{"name": name, "keys": [key.name for key in team.keys]} for name, team in config.teams.items()],
+        "prices": _prices(snapshot),
+    }
+
+
+def _prices(snapshot: Snapshot) -> dict[str, object]:
+    listed, source = snapshot.prices.listed, snapshot.price_source
+    return {
+        "version": listed.version,
+        "models": listed.size,
+        "source": None if source is None else str(source),
+        "refresh_s": None if source is None else source.refresh_s,
     }
 
 
@@ -68,6 +97,7 @@ def _print_summary(place: Place, config: Config, snapshot: Snapshot, *, from_fil
         total = sum(target.weight for target in route.targets)
         shares = (f"{each.provider}/{each.model or route.model} {each.weight / total:.0%}" for each in route.targets)
         console.print(f"route {route.model} → {', '.join(shares)}", markup=False, soft_wrap=True)
+    console.print(_price_line(snapshot), markup=False, soft_wrap=True)
     for name, team in config.teams.items():
         console.print(f"team {name}: {counted(len(team.keys), 'key')}", markup=False)
     counts = (
@@ -76,6 +106,15 @@ def _print_summary(place: Place, config: Config, snapshot: Snapshot, *, from_fil
         (len(config.company.routes), "route"),
     )
     console.print(", ".join(counted(*each) for each in counts))
+
+
+def _price_line(snapshot: Snapshot) -> str:
+    listed, source = snapshot.prices.listed, snapshot.price_source
+    line = f"prices: {listed.version}, {counted(listed.size, 'model')}"
+    if source is None:
+        return line
+    found = "fetched by `tollway serve`, not by this check" if source.is_url else "sound"
+    return f"{line}; newer ones from {source} ({found}) every {source.refresh_s:g} s"
 
 
 def _providers(snapshot: Snapshot) -> Table:

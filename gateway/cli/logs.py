@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import inspect
 import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli import show
-from gateway.cli.options import USAGE, AsJson, ConfigFile, fail
+from gateway.cli.options import USAGE, AsJson, ConfigFile, Offered, fail, with_options
 from gateway.cli.output import Cell, console, duration, outcome_text, print_json_line, printable, table
 from gateway.cli.reading import answer, open_store
 from gateway.core.money import usd_text
@@ -49,26 +47,8 @@ FILTERS = {
 app = typer.Typer(help="Show the log of exchanges, newest first.", invoke_without_command=True)
 
 
-def _with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for each filter: typer reads them from the signature."""
-    signature = inspect.signature(command)
-    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    filters = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=meaning, show_default=False)],
-        )
-        for name, (metavar, meaning) in FILTERS.items()
-    ]
-    command.__signature__ = signature.replace(parameters=[*own, *filters])  # type: ignore[attr-defined]
-    command.__annotations__ |= {one.name: one.annotation for one in filters}
-    return command
-
-
 @app.callback()
-@_with_filters
+@with_options({name: Offered(str, metavar, meaning) for name, (metavar, meaning) in FILTERS.items()})
 def logs(
     context: typer.Context,
     config: ConfigFile = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import audit, check, demo, explain, key, logs, serve, spend, team
+from gateway.cli import audit, check, demo, explain, key, logs, price, serve, spend, team
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
@@ -17,7 +17,6 @@ NOT_BUILT = {
     "doctor": "find out why something does not work",
     "eval": "run evaluators over datasets",
     "plugin": "write and check evaluator plugins",
-    "price": "show what a model costs",
     "replay": "send logged requests again",
     "route": "tell where a request would go",
     "top": "watch the traffic live",
@@ -57,6 +56,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(logs.app, name="logs")
 app.command()(explain.explain)
 app.command()(spend.spend)
+app.command()(price.price)
 app.command()(audit.audit)
 
 

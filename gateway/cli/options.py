@@ -1,8 +1,9 @@
 """What every command has in common: --config, --json, and how problems and results are printed."""
 
+import inspect
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -25,6 +26,38 @@ ConfigFile = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON: one object a line for lists.")]
+
+
+class Offered(NamedTuple):
+    """An option of which a command has many alike: its type, what stands for its value in --help, what it does."""
+
+    kind: type
+    metavar: str
+    meaning: str
+
+
+def with_options(offered: Mapping[str, Offered]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command, for its `**keywords`, one option each: typer reads them from the signature."""
+    more = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                one.kind | None, typer.Option(metavar=one.metavar, help=one.meaning, show_default=False)
+            ],
+        )
+        for name, one in offered.items()
+    ]
+
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command)
+        own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        command.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+        command.__annotations__ |= {one.name: one.annotation for one in more}
+        return command
+
+    return give
 
 
 class Place(NamedTuple):

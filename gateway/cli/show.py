@@ -9,13 +9,20 @@ from gateway.cli.options import AsJson, ConfigFile, fail
 from gateway.cli.output import console, duration, print_json_line, printable, table, write_bytes
 from gateway.cli.reading import answer, open_store
 from gateway.core.money import usd_text
-from gateway.core.record import Record, public_usage
+from gateway.core.record import Job, Record, public_usage
+from gateway.core.usage import Usage
 from gateway.store.interface import Body, Exchange
 from gateway.store.shown import joined, public_exchange
 from gateway.wire.decode import Decoder
 from gateway.wire.transcript import answer_turns, request_turns
 
 ROLE_STYLES = {"user": "cyan", "assistant": "green", "error": "red", "system": "magenta"}
+_JOB_STATES = {
+    "open": "goes on, and is booked when its cost is known; else an estimate",
+    "booked": "has ended, and is booked here",
+    "lapsed": "nobody fetched the result in time, so an estimate is booked",
+    "seen": "was asked for by another exchange, which is billed for it",
+}
 NOT_KEPT = "(the body was not kept)"
 
 Raw = Annotated[
@@ -97,6 +104,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
         yield "error", record.error
     yield "time", _times(record)
     yield "usage", _usage(record)
+    if record.job is not None:
+        yield "job", _job(record.job)
     yield "cost", f"{usd_text(record.cost_nano_usd)} USD (price: {record.price_source})"
 
 
@@ -113,9 +122,18 @@ def _times(record: Record) -> str:
 def _usage(record: Record) -> str:
     if record.usage is None:
         return f"- (source: {record.usage_source})"
-    shown = public_usage(record.usage)
+    return f"{_counts(record.usage)} (source: {record.usage_source})"
+
+
+def _counts(usage: Usage) -> str:
+    shown = public_usage(usage)
     shown.pop("raw", None)
-    return ", ".join(f"{name} {value}" for name, value in shown.items()) + f" (source: {record.usage_source})"
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def _job(job: Job) -> str:
+    meaning = _JOB_STATES.get(job.state, job.state)
+    return f"{job.id}: {meaning}" + (f" ({_counts(job.usage)})" if job.usage is not None else "")
 
 
 def _print_conversation(exchange: Exchange) -> None:

@@ -11,24 +11,29 @@ from gateway.config.secret import MissingSecret, reveal
 from gateway.config.values import split_address
 from gateway.policies.access import Access, Principal
 from gateway.policies.patterns import Patterns
+from gateway.policies.price_table import PriceList
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider, Routing, Target, Weighted
-from gateway.policies.snapshot import Address, Server, Snapshot
+from gateway.policies.snapshot import Address, PriceSource, Server, Snapshot
 
 
 def from_sources(sources: Sources, root: Path | str, env: Mapping[str, str], generation: int) -> Snapshot:
-    """Parse and compile in one go, as every process does with the texts that the supervisor sends."""
+    """Parse and compile in one go, with the bundled price list."""
     return snapshot(parse(sources, env, root), env, generation)
 
 
-def snapshot(config: Config, env: Mapping[str, str], generation: int) -> Snapshot:
-    """Compile; raise ConfigError where a secret or file is missing without which it would not be safe to go on."""
+def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: PriceList | None = None) -> Snapshot:
+    """Compile; raise ConfigError where a secret or file is missing without which it would not be safe to go on.
+
+    `listed`: the public price list in force; by default the bundled one.
+    """
     return Snapshot(
         generation=generation,
         access=_access(config),
         routing=routing(config, env),
-        prices=_prices(config),
+        prices=price_book(config, listed),
         server=_server(config, env),
+        price_source=price_source(config),
     )
 
 
@@ -112,7 +117,17 @@ def _provider(config: Config, name: str, section: ProviderSection, env: Mapping[
     )
 
 
-def _prices(config: Config) -> PriceBook:
+def price_source(config: Config) -> PriceSource | None:
+    """Return where newer price lists come from; None: nowhere, the bundled one stays."""
+    prices = config.company.prices
+    if prices.source is None:
+        return None
+    location = prices.source if "://" in prices.source else str(config.root / prices.source)
+    return PriceSource(location, prices.refresh)
+
+
+def price_book(config: Config, listed: PriceList | None) -> PriceBook:
+    """Compile what everything costs. `listed`: the public list in force; by default the bundled one."""
     prices = config.company.prices
     overrides = {
         name: {model: {str(kind): usd for kind, usd in rates.items()} for model, rates in section.prices.items()}
@@ -123,6 +138,7 @@ def _prices(config: Config) -> PriceBook:
         overrides,
         (prices.default_price.input, prices.default_price.output),
         prices.unknown_model,
+        listed,
     )
 
 

@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gateway.config.values import AddressText, BaseUrl, Digest, Name, NotBuilt, Seconds, Secret, Size, Usd
+from gateway.config.values import (
+    AddressText,
+    BaseUrl,
+    Digest,
+    Name,
+    NotBuilt,
+    PriceLocation,
+    Seconds,
+    Secret,
+    Size,
+    Usd,
+)
 
 
 class Section(BaseModel):
@@ -36,7 +47,7 @@ class Server(Section):
 
 
 # USD per million tokens or characters, except: web_search, file_search, request and page per 1,000, image for one,
-# audio_hour per hour.
+# audio_hour per hour, audio_minimum for a request with sound at least.
 PriceKind = Literal[
     "input",
     "input_audio",
@@ -61,6 +72,7 @@ PriceKind = Literal[
     "request",
     "page",
     "image",
+    "audio_minimum",
     "audio_hour",
 ]
 
@@ -92,6 +104,8 @@ class Prices(Section):
 
     unknown_model: Literal["default_price", "deny", "zero"] = "default_price"
     default_price: DefaultPrice = DefaultPrice()
+    source: PriceLocation | None = None
+    refresh: Seconds = 3600.0
 
 
 class Target(Section):

@@ -103,6 +103,24 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _price_source(value: str) -> str:
+    """Never quote the value: people paste URLs with credentials in them."""
+    if "://" not in value:
+        if not value or "\0" in value:
+            raise ValueError('expected a URL such as "https://…/data.json" or a file such as "prices.json"')
+        return value
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname or re.search(r"[\x00-\x20\x7f]", value):
+        raise ValueError("expected a URL that begins with https:// or http://, or the path of a file")
+    if url.username is not None or url.fragment:
+        raise ValueError("the URL of a price list has no user and no fragment")
+    try:
+        _ = url.port
+    except ValueError:
+        raise ValueError("the port must be a number up to 65535") from None
+    return value
+
+
 def _name(value: str) -> str:
     if not is_name(value):
         raise ValueError(f"a name is {NAME_RULE}")
@@ -126,6 +144,7 @@ Usd = Annotated[Decimal, BeforeValidator(_usd)]
 Secret = Annotated[str, AfterValidator(_secret)]
 AddressText = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+PriceLocation = Annotated[str, AfterValidator(_price_source)]
 Name = Annotated[str, AfterValidator(_name)]
 Digest = Annotated[str, AfterValidator(_digest)]
 NotBuilt = Annotated[None, BeforeValidator(_not_built)]

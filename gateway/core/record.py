@@ -109,6 +109,8 @@ OUTCOMES = (
 USAGE_SOURCES = ("provider", "partial", "estimated", "none")
 PRICE_SOURCES = ("provider", "config", "genai-prices", "default", "free", "none")
 
+JOB_STATES = ("open", "booked", "lapsed", "seen")
+
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Record).decode
 

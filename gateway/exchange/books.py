@@ -6,16 +6,25 @@ from typing import Final
 
 from msgspec import Raw
 
-from gateway.core.record import Attempt, Record, encode
+from gateway.core.record import Attempt, Job, Record, encode
 from gateway.core.usage import Usage
 from gateway.journal.capture import Capture
 from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Piece
 from gateway.journal.writer import Journal
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
+from gateway.wire.asked import Asked, add_asked
+from gateway.wire.endpoint import job_in
+from gateway.wire.job_meter import job
 from gateway.wire.meter import Meter
+from gateway.wire.shapes import Sight
 from gateway.wire.weight import text_bytes
 
+# Whose price is known before the usage is; so the metrics count the request under its model at once.
+_LISTED: Final = ("config", "genai-prices", "free")
+_OK: Final = 200
+# The field's own default: another empty one would be written down, and would be no JSON.
+_NO_RATES: Final = Record(id="", started_at="", team="", key="").rates
 # A body that is no longer is written in one piece and needs no bookkeeping.
 _SMALL_BYTES: Final = 64 * 1024
 
@@ -139,31 +148,35 @@ class Entry:
 
 
 def settle(
-    entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool, asked: bytes = b""
+    entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool, asked: Asked
 ) -> str | None:
-    """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says.
-
-    `asked`: the request's body, as far as it is at hand.
-    """
+    """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says."""
     record = entry.record
     sight = meter.sight()
     record.model_served = sight.model
     usage = sight.usage
     if usage is not None and not usage.is_spoiled:
         record.usage_source = "provider" if whole and not sight.guessed else "partial"
+    elif sight.polled:
+        note_poll(record, sight, whole=whole or meter.terminal)
+        return None
     else:
-        usage = estimate(meter, text_bytes(record.request_bytes, asked, record.request_content_type), usage)
+        usage = estimate(meter, record, asked, usage)
         record.usage_source = "estimated"
     record.usage = usage
     price(record, prices, provider, entry.started_ns / 1e9)
+    if sight.job is not None:
+        put_off(record, sight.job)
     if record.error is None:
         record.error = sight.error
     return sight.error
 
 
-def estimate(meter: Meter, asked_bytes: int, spoiled: Usage | None) -> Usage:
+def estimate(meter: Meter, record: Record, asked: Asked, spoiled: Usage | None) -> Usage:
     """Guess what was consumed: once a provider was called that is never nothing. What it said is kept beside."""
-    guess = meter.estimate(asked_bytes)
+    guess = meter.estimate(text_bytes(record.request_bytes, asked.body, record.request_content_type))
+    if asked.counts:
+        add_asked(guess, asked, record.request_bytes)
     if spoiled is not None:
         guess.raw = spoiled.raw
         guess.suspect = True
@@ -180,6 +193,37 @@ def price(record: Record, prices: PriceBook, provider: Provider, at_unix_s: floa
     record.price_version = cost.version
     if cost.rates:
         record.rates = Raw(cost.rates)
+
+
+def note_poll(record: Record, sight: Sight, *, whole: bool) -> None:
+    """Write down what an answer told of work that another exchange asked for; whoever adds up looks there.
+
+    Part of an answer (a range of it, too) may tell less than was used, so it tells nothing.
+    """
+    seen = sight.job
+    if seen is not None:
+        told = seen.usage if whole and record.status == _OK else None
+        record.job = job(seen.id or job_in(record.path or ""), "seen", told)
+
+
+def put_off(record: Record, open_job: Job) -> None:
+    """Take back what was booked, because the work goes on: it is booked when its cost is known.
+
+    What was booked stays beside it, should nobody ever ask for the result; of the answer nothing is known yet, unless a
+    stream told some of it.
+    """
+    usage = record.usage
+    if usage is not None and not record.stream:
+        usage.output_total = 0
+    open_job.usage = usage
+    record.job = open_job
+    record.usage = None
+    record.usage_source = "none"
+    record.cost_nano_usd = 0
+    record.rates = _NO_RATES
+    if record.price_source not in _LISTED:
+        record.price_source = "none"
+        record.price_version = None
 
 
 # What a provider's refusal means for the exchange's outcome; every other 4xx is the client's.

@@ -17,6 +17,7 @@ from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.server import ServerConnection
 from gateway.metrics.board import IN_FLIGHT
+from gateway.wire.asked import Asked
 from gateway.wire.credentials import ANSWER_PRIVATE
 from gateway.wire.decode import Decoder
 from gateway.wire.dialect import DIALECTS
@@ -254,7 +255,7 @@ class Relay:
             )  # called, and no answer seen: what was asked is all there is to estimate from
         if meter is not None:
             whole = whole and self._is_complete(meter)
-            error = settle(entry, meter, self._way.prices, self._way.provider, whole=whole, asked=self._asked)
+            error = self._settle(meter, whole=whole)
             if outcome is None and (error is not None or not whole):
                 outcome = "upstream_error"
                 record.error = record.error or "the stream ended without its terminal event"
@@ -268,8 +269,14 @@ class Relay:
         """Correct an end that was written too early: some servers mark every chunk as the last one."""
         entry, meter = self._entry, self._meter
         if meter is not None:
-            settle(entry, meter, self._way.prices, self._way.provider, whole=whole, asked=self._asked)
+            self._settle(meter, whole=whole)
         entry.amend()
+
+    def _settle(self, meter: Meter, *, whole: bool) -> str | None:
+        """Settle by what could be read: of an answer that could not be to its end, more may have been used."""
+        is_read = self._decoder is None or not self._decoder.blind
+        way, asked = self._way, Asked(self._asked, self._place.endpoint.counts)
+        return settle(self._entry, meter, way.prices, way.provider, whole=whole and is_read, asked=asked)
 
     def _write_end(self, outcome: str) -> None:
         self._way.slot.add(IN_FLIGHT, -1)

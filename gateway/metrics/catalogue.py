@@ -105,6 +105,9 @@ USAGE_MISSING = Metric(
 UNPRICED = Metric(
     "tollway_unpriced_requests", COUNTER, "Requests for models without a known price.", ("provider", "model")
 )
+JOBS = Metric(
+    "tollway_jobs", COUNTER, "Background responses and batches whose cost is known now, by how it was.", ("state",)
+)
 REJECTIONS = Metric("tollway_rejections", COUNTER, "Requests refused before a provider was asked.", ("reason",))
 
 # What records move; everything below is read from the board or from the recorder itself.
@@ -120,6 +123,7 @@ FROM_RECORDS = (
     ATTEMPTS,
     USAGE_MISSING,
     UNPRICED,
+    JOBS,
     REJECTIONS,
 )
 
@@ -131,6 +135,12 @@ WORKER_UP = Metric(
 WORKER_RESTARTS = Metric("tollway_worker_restarts", COUNTER, "Children replaced by the supervisor.", ("reason",))
 CONFIG_GENERATION = Metric("tollway_config_generation", GAUGE, "Config generation in force.", ("worker",))
 CONFIG_RELOADED = Metric("tollway_config_last_reload_successful", GAUGE, "0 if the last config change was invalid.")
+PRICES_REFRESHED = Metric(
+    "tollway_prices_last_refresh_successful", GAUGE, "0 if the source of prices could not be used; none without one."
+)
+PRICES_OBTAINED = Metric(
+    "tollway_prices_timestamp_seconds", GAUGE, "When the price list in force was obtained; none for the bundled one."
+)
 JOURNAL_LAG = Metric("tollway_journal_lag_seconds", GAUGE, "How far the store is behind the journal; 0: not at all.")
 JOURNAL_PENDING = Metric("tollway_journal_pending_bytes", GAUGE, "Journal bytes that were not read yet.")
 JOURNAL_RECORDS = Metric(
@@ -142,6 +152,7 @@ JOURNAL_RECORDS = Metric(
 JOURNAL_DROPPED = Metric("tollway_journal_dropped", COUNTER, "Frames that a worker could not write.", ("reason",))
 STORE_ERRORS = Metric("tollway_store_errors", COUNTER, "Commits that had to be repeated.", ("op",))
 STORE_SIZE = Metric("tollway_store_size_bytes", GAUGE, "Size of all day files.")
+JOBS_OPEN = Metric("tollway_jobs_open", GAUGE, "Background responses and batches whose cost is not known yet.")
 LAST_APPLY = Metric(
     "tollway_recorder_last_apply_timestamp_seconds", GAUGE, "When the recorder last committed exchanges; 0: not yet."
 )
@@ -154,12 +165,15 @@ FROM_PROCESSES = (
     WORKER_RESTARTS,
     CONFIG_GENERATION,
     CONFIG_RELOADED,
+    PRICES_REFRESHED,
+    PRICES_OBTAINED,
     JOURNAL_LAG,
     JOURNAL_PENDING,
     JOURNAL_RECORDS,
     JOURNAL_DROPPED,
     STORE_ERRORS,
     STORE_SIZE,
+    JOBS_OPEN,
     LAST_APPLY,
     BUILD,
 )

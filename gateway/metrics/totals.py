@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 from gateway.core.record import Record
@@ -22,6 +22,9 @@ _PRICED = frozenset({"config", "genai-prices", "provider"})
 # Refusals that are written down, by outcome; what is refused before the caller is known stands on the board.
 _REJECTIONS = {"rate_limited": "rate_limit", "budget_blocked": "budget", "policy_blocked": "policy"}
 
+_BATCH = "batch"
+_KNOWN = frozenset({"booked", "lapsed"})
+
 # Records that agree in all of this move the same series, so that labels are worked out once for all of them.
 _alike = attrgetter(
     "route", "provider", "model_requested", "model_served", "endpoint", "stream", "outcome", "team", "status",
@@ -31,10 +34,14 @@ _Shape = tuple[str, str, str, str, str, str, str]  # route, provider, model, end
 
 
 class Tally:
-    """Count records. Knows which models may be label values: those of config, and priced ones that answered."""
+    """Count records. Knows which models may be label values: those of config, and priced ones that answered.
 
-    def __init__(self, configured: Iterable[str] = ()) -> None:
+    `unpriced` is told of exchanges that were booked at the default price, one of many alike.
+    """
+
+    def __init__(self, configured: Iterable[str] = (), unpriced: Callable[[Record], None] | None = None) -> None:
         self._models: set[str] = set()
+        self._unpriced = unpriced
         self.configure(configured)
 
     def recall(self, totals: Iterable[TotalKey]) -> None:
@@ -55,10 +62,13 @@ class Tally:
             groups.setdefault(_alike(record), []).append(record)
         totals: Counter[TotalKey] = Counter()
         for group in groups.values():
-            shape = self._shape(group[0])
-            _add_up(totals, group, shape)
+            billed = self.model(group[0])
+            shape = self._shape(group[0], billed)
+            _add_up(totals, group, shape, billed)
             _observe_times(totals, group, shape)
-            _count_gaps(totals, group, shape)
+            _count_gaps(totals, group, shape, billed)
+            if group[0].price_source == "default" and self._unpriced is not None:
+                self._unpriced(group[0])
             self._count_attempts(totals, group, shape)
         return totals
 
@@ -76,11 +86,13 @@ class Tally:
             return requested or NONE
         return OTHER if name else NONE
 
-    def _shape(self, record: Record) -> _Shape:
+    def _shape(self, record: Record, billed: str) -> _Shape:
+        # Which models did a batch is known later, and may no longer move what was counted when it was asked for.
+        asked = record.model_requested or NONE
         return (
             record.route or NONE,
             record.provider or NONE,
-            self.model(record),
+            billed if record.endpoint != _BATCH else asked if asked == NONE or asked in self._models else OTHER,
             record.endpoint or OTHER,
             "true" if record.stream else "false",
             record.outcome or "gateway_error",
@@ -92,7 +104,8 @@ class Tally:
         tries = Counter([(one.provider, one.model, one.result) for record in group for one in record.attempts])
         for (provider, asked, result), count in tries.items():
             # A failed try has no price that proves its model, so a model unknown so far is not named by it.
-            model = own if asked in (None, group[0].model_requested, group[0].model_served) else asked
+            served = group[0].model_served if group[0].endpoint != _BATCH else None
+            model = own if asked in (None, group[0].model_requested, served) else asked
             if model not in self._models and model != own:
                 model = OTHER
             totals[catalogue.ATTEMPTS.name, (provider, model or NONE, result), ""] += count
@@ -111,9 +124,9 @@ def _rejection(record: Record) -> str | None:
     return _REJECTIONS.get(record.outcome or "")
 
 
-def _add_up(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
-    """Move requests, cost and tokens."""
-    _, provider, model, _, _, outcome, team = shape
+def _add_up(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape, model: str) -> None:
+    """Move requests, cost and tokens; `model`: whose they are."""
+    _, provider, _, _, _, outcome, team = shape
     totals[catalogue.REQUESTS.name, shape[:6], ""] += len(group)
     totals[catalogue.TEAM_REQUESTS.name, (team, outcome), ""] += len(group)
     cost = sum([record.cost_nano_usd for record in group])
@@ -125,6 +138,9 @@ def _add_up(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -
         if amount:
             totals[catalogue.TOKENS.name, (provider, model, kind), ""] += amount
             totals[catalogue.TEAM_TOKENS.name, (team, kind), ""] += amount
+    for state in [record.job.state for record in group if record.job is not None]:
+        if state in _KNOWN:
+            totals[catalogue.JOBS.name, (state,), ""] += 1
 
 
 def _observe_times(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
@@ -154,7 +170,7 @@ _EDGES_US = {
 }
 
 
-def _count_gaps(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape) -> None:
+def _count_gaps(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape, billed: str) -> None:
     """Count what the provider did not tell, or told so that none can believe it, and what no price list knew."""
     record = group[0]
     suspect = sum([record.usage.suspect for record in group if record.usage is not None])
@@ -164,4 +180,4 @@ def _count_gaps(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shap
         reason = "stream_cut" if record.outcome != "ok" else "no_usage_field"
         totals[catalogue.USAGE_MISSING.name, (shape[1], reason), ""] += len(group) - suspect
     if record.price_source == "default":
-        totals[catalogue.UNPRICED.name, (shape[1], shape[2]), ""] += len(group)
+        totals[catalogue.UNPRICED.name, (shape[1], billed), ""] += len(group)

@@ -8,9 +8,9 @@ from msgspec import Raw
 
 from gateway.core.money import nano_from_pico
 from gateway.core.usage import Usage
-from gateway.policies import price_table
 from gateway.policies.patterns import Patterns
-from gateway.policies.rates import Rates, Schedule, cost_pico_usd, rates_for, rates_from_usd
+from gateway.policies.price_table import PriceList, bundled
+from gateway.policies.rates import Schedule, cost_pico_usd, rates_for, rates_from_usd
 from gateway.policies.routing import Provider
 
 CACHED_MOST = 4096  # model names are the callers' to invent
@@ -31,33 +31,44 @@ class Cost(NamedTuple):
     rates: bytes = b""
 
 
-class _Priced(NamedTuple):
+class Found(NamedTuple):
+    """Whose prices hold for a model: a word of `price_source`, the list's version, or the name in config."""
+
     schedule: Schedule
     source: str
-    version: str | None
+    version: str | None = None
+    pattern: str | None = None
 
 
 class PriceBook:
     """The prices of one snapshot. `default`: USD per million tokens in and out for a model that nobody knows.
 
+    `listed`: the public list that is in force; by default the bundled one.
     `unknown_model`: default_price | deny | zero. What `deny` forbids is refused before the call; an exchange that took
     place all the same (served by another model than asked for) is booked at the default price.
     """
 
-    __slots__ = ("_cache", "_default", "_overrides", "may_deny")
+    __slots__ = ("_cache", "_default", "_overrides", "listed", "may_deny")
 
-    def __init__(self, overrides: Overrides, default: tuple[Decimal, Decimal], unknown_model: str) -> None:
+    def __init__(
+        self,
+        overrides: Overrides,
+        default: tuple[Decimal, Decimal],
+        unknown_model: str,
+        listed: PriceList | None = None,
+    ) -> None:
+        self.listed = listed or bundled()
         self._overrides = {
-            provider: [(Patterns([model]), rates_from_usd(prices)) for model, prices in _exact_first(models)]
+            provider: [
+                (Patterns([model]), Found(Schedule(rates_from_usd(prices)), "config", None, model))
+                for model, prices in _exact_first(models)
+            ]
             for provider, models in overrides.items()
         }
-        if unknown_model == "zero":
-            self._default = _Priced(Schedule(rates_from_usd({})), "none", None)
-        else:
-            usd = {"input": default[0], "output": default[1]}
-            self._default = _Priced(Schedule(rates_from_usd(usd)), "default", None)
+        usd = {} if unknown_model == "zero" else {"input": default[0], "output": default[1]}
+        self._default = Found(Schedule(rates_from_usd(usd)), "default" if usd else "none")
         self.may_deny = unknown_model == "deny"
-        self._cache: dict[tuple[str | None, ...], _Priced] = {}
+        self._cache: dict[tuple[str | None, ...], Found] = {}
 
     def price(
         self, provider: Provider, served: str | None, requested: str | None, usage: Usage, at_unix_s: float
@@ -67,8 +78,8 @@ class PriceBook:
             return Cost(0, "free", None)
         if usage.provider_cost_nano_usd is not None:
             return Cost(usage.provider_cost_nano_usd, "provider", None)
-        schedule, source, version = self._priced(provider, served, requested, usage, at_unix_s)
-        rates = rates_for(usage, schedule)
+        found = self._priced(provider, served, requested, usage, at_unix_s)
+        rates = rates_for(usage, found.schedule)
         nano_usd = nano_from_pico(cost_pico_usd(usage, rates))
         for each in usage.elsewhere:
             cost = self.price(provider, each.model, None, each, at_unix_s)
@@ -76,16 +87,16 @@ class PriceBook:
             if cost.rates:
                 each.rates = Raw(cost.rates)
             nano_usd += cost.nano_usd
-        return Cost(nano_usd, source, version, rates.given)
+        return Cost(nano_usd, found.source, found.version, rates.given)
 
     def _priced(
         self, provider: Provider, served: str | None, requested: str | None, usage: Usage, at_unix_s: float
-    ) -> _Priced:
+    ) -> Found:
         """Find the prices, or remember them: while they hold, they are the same for every exchange of this class."""
         key = (provider.name, served, requested, usage.service_tier, usage.speed, usage.processing, usage.geo)
         priced = self._cache.get(key)
         if priced is None or not priced[0].valid_from_s <= at_unix_s < priced[0].valid_until_s:
-            priced = self._find(provider, served, requested, _context(usage), at_unix_s)
+            priced = self.find(provider, served, requested, _context(usage), at_unix_s)
             if len(self._cache) >= CACHED_MOST:
                 self._cache.clear()
             self._cache[key] = priced
@@ -95,24 +106,19 @@ class PriceBook:
         """Tell whether a call must be refused because nobody knows what its model costs."""
         if not self.may_deny or provider.free:
             return False
-        return self._find(provider, None, requested, {}, at_unix_s) is self._default
+        return self._priced(provider, None, requested, Usage(), at_unix_s) is self._default
 
-    def _find(
+    def find(
         self, provider: Provider, served: str | None, requested: str | None, context: dict[str, str], at_unix_s: float
-    ) -> _Priced:
+    ) -> Found:
+        """Find the prices of one class of a model that the provider does not give away and names no charge for."""
         models = [model for model in dict.fromkeys((served, requested)) if model]
         for model in models:
-            rates = self._override(provider.name, model)
-            if rates is not None:
-                return _Priced(Schedule(rates), "config", None)
-        schedule = price_table.find(provider.name, provider.base_url, models, context, at_unix_s)
-        return _Priced(schedule, "genai-prices", price_table.VERSION) if schedule else self._default
-
-    def _override(self, provider: str, model: str) -> Rates | None:
-        for patterns, rates in self._overrides.get(provider, ()):
-            if patterns.matches(model):
-                return rates
-        return None
+            for patterns, own in self._overrides.get(provider.name, ()):
+                if patterns.matches(model):
+                    return own
+        schedule = self.listed.find(provider.name, provider.base_url, models, context, at_unix_s)
+        return self._default if schedule is None else Found(schedule, "genai-prices", self.listed.version)
 
 
 def _exact_first(models: Mapping[str, Mapping[str, Decimal]]) -> list[tuple[str, Mapping[str, Decimal]]]:

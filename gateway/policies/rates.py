@@ -50,6 +50,7 @@ KINDS: dict[str, Kind] = {
     "page": Kind(_THOUSAND),
     "character": Kind(_TOKENS),
     "image": Kind(1),
+    "audio_minimum": Kind(1),  # what a request with sound costs at least
     "audio_hour": Kind(1),
 }
 # What a price list changes by where the tokens are read and written: everything that is counted in tokens.
@@ -61,7 +62,7 @@ _USUALLY = {
     "input_audio": "input", "input_image": "input", "input_video": "input",
     "cache_read_audio": "cache_read", "cache_read_image": "cache_read", "cache_read_video": "cache_read",
     "output_audio": "output", "output_image": "output", "output_video": "output", "output_citation": "output",
-    "page": "", "character": "", "image": "", "audio_hour": "",
+    "page": "", "character": "", "image": "", "audio_minimum": "", "audio_hour": "",
 }  # fmt: skip
 
 
@@ -95,6 +96,7 @@ class Rates(NamedTuple):
     page: int
     character: int
     image: int
+    audio_minimum: int
     audio_hour: int
     given: bytes
     is_plain: bool
@@ -186,9 +188,20 @@ def bill(usage: Usage, rates: Rates) -> list[Line]:
     prices = dict(zip(KINDS, rates[:-2], strict=True))
     lines = [Line(kind, count, prices[kind], count * prices[kind]) for kind, count in counted if count]
     if usage.seconds:
-        hour = rates.audio_hour
-        lines.append(Line("audio_hour", usage.seconds, hour, -(-hour * round(usage.seconds * _MILLI) // _HOUR_MS)))
+        lines.append(_heard(usage, rates))
     return [line for line in lines if line.pico_usd or line.kind in TOKEN_KINDS]
+
+
+def _heard(usage: Usage, rates: Rates) -> Line:
+    """Price sound by the second, or at the least that its requests cost."""
+    hour, requests = rates.audio_hour, usage.requests or 1
+    pico = -(-hour * round(usage.seconds * _MILLI) // _HOUR_MS)
+    least = rates.audio_minimum * requests
+    return (
+        Line("audio_hour", usage.seconds, hour, pico)
+        if pico >= least
+        else Line("audio_minimum", requests, rates.audio_minimum, least)
+    )
 
 
 def _tokens_read(usage: Usage) -> list[tuple[str, int]]:

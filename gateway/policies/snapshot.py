@@ -46,6 +46,23 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceSource:
+    """Where newer lists of prices are looked for, every `refresh_s`: a URL, or the absolute path of a file."""
+
+    location: str
+    refresh_s: float
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it is fetched; otherwise it is read."""
+        return "://" in self.location
+
+    def __str__(self) -> str:
+        """Name it for people: what follows a "?" may be a credential."""
+        return self.location.partition("?")[0] if self.is_url else self.location
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that decisions need. `generation` counts the reloads of this run."""
 
@@ -54,3 +71,4 @@ class Snapshot:
     routing: Routing
     prices: PriceBook
     server: Server
+    price_source: PriceSource | None = None

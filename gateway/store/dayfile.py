@@ -102,10 +102,10 @@ def _make(path: Path) -> None:
     hidden.rename(path)
 
 
-def newer_schema(path: Path, version: str) -> str:
+def newer_schema(path: Path, version: str, known: int = schema.VERSION) -> str:
     """Say what to do about a file of a later release."""
     return (
-        f"{path} was written by a newer release (schema {version}, this one reads up to {schema.VERSION}): "
+        f"{path} was written by a newer release (schema {version}, this one reads up to {known}): "
         "run `pip install --upgrade tollway`, or move the file away"
     )
 

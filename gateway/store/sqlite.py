@@ -159,8 +159,10 @@ class SqliteStore:
         if found is None:
             return False
         seq, meta, *packed = found
+        # The new one first: the model that it names is known from then on, and the old one counts under it, too.
+        after = self._count([one.record])
         changes.subtract(self._count([decode(meta)]))
-        changes.update(self._count([one.record]))
+        changes.update(after)
         request, response = unpack(packed)
         whole = one._replace(
             request=[*_pieces(REQUEST, request), *one.request],

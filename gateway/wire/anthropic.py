@@ -5,19 +5,25 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.errors import Refusal
-from gateway.wire.endpoint import Endpoint, EndpointTable
+from gateway.wire.endpoint import AN_ID, ASKS, POLLS, RESULTS, Endpoint, EndpointTable, JobPath
 from gateway.wire.shapes import Fields
 
 MESSAGES: Endpoint = Endpoint(name="messages", reads_body=True, meters=True)
+_POLLED = Endpoint(name="batch", meters=True, job=POLLS)
 
 ENDPOINTS: EndpointTable = EndpointTable(
     posts={
         "messages": MESSAGES,
         "messages/count_tokens": Endpoint(name="count_tokens", reads_body=True),
-        "messages/batches": Endpoint(name="batch"),
+        "messages/batches": Endpoint(name="batch", meters=True, job=ASKS),
         "complete": Endpoint(name="text_completion", reads_body=True, meters=True),
     },
     families={"batches": "batch", "messages": "messages", "models": "models", "files": "other", "skills": "other"},
+    jobs=(
+        JobPath("GET", ("messages", "batches", AN_ID), _POLLED),
+        JobPath("POST", ("messages", "batches", AN_ID, "cancel"), _POLLED),
+        JobPath("GET", ("messages", "batches", AN_ID, "results"), Endpoint(name="batch", meters=True, job=RESULTS)),
+    ),
 )
 
 _REFUSALS = {

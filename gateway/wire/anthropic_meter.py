@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Usage
+from gateway.wire import anthropic_jobs, anthropic_words
 from gateway.wire.counts import clamp, count, members, text
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
@@ -18,9 +19,13 @@ _decode_any = msgspec.json.Decoder().decode
 
 def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
     """Make the meter for one answer."""
+    if endpoint.job:
+        return anthropic_jobs.new_meter(endpoint, read_usage)
     if streamed:
         return MessagesMeter()
-    return JsonMeter(read_answer, generates=endpoint.name in ("messages", "text_completion"))
+    return JsonMeter(
+        read_answer, generates=endpoint.name in ("messages", "text_completion"), words=anthropic_words.ANSWERS
+    )
 
 
 def read_answer(answer: Answer) -> Sight:
@@ -65,6 +70,8 @@ def read_usage(seen: dict[str, Any], raw: bytes) -> Usage:
     if type(tools) is dict:
         usage.web_searches = count(tools.get("web_search_requests"))
     usage.service_tier = text(get("service_tier"))
+    if usage.service_tier == "batch":  # price lists know it by how it is processed
+        usage.processing = "batch"
     usage.speed = text(get("speed"))
     geo = text(get("inference_geo"))
     if geo != "not_available":
@@ -116,6 +123,8 @@ class MessagesMeter(StreamMeter):
 
     __slots__ = ("_counted", "_seen")
 
+    words = anthropic_words.EVENTS
+
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[str, Any] = {}
@@ -124,9 +133,10 @@ class MessagesMeter(StreamMeter):
     def feed(self, data: bytes) -> bytes:
         """Take bytes and return them. A read whose last event is a delta holds neither the end nor an error."""
         self._bytes += len(data)
-        if self._room > 0:
-            self._sample.append(data[: self._room])
-            self._room -= len(data)
+        if self._bytes > self._wanted:
+            self._pending.append(data)
+            if self._bytes > self._full:
+                self._hand_over()
         if (
             self._busy
             or data.find(self._mark) >= 0
@@ -147,7 +157,9 @@ class MessagesMeter(StreamMeter):
 
     def sight(self) -> Sight:
         """Return usage, model and error as far as the stream told."""
-        return Sight(self.usage(), self.model, self.error, guessed=not self._counted)
+        sight = super().sight()
+        sight.guessed = sight.guessed or not self._counted
+        return sight
 
     def _event(self, event: bytes) -> bool:
         if self.content_seen and event.startswith(b"event: content_block_"):
@@ -176,11 +188,7 @@ class MessagesMeter(StreamMeter):
 
     def _merge(self, usage: dict[str, Any]) -> None:
         """Take what the delta tells: its counts are cumulative, and what it leaves out stands."""
-        self._counted = self._counted or "output_tokens" in usage
+        if "output_tokens" in usage:
+            self._counted = True
+            self._told_at = self._place
         self._seen.update({name: value for name, value in usage.items() if value is not None})
-
-    def _text(self, chunk: dict[str, Any]) -> list[str]:
-        delta = members(chunk.get("delta"))
-        if chunk.get("type") != "content_block_delta":
-            return []
-        return [delta.get(name, "") for name in ("text", "thinking", "partial_json")]

@@ -6,10 +6,11 @@ import msgspec
 
 from gateway.core.errors import Refusal
 from gateway.wire import openai
-from gateway.wire.endpoint import Endpoint, EndpointTable, classify, words
+from gateway.wire.endpoint import ASKS, Endpoint, EndpointTable, classify, words
 from gateway.wire.shapes import Fields
 
 _COUNT = Endpoint(name="count_tokens", reads_body=True)
+_ASKED_BATCH = Endpoint(name="batch", reads_body=True, meters=True, job=ASKS)
 _EMBED = Endpoint(name="embeddings", reads_body=True, meters=True)
 
 # What stands behind the colon of `models/{m}:{action}`, in lower case.
@@ -19,10 +20,10 @@ ACTIONS = {
     "counttokens": _COUNT,
     "embedcontent": _EMBED,
     "batchembedcontents": _EMBED,
-    "predict": Endpoint(name="image", reads_body=True, meters=True),
+    "predict": Endpoint(name="image", reads_body=True, meters=True, counts="images"),
     "predictlongrunning": Endpoint(name="other", reads_body=True),
-    "batchgeneratecontent": Endpoint(name="batch", reads_body=True),
-    "asyncbatchembedcontent": Endpoint(name="batch", reads_body=True),
+    "batchgeneratecontent": _ASKED_BATCH,
+    "asyncbatchembedcontent": _ASKED_BATCH,
 }
 
 # `/v1beta/openai/…` speaks the OpenAI dialect behind Google's door.
@@ -39,6 +40,7 @@ ENDPOINTS: EndpointTable = EndpointTable(
         "operations": "other",
         "upload": "other",
     },
+    jobs=openai.ENDPOINTS.jobs,  # the same paths; the answer tells whose it is
 )
 
 # HTTP status: Google's own name for it

@@ -7,18 +7,11 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Usage
-from gateway.wire import openai_meter, openai_usage
+from gateway.wire import gemini_jobs, gemini_words, openai_meter
 from gateway.wire.counts import clamp, count, members, text
+from gateway.wire.document import NESTED_MOST
 from gateway.wire.endpoint import Endpoint
-from gateway.wire.meter import (
-    BYTES_PER_TOKEN,
-    NESTED_MOST,
-    TAIL_BYTES,
-    JsonMeter,
-    Meter,
-    StreamMeter,
-    error_text,
-)
+from gateway.wire.meter import TAIL_BYTES, JsonMeter, Meter, StreamMeter, error_text
 from gateway.wire.scan import UNREADABLE, value_end
 from gateway.wire.shapes import Answer, GeminiChunk, Sight
 from gateway.wire.sse import Splitter, payload
@@ -35,11 +28,13 @@ _decode_answer = msgspec.json.Decoder(Answer).decode
 
 def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
     """Make the meter for one answer. Behind `/openai/` this API speaks the OpenAI dialect."""
+    if endpoint.job:
+        return gemini_jobs.new_meter(endpoint, read_usage)
     if endpoint.name == "generate_content":
-        return GenerateMeter() if streamed else JsonMeter(read_answer, key=_KEY)
+        return GenerateMeter() if streamed else JsonMeter(read_answer, key=_KEY, words=gemini_words.ANSWERS)
     if streamed or endpoint.name in openai_meter.TEXT_ENDPOINTS:
         return openai_meter.new_meter(endpoint, streamed=streamed, strip_usage=strip_usage)
-    return JsonMeter(read_answer, key=_KEY, generates=False)
+    return JsonMeter(read_answer, key=_KEY, generates=False, words=gemini_words.ANSWERS)
 
 
 def read_answer(answer: Answer) -> Sight:
@@ -90,7 +85,7 @@ def read_usage(raw: msgspec.Raw) -> Usage | None:
 
 def read_raw(raw: bytes) -> Usage | None:
     """Normalise a usage object: Google's own, or OpenAI's, which its compatible API tells."""
-    return read_usage(msgspec.Raw(raw)) or openai_usage.read_usage(raw)
+    return read_usage(msgspec.Raw(raw)) or openai_meter.read_raw(raw)
 
 
 def _media(tokens: dict[Any, int]) -> tuple[int, int, int]:
@@ -121,6 +116,7 @@ class GenerateMeter(StreamMeter):
 
     ending = b"}\r\n\r\n"
     mark = b'"finishReason"'
+    words = gemini_words.ANSWERS
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +133,16 @@ class GenerateMeter(StreamMeter):
             return data
         if not self._busy and data.endswith(self.ending) and data.rfind(_KEY) >= 0:
             self._telling = data
+            self._told_at = self._bytes + len(data)
         return super().feed(data)
+
+    def finish(self) -> bytes:
+        """Read an event that lacks its end; half a one tells nothing."""
+        telling, told_at = self._telling, self._told_at
+        held = super().finish()
+        if self._telling is not telling and self._last_answer() is None:
+            self._telling, self._told_at = telling, told_at
+        return held
 
     def usage(self) -> Usage | None:
         """Return what the last chunk that told says."""
@@ -148,8 +153,17 @@ class GenerateMeter(StreamMeter):
         """Guess from what passed."""
         guess = super().estimate(request_bytes)
         if self._array and self.content_seen:
-            guess.output_total = max(1, ceil(self._bytes / _TEXT_SHARE / BYTES_PER_TOKEN))
+            guess.output_total = max(1, ceil(self._bytes / _TEXT_SHARE / self.words.numbers.text_bytes))
         return guess
+
+    def so_far(self) -> int:
+        """Return what the last chunk that told says, with an estimate of what came after it."""
+        if not self._array:
+            return super().so_far()
+        told = self.usage()
+        now = self.estimate(0).output_total if told is None or told.is_spoiled else told.output_total
+        self._most = max(self._most, now)
+        return self._most
 
     def _begin(self, data: bytes) -> None:
         start = data.lstrip()[:1]
@@ -159,6 +173,7 @@ class GenerateMeter(StreamMeter):
     def _event(self, event: bytes) -> bool:
         if event.find(_KEY) >= 0:
             self._telling = event
+            self._told_at = self._place
         if self.content_seen and event.find(self._mark) < 0 and event.find(self.late) < 0:
             return True
         try:
@@ -191,25 +206,21 @@ class GenerateMeter(StreamMeter):
     def _last_answer(self) -> Answer | None:
         if self._array:
             return _last_element(self._tail)
+        behind = self._told_at
         for event in reversed([*(splitter := Splitter()).feed(self._telling), splitter.rest()]):
             try:
                 answer = _decode_answer(payload(event))
             except UNREADABLE:
-                continue
-            if answer.usageMetadata:
+                answer = None
+            if answer is not None and answer.usageMetadata:
+                self._telling, self._told_at = event, behind
                 return answer
+            behind -= len(event)
         return None
 
     def _array_error(self, tail: bytes) -> str | None:
         element = _element(b"{" + tail[tail.rfind(b'"error"') :])
         return error_text(element.error) if element else self.error
-
-    def _text(self, chunk: dict[str, Any]) -> list[str]:
-        return [
-            part["text"] if isinstance(part.get("text"), str) else str(part.get("functionCall", ""))
-            for candidate in _list(chunk.get("candidates"))
-            for part in _parts(members(candidate))
-        ]
 
 
 def _last_element(tail: bytes) -> Answer | None:

@@ -4,28 +4,27 @@ A stream is only searched for a few marks as it passes; what carries one is look
 is kept than is needed to find its usage at the end.
 """
 
-import re
 from collections.abc import Callable
 from math import ceil
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from gateway.core.record import Job
 from gateway.core.usage import Usage
-from gateway.wire.scan import UNREADABLE, value_end
+from gateway.wire.document import parse, parse_ends
+from gateway.wire.guess import BY_SIZE, Words
+from gateway.wire.sample import FIRST_BYTES, Sample
 from gateway.wire.shapes import Answer, Sight
-from gateway.wire.sse import Splitter, payload
+from gateway.wire.sse import Splitter
+from gateway.wire.weight import answer_tokens
 
-SAMPLE_BYTES: Final = 16 << 10  # of a stream's beginning, to tell text from framing when its usage never comes
 LATE_BYTES: Final = 4096  # an error stands at the end of what is read
-WHOLE_BYTES: Final = (
-    1 << 20
-)  # up to here a JSON answer is kept and parsed, in a millisecond at most; beyond, its ends are
-NESTED_MOST = 16  # how many look-alikes of the usage member are tried, from the end
+# Up to here a JSON answer is kept and parsed, in a millisecond at most; beyond, its ends are.
+WHOLE_BYTES: Final = 1 << 20
 HEAD_BYTES: Final = 4 << 10
 TAIL_BYTES: Final = 64 << 10
-JSON_FRAME_BYTES = 400  # ids, names and braces around the text of an answer
-BYTES_PER_TOKEN: Final = 4
+NEVER: Final = 1 << 60  # a place that no stream reaches
 
 
 class Meter(Protocol):
@@ -68,34 +67,44 @@ class Meter(Protocol):
         """Return a guess from what passed, for when usage() has nothing."""
         ...
 
+    def so_far(self) -> int:
+        """Return the output tokens until now, as told or else as estimated; never less than it said before.
 
-_decode_answer = msgspec.json.Decoder(Answer).decode
-_decode_any = msgspec.json.Decoder().decode
-_to_value = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*").match
-_BOM = b"\xef\xbb\xbf"
+        Ask where it matters, not for each event: the beginning of a stream has to be parsed for it once.
+        """
+        ...
 
 
 class JsonMeter:
-    """Watch an answer that is one JSON document. `read` turns its members into what was seen."""
+    """Watch an answer that is one JSON document. `read` turns its members into what was seen.
+
+    `generates`: it holds text, which `words` finds; vectors and files are not counted. `goes_on`, where there is one,
+    looks at an answer that tells no usage: its work may go on.
+    """
 
     __slots__ = (
-        "_generates",
-        "_key",
-        "_parts",
-        "_read",
-        "_sight",
-        "_sight_size",
-        "_size",
-        "_tail_size",
+        "_finished", "_generates", "_goes_on", "_key", "_parts", "_read", "_sight", "_sight_size", "_size",
+        "_tail_size", "_words",
         "content_seen",
-    )
+    )  # fmt: skip
 
     terminal = False
 
-    def __init__(self, read: Callable[[Answer], Sight], *, key: bytes = b'"usage"', generates: bool = True) -> None:
+    def __init__(
+        self,
+        read: Callable[[Answer], Sight],
+        *,
+        key: bytes = b'"usage"',
+        generates: bool = True,
+        words: Words = BY_SIZE,
+        goes_on: Callable[[bytes], Job | None] | None = None,
+    ) -> None:
         self._read = read
+        self._words = words
+        self._goes_on = goes_on
         self._key = key
         self._generates = generates
+        self._finished = False
         self._parts: list[bytes] = []  # beyond WHOLE_BYTES: the head, then the tail
         self._size = 0
         self._tail_size = 0
@@ -114,6 +123,7 @@ class JsonMeter:
 
     def finish(self) -> bytes:
         """Return nothing: nothing is held back."""
+        self._finished = True
         return b""
 
     @property
@@ -135,26 +145,41 @@ class JsonMeter:
         return True
 
     def estimate(self, request_bytes: int) -> Usage:
-        """Guess from the sizes."""
-        text_bytes = max(self._size - JSON_FRAME_BYTES, 1) if self._size and self._generates else 0
-        return Usage(input_total=ceil(request_bytes / BYTES_PER_TOKEN), output_total=ceil(text_bytes / BYTES_PER_TOKEN))
+        """Guess: the request by its size, the answer by the text in it."""
+        numbers = self._words.numbers
+        return Usage(input_total=max(1, ceil(request_bytes / numbers.text_bytes)), output_total=self._output_tokens())
+
+    def so_far(self) -> int:
+        """Return what is in the answer, once it is whole: before, no one can tell."""
+        if not self._finished:
+            return 1 if self._size and self._generates else 0
+        told = self.usage()
+        return self._output_tokens() if told is None or told.is_spoiled else told.output_total
+
+    def _output_tokens(self) -> int:
+        if not self._size or not self._generates:
+            return 0
+        return answer_tokens(self._size, b"".join(self._parts), self._words)
 
     def sight(self) -> Sight:
         """Look at the answer as far as it came."""
         if self._sight_size != self._size:
             self._sight_size = self._size
             answer = self._answer()
-            self._sight = self._read(answer) if answer else Sight()
+            self._sight = sight = self._read(answer) if answer else Sight()
+            if self._goes_on is not None and (sight.usage is None or not sight.usage.output_total):
+                sight.job = self._goes_on(b"".join(self._parts))
+                sight.usage = sight.usage if sight.job is None else None
         return self._sight
 
     def _answer(self) -> Answer | None:
         parts = self._parts
         if self._size > WHOLE_BYTES:
-            return _parse_ends(parts[0], b"".join(parts[1:]), self._key)
+            return parse_ends(parts[0], b"".join(parts[1:]), self._key)
         whole = parts[0] if len(parts) == 1 else b"".join(parts)
         if self._size > TAIL_BYTES and not self._generates:  # vectors: long, and plain at the end
-            return _parse_ends(whole[:HEAD_BYTES], whole[-TAIL_BYTES:], self._key) or _parse(whole)
-        return _parse(whole)
+            return parse_ends(whole[:HEAD_BYTES], whole[-TAIL_BYTES:], self._key) or parse(whole)
+        return parse(whole)
 
     def _forget(self) -> None:
         """Keep the head and the tail of an answer that is too long to keep."""
@@ -169,90 +194,24 @@ class JsonMeter:
             self._tail_size -= len(parts.pop(1))
 
 
-def _parse(body: bytes) -> Answer | None:
-    """Read a whole document; of a list, the last one (Google's errors come in a list of one)."""
-    try:
-        return _decode_answer(body)
-    except UNREADABLE:
-        rest = body.removeprefix(_BOM).lstrip()
-    try:
-        if rest.startswith(b"["):
-            return msgspec.json.decode(rest, type=list[Answer])[-1]
-        return _decode_answer(rest) if len(rest) < len(body) else None
-    except (*UNREADABLE, IndexError):
-        return None
-
-
-def _parse_ends(head: bytes, tail: bytes, key: bytes) -> Answer | None:
-    """Read a long document whose usage stands at its end or, before what makes it long, at its beginning."""
-    answer = _parse_tail(tail, key) or _parse_head(head.removeprefix(_BOM), key)
-    if answer is not None:
-        # What stands on the far side of `key` is in the head, or near it in the tail.
-        answer.model = (
-            answer.model or _string_behind(head.partition(b'"model"')) or _string_behind(tail.rpartition(b'"model"'))
-        )
-        answer.service_tier = answer.service_tier or _string_behind(tail.rpartition(b'"service_tier"'))
-    return answer
-
-
-def _parse_tail(tail: bytes, key: bytes) -> Answer | None:
-    """Read from `key` on: what stands behind it must be the rest of one object, or it is nested."""
-    at = len(tail)
-    for _ in range(NESTED_MOST):
-        at = tail.rfind(key, 0, at)
-        if at < 0:
-            return None
-        try:
-            return _decode_answer(b"{" + tail[at:])
-        except UNREADABLE:
-            continue
-    return None
-
-
-def _parse_head(head: bytes, key: bytes) -> Answer | None:
-    """Read up to the value of `key`: what stands before it must be the beginning of one object, or it is nested."""
-    behind = 0
-    for _ in range(NESTED_MOST):
-        at = head.find(key, behind)
-        if at < 0:
-            return None
-        behind = at + len(key)
-        value = _to_value(head, behind)
-        end = value_end(head, value.end()) if value else None
-        try:
-            if end is not None:
-                return _decode_answer(head[:end] + b"}")
-        except UNREADABLE:
-            continue
-    return None
-
-
-def _string_behind(parted: tuple[bytes, bytes, bytes]) -> str | None:
-    """Return the string that follows a key in raw JSON."""
-    _, found, rest = parted
-    parts = rest.split(b'"', 2)
-    if not found or len(parts) < 3 or parts[0].strip() != b":":
-        return None
-    return parts[1].decode("utf-8", "replace")
-
-
 class StreamMeter:
     """Watch a stream of server-sent events. A dialect says which marks to look for and reads the marked events.
 
     `ending`: how an ordinary event ends. `mark`: stands in every event that must be read. `late`: stands in those that
     come last, as `mark` or in the last LATE_BYTES of a read. `done`: the same, where everything without one of the
-    three is ordinary once content was seen; such events are passed over many at a time.
+    three is ordinary once content was seen; such events are passed over many at a time. `words`: finds an event's text.
     """
 
     __slots__ = (
-        "_busy", "_bytes", "_last", "_mark", "_room", "_sample", "_splitter", "_strip",
-        "content_seen", "error", "model", "terminal",
+        "_busy", "_bytes", "_full", "_last", "_mark", "_most", "_once", "_pending", "_place", "_sample", "_splitter",
+        "_strip", "_told", "_told_at", "_told_seen", "_wanted", "content_seen", "error", "model", "terminal",
     )  # fmt: skip
 
     ending = b"}\n\n"
     mark = b'"usage"'
     late = b'"error"'
     done = b""
+    words = BY_SIZE
 
     def __init__(self, *, strip_usage: bool = False) -> None:
         self.terminal = False
@@ -262,18 +221,28 @@ class StreamMeter:
         self._strip = strip_usage
         self._mark = self.mark
         self._busy = True  # every event is read until the first content
+        # Places in the stream are counted from the event with the first content on.
         self._bytes = 0
+        self._once = 0.0  # tokens that a dialect counts beside the sample
+        self._sample: Sample | None = None
+        self._wanted = NEVER  # behind this place the sample needs the bytes; here they wait until it is asked
+        self._pending: list[bytes] = []
+        self._full = NEVER  # behind this place they have waited long enough
+        self._place = 0  # behind the event that is being read
+        self._told_at = -1  # behind the event that told the output last
+        self._told_seen = -1  # the same, of what is in `_told`
+        self._told = -1
+        self._most = 0
         self._last = b""  # ends with the newest whole event
-        self._room = SAMPLE_BYTES
-        self._sample: list[bytes] = []
         self._splitter = Splitter()
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes and return what the client gets. The common read costs two searches."""
         self._bytes += len(data)
-        if self._room > 0:
-            self._sample.append(data[: self._room])
-            self._room -= len(data)
+        if self._bytes > self._wanted:
+            self._pending.append(data)
+            if self._bytes > self._full:
+                self._hand_over()
         if (
             self._busy
             or data.find(self._mark) >= 0
@@ -287,6 +256,10 @@ class StreamMeter:
     def finish(self) -> bytes:
         """Read an event that lacks its blank line; return it if it was held back."""
         rest = self._splitter.rest()
+        if rest:
+            self._hand_over()
+        self._bytes -= len(rest)  # in an estimate only whole events count, wherever the last read ended
+        self._place = self._bytes
         kept = not rest or self._event(rest)
         return rest if self._strip and kept else b""
 
@@ -295,24 +268,36 @@ class StreamMeter:
         raise TypeError("a dialect's meter says what its usage is")
 
     def sight(self) -> Sight:
-        """Return usage, model and error as far as the stream told."""
-        return Sight(self.usage(), self.model, self.error)
+        """Return usage, model and error as far as the stream told; of one that was cut, with what came after that."""
+        usage = self.usage()
+        guessed = False
+        if self._told_at >= 0 and usage is not None and not usage.is_spoiled and (more := self._untold()):
+            usage = msgspec.structs.replace(usage, output_total=usage.output_total + more)
+            guessed = True
+        return Sight(usage, self.model, self.error, guessed)
 
     def complete(self, status: int) -> bool:
         """Tell whether the stream came to its end."""
         return status >= 400 or self.terminal
 
     def estimate(self, request_bytes: int) -> Usage:
-        """Guess: the request at four bytes a token, the answer from the text that passed."""
-        return Usage(input_total=ceil(request_bytes / BYTES_PER_TOKEN), output_total=self._output_tokens())
+        """Guess: the request by its size, the answer by the text that passed."""
+        read = max(1, ceil(request_bytes / self.words.numbers.text_bytes))
+        return Usage(input_total=read, output_total=self._output_tokens())
+
+    def so_far(self) -> int:
+        """Return what was told, with an estimate of what came after it."""
+        if self._told_seen != self._told_at:
+            usage = self.usage()
+            self._told = -1 if usage is None or usage.is_spoiled else usage.output_total
+            self._told_seen = self._told_at
+        now = self._output_tokens() if self._told < 0 else self._told + self._untold()
+        self._most = max(self._most, now)
+        return self._most
 
     def _event(self, event: bytes) -> bool:
         """Read one event; return whether the client gets it."""
         raise TypeError("a dialect's meter reads its events")
-
-    def _text(self, chunk: dict[str, Any]) -> list[str]:
-        """Return the new text in one event."""
-        raise TypeError("a dialect's meter finds its text")
 
     def _is_marked(self, event: bytes) -> bool:
         """Tell whether an event must be read although content was seen."""
@@ -320,10 +305,14 @@ class StreamMeter:
         return event.find(self._mark) >= 0 or event.find(self.late) >= 0 or event.find(self.done) >= 0
 
     def _look(self, data: bytes) -> bytes:
-        held = self._splitter.holding
+        held = self._splitter.held
+        before = self._place = self._bytes - len(data) - held
         first, ordinary, rest = self._parted(data)
+        if not first:
+            self._place = before
+        self._place += len(ordinary)
         events = self._splitter.feed(rest)
-        kept = [event for event in events if self._event(event)]
+        kept = [event for event in events if self._step(event, data)]
         whole = len(kept) == len(events)
         if first or ordinary:
             kept[:0] = [*first, ordinary]
@@ -340,7 +329,7 @@ class StreamMeter:
         at = 0
         while not self.content_seen and (end := data.find(b"\n\n", at) + 2) > 1:
             event = data[at:end]
-            if not self._event(event):
+            if not self._step(event, data):
                 return [], b"", data  # it is taken out: look at each
             first.append(event)
             at = end
@@ -349,29 +338,51 @@ class StreamMeter:
         until = data.rfind(b"\n\n", at, min([mark for mark in marks if mark >= 0], default=len(data))) + 2
         return (first, data[at:until], data[until:]) if until > 1 else (first, b"", data[at:])
 
+    def _step(self, event: bytes, data: bytes) -> bool:
+        """Read one event of those that `data` completes, and know where it ends."""
+        self._place += len(event)
+        begun = self.content_seen
+        kept = self._event(event)
+        if self.content_seen and not begun:
+            self._sample_from(event, data)
+        return kept
+
+    def _sample_from(self, event: bytes, data: bytes) -> None:
+        """Begin to sample with the first content: what comes before it, such as an echo of the request, is no text."""
+        start = self._place - len(event)
+        rest = self._bytes - self._place
+        self._bytes -= start
+        self._place = len(event)
+        if self._told_at >= 0:
+            self._told_at = max(0, self._told_at - start)
+        self._sample = Sample()
+        self._pending = [event, data[len(data) - rest :]]
+        self._wanted, self._full = 0, FIRST_BYTES
+        if self._bytes > self._full:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let the sample take what waits for it: all of it up to here."""
+        if self._sample is not None and self._pending:
+            data = b"".join(self._pending)
+            self._pending.clear()
+            self._wanted = self._sample.take(data, 0, self._bytes - len(data))
+            self._full = max(self._wanted, self._bytes) + FIRST_BYTES
+
     def _output_tokens(self) -> int:
-        """Estimate the tokens of the text that passed, by the share of text in the first part of the stream."""
-        if not self.content_seen:
+        """Estimate the tokens of the text that passed."""
+        if self._sample is None:
+            return 1 if self.content_seen else 0
+        self._hand_over()
+        passed = self._bytes - self._splitter.held
+        return max(1, ceil(self._sample.tokens(passed, self.words) + self._once))
+
+    def _untold(self) -> int:
+        """Estimate the tokens that came after the event that told them last."""
+        passed = self._bytes - self._splitter.held
+        if self.terminal or passed <= self._told_at:
             return 0
-        tokens, deltas, read_bytes = 0.0, 0, 0
-        for event in Splitter().feed(b"".join(self._sample)):
-            read_bytes += len(event)
-            try:
-                chunk = _decode_any(payload(event))
-            except UNREADABLE:
-                continue
-            texts = (
-                [text for text in self._text(chunk) if isinstance(text, str) and text] if type(chunk) is dict else []
-            )
-            deltas += bool(texts)
-            tokens += sum(map(_tokens, texts))
-        # A delta that holds text holds at least a token.
-        return max(1, ceil(max(tokens, deltas) * self._bytes / max(read_bytes, 1)))
-
-
-def _tokens(text: str) -> float:
-    """Estimate the tokens of a text: denser scripts take more per character, fewer per byte."""
-    return len(text) / BYTES_PER_TOKEN if text.isascii() else len(text.encode("utf-8", "replace")) / 3
+        return int(self._output_tokens() * (passed - self._told_at) / passed)
 
 
 def error_text(error: Any) -> str | None:

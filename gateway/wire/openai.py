@@ -5,17 +5,23 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.errors import Refusal
-from gateway.wire.endpoint import Endpoint, EndpointTable
+from gateway.wire.endpoint import AN_ID, ASKS, POLLS, Endpoint, EndpointTable, JobPath
 from gateway.wire.shapes import Fields
 
 CHAT = Endpoint(name="chat", reads_body=True, meters=True)
 TEXT_COMPLETION = Endpoint(name="text_completion", reads_body=True, meters=True)
 RESPONSES = Endpoint(name="responses", reads_body=True, meters=True)
 EMBEDDINGS = Endpoint(name="embeddings", reads_body=True, meters=True)
-IMAGE = Endpoint(name="image", reads_body=True, meters=True)
-SPEECH = Endpoint(name="audio", reads_body=True, meters=True)
+IMAGE = Endpoint(name="image", reads_body=True, meters=True, counts="images")
+IMAGE_FORM = Endpoint(name="image", meters=True, counts="images")
+SPEECH = Endpoint(name="audio", reads_body=True, meters=True, counts="characters")
+LISTENING = Endpoint(name="audio", meters=True, counts="seconds")
 OTHER = Endpoint(name="other", reads_body=True, meters=True)
 FREE = Endpoint(name="other", reads_body=True)
+# Ollama's own API: a document on each line, unless one is asked for.
+LINES = Endpoint(name="chat", reads_body=True, meters=True, lines=True)
+_POLLED_RESPONSE = Endpoint(name="responses", meters=True, job=POLLS)
+_POLLED_BATCH = Endpoint(name="batch", meters=True, job=POLLS)
 
 # Audio and image uploads are multipart: they stream through, and so their model is not read.
 ENDPOINTS: EndpointTable = EndpointTable(
@@ -31,12 +37,18 @@ ENDPOINTS: EndpointTable = EndpointTable(
         "decisions": OTHER,
         "fim/completions": CHAT,
         "images/generations": IMAGE,
-        "images/edits": Endpoint(name="image", meters=True),
-        "images/variations": Endpoint(name="image", meters=True),
+        "images/edits": IMAGE_FORM,
+        "images/variations": IMAGE_FORM,
         "audio/speech": SPEECH,
-        "audio/transcriptions": Endpoint(name="audio", meters=True),
-        "audio/translations": Endpoint(name="audio", meters=True),
-        "batches": Endpoint(name="batch"),
+        "audio/transcriptions": LISTENING,
+        "audio/translations": LISTENING,
+        "ocr": OTHER,
+        "api/chat": LINES,
+        "api/generate": LINES,
+        "api/embed": Endpoint(name="embeddings", reads_body=True, meters=True, lines=True),
+        "chat": CHAT,
+        "embed": EMBEDDINGS,
+        "batches": Endpoint(name="batch", meters=True, job=ASKS),
     },
     families={
         "chat": "chat",
@@ -58,11 +70,17 @@ ENDPOINTS: EndpointTable = EndpointTable(
         "evals": "other",
         "videos": "other",
     },
+    jobs=(
+        JobPath("GET", ("responses", AN_ID), _POLLED_RESPONSE),
+        JobPath("POST", ("responses", AN_ID, "cancel"), _POLLED_RESPONSE),
+        JobPath("GET", ("batches", AN_ID), _POLLED_BATCH),
+        JobPath("POST", ("batches", AN_ID, "cancel"), _POLLED_BATCH),
+    ),
 )
 
 # First words of paths that clients use at the root without /v1.
 FIRST_WORDS: frozenset[str] = frozenset(
-    {path.partition("/")[0] for path in ENDPOINTS.posts} | ENDPOINTS.families.keys()
+    ({path.partition("/")[0] for path in ENDPOINTS.posts} | ENDPOINTS.families.keys()) - {"api"}
 )
 
 # kind: (error type, error code)
@@ -120,7 +138,9 @@ def model_body(model: str) -> bytes:
 
 def wants_usage_injection(endpoint: Endpoint, fields: Fields) -> bool:
     """Tell whether a stream was asked for that would end without its usage."""
-    return fields.stream and not fields.include_usage and endpoint.name in ("chat", "text_completion")
+    if endpoint.lines or not fields.stream or fields.include_usage:
+        return False
+    return endpoint.name in ("chat", "text_completion")
 
 
 def _error(refusal: Refusal) -> dict[str, str | None]:

@@ -1,17 +1,20 @@
 """Usage, model and end of OpenAI-shaped answers: chat, completions, Responses, and what media endpoints stream."""
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from gateway.core.usage import Usage
-from gateway.wire.counts import members
+from gateway.wire import openai_jobs, openai_words
+from gateway.wire.counts import amount, clamp, count, members
 from gateway.wire.endpoint import Endpoint
+from gateway.wire.guess import Guess, Reader
+from gateway.wire.lines_meter import LinesMeter
 from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
-from gateway.wire.openai_usage import read_usage
+from gateway.wire.openai_usage import read_drawn, read_usage
 from gateway.wire.scan import UNREADABLE
-from gateway.wire.shapes import Answer, ChatChunk, ResponsesEvent, Sight
+from gateway.wire.shapes import Answer, ChatChunk, ResponseObject, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
 
 TEXT_ENDPOINTS = frozenset({"chat", "text_completion", "responses"})
@@ -34,11 +37,20 @@ _ENDS = (
 
 def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter:
     """Make the meter for one answer."""
+    if endpoint.lines:
+        return LinesMeter(ends=endpoint.name in TEXT_ENDPOINTS)
+    if endpoint.job:
+        if streamed and endpoint.name == "responses":
+            return PolledResponsesMeter()
+        return openai_jobs.new_meter(endpoint)
     if not streamed:
-        return JsonMeter(read_answer, generates=endpoint.name in TEXT_ENDPOINTS)
+        goes_on = openai_jobs.asked_response if endpoint.name == "responses" else None
+        writes = endpoint.name in TEXT_ENDPOINTS
+        read = read_answer if writes else read_media
+        return JsonMeter(read, generates=writes, words=openai_words.ANSWERS, goes_on=goes_on)
     if endpoint.name in ("chat", "text_completion"):
         return ChatMeter(strip_usage=strip_usage)
-    return ResponsesMeter()
+    return ResponsesMeter() if endpoint.name == "responses" else MediaMeter()
 
 
 def read_answer(answer: Answer) -> Sight:
@@ -50,6 +62,42 @@ def read_answer(answer: Answer) -> Sight:
     )
 
 
+def read_raw(raw: bytes) -> Usage | None:
+    """Normalise what a record keeps of an answer as its usage: the usage object, or what stands in its place."""
+    usage = read_usage(raw)
+    if usage is not None:
+        return usage
+    try:
+        return _read_pages(_decode_any(raw))
+    except UNREADABLE:
+        return None
+
+
+def read_media(answer: Answer) -> Sight:
+    """Read a JSON answer of an endpoint that writes no text, or counts other things than tokens."""
+    sight = read_answer(answer)
+    if sight.usage is None:
+        sight.usage = _read_units(answer)
+    drawn = members(answer.svg_usage)
+    if drawn and sight.usage is not None:
+        sight.usage.elsewhere += (read_drawn(drawn),)
+    return sight
+
+
+def _read_units(answer: Answer) -> Usage | None:
+    """Read what stands where other answers have their usage: seconds heard, pages read, units that are billed."""
+    if answer.duration is not None:
+        return clamp(Usage(seconds=amount(answer.duration)))
+    billed = members(answer.meta)
+    return _read_pages(answer.usage_info) or (read_usage(msgspec.json.encode(billed)) if billed else None)
+
+
+def _read_pages(info: Any) -> Usage | None:
+    """Read how many pages of a document were read."""
+    read = members(info).get("pages_processed")
+    return None if read is None else clamp(Usage(pages=count(read), raw=msgspec.Raw(msgspec.json.encode(info))))
+
+
 _decode_chunk = msgspec.json.Decoder(ChatChunk).decode
 
 
@@ -59,6 +107,7 @@ class ChatMeter(StreamMeter):
     __slots__ = ("_ended", "_tier", "_usage")
 
     done = b"[DONE]"
+    words = openai_words.ANSWERS
 
     def __init__(self, *, strip_usage: bool = False) -> None:
         super().__init__(strip_usage=strip_usage)
@@ -100,6 +149,7 @@ class ChatMeter(StreamMeter):
         usage = _usage_in(chunk)
         if usage:
             self._usage = usage
+            self._told_at = self._place
             self._tier = chunk.service_tier
             self._ended = not chunk.choices or _FINISHED.search(event) is not None
         elif self._mark == self.mark and bytes(chunk.usage) == b"null":
@@ -113,31 +163,46 @@ class ChatMeter(StreamMeter):
         seen = members(_decode_any(data))
         return all(seen.get(name) in (None, []) for name in _MISSED_KEYS)
 
-    def _text(self, chunk: dict[str, Any]) -> list[str]:
-        found: list[str] = []
-        for choice in chunk.get("choices") or ():
-            found += _texts(members(choice).get("delta"))
-            found.append(members(choice).get("text", ""))
-        return found
 
+_ITEM_READERS = {
+    "response.output_item.added": openai_words.read_opened,
+    "response.output_item.done": openai_words.read_closed,
+}
+ITEM_BYTES: Final = 256 << 10  # an item that is longer holds a picture
 
 _decode_event = msgspec.json.Decoder(ResponsesEvent).decode
 
 
 class ResponsesMeter(StreamMeter):
-    """Watch a stream of typed events: the last one holds the whole response with its usage."""
+    """Watch a stream of typed events: the last one holds the whole response with its usage.
 
-    __slots__ = ("_sight",)
+    Deltas name an `item_id`; only what opens or closes an item, or the response, has an `id`. All of these are read:
+    they hold what no delta does (sealed reasoning, calls of the provider's own tools), and repeat what deltas did.
+    """
 
+    __slots__ = ("_response", "_sight")
+
+    mark = b'"id":"'
     done = b"[DONE]"
+    words = openai_words.EVENTS
 
     def __init__(self) -> None:
         super().__init__()
         self._sight = Sight()
+        self._response: ResponseObject | None = None  # as the last event that holds one shows it
 
     def usage(self) -> Usage | None:
         """Return what the terminal event says."""
+        if self._sight.usage is None and not self.terminal and self._last.find(b'"usage"') >= 0:
+            self._look_back()
         return self._sight.usage
+
+    def sight(self) -> Sight:
+        """Return what the stream told; of a run in the background that is not over, that it goes on."""
+        response = self._response
+        if not self.terminal and response is not None and (job := openai_jobs.goes_on(response)) is not None:
+            return Sight(None, self.model, self.error, job=job)
+        return super().sight()
 
     def complete(self, status: int) -> bool:
         """Accept a last event that was passed over, because it tells no usage."""
@@ -158,27 +223,77 @@ class ResponsesMeter(StreamMeter):
         except UNREADABLE:
             self.terminal = self.terminal or data.startswith(b"[DONE]")
             return True
+        self._mind_item(event, seen)
         self._read_event(seen)
         return True
+
+    def _mind_item(self, event: bytes, seen: ResponsesEvent) -> None:
+        """Count of an item what its deltas do not say, and what repeats them not at all."""
+        marked = event.find(self._mark) >= 0
+        if self._sample is None:  # no content yet: all events come by
+            if seen.response is not None and not marked:
+                self._mark = b'"id"'  # this server writes its JSON another way
+        elif not marked:
+            return  # whether it comes by depends on what it was read with
+        else:
+            self._hand_over()
+            self._sample.put_aside(self._place, len(event))
+        read = _ITEM_READERS.get(seen.type) if isinstance(seen.type, str) else None
+        if read is not None and 0 < len(bytes(seen.item)) <= ITEM_BYTES:
+            self._count_item(bytes(seen.item), read)
+
+    def _count_item(self, raw: bytes, read: Reader) -> None:
+        guess = Guess(self.words.numbers)
+        try:
+            read(members(_decode_any(raw)), guess)
+        except UNREADABLE:
+            return
+        self._once += guess.once()
 
     def _read_event(self, seen: ResponsesEvent) -> None:
         kind = seen.type if isinstance(seen.type, str) else ""
         if seen.response is not None:
+            self._response = seen.response
             sight = read_answer(seen.response)
             self.model = sight.model or self.model
             self.error = sight.error or self.error
             if sight.usage:
                 self._sight = sight
+                self._told_at = self._place
         if seen.usage:
             self._sight.usage = read_usage(bytes(seen.usage)) or self._sight.usage
+            self._told_at = self._place
         if kind == "error" or seen.error:
             self.error = error_text(seen.error or {"type": seen.code, "message": seen.message})
         self.content_seen = self.content_seen or kind.endswith((".delta", ".partial_image", ".done"))
         self.terminal = self.terminal or kind in _ENDS
 
-    def _text(self, chunk: dict[str, Any]) -> list[str]:
-        delta = chunk.get("delta")
-        return [delta] if isinstance(delta, str) and str(chunk.get("type")).endswith(".delta") else []
+    def _look_back(self) -> None:
+        """Read usage that was passed over, because the event lacks the mark."""
+        self._place = self._bytes - self._splitter.held
+        for event in Splitter().feed(self._last):
+            try:
+                self._read_event(_decode_event(payload(event)))
+            except UNREADABLE:
+                continue
+
+
+class MediaMeter(ResponsesMeter):
+    """Watch a stream of pictures, speech or a transcript: the last event tells the usage."""
+
+    __slots__ = ()
+
+    mark = b'"usage"'
+
+
+class PolledResponsesMeter(ResponsesMeter):
+    """Watch a stream that shows a run once more: it repeats the last event, with the usage."""
+
+    __slots__ = ()
+
+    def sight(self) -> Sight:
+        """Return what the last response told of the run."""
+        return openai_jobs.told_by(self._response) if self._response is not None else Sight(polled=True)
 
 
 def _usage_in(chunk: ChatChunk) -> bytes:
@@ -198,20 +313,3 @@ def _has_content(choices: Any) -> bool:
 
 def _delta(choice: dict[str, Any]) -> list[Any]:
     return [value for name, value in members(choice.get("delta")).items() if name != "role"]
-
-
-def _texts(delta: Any) -> list[str]:
-    """Collect the text that a delta adds: content, reasoning, refusals, the arguments of calls."""
-    if type(delta) is not dict:
-        return []
-    found = [value for name, value in delta.items() if name != "role" and isinstance(value, str)]
-    for call in [*_list(delta.get("tool_calls")), {"function": delta.get("function_call")}]:
-        function = members(members(call).get("function"))
-        found += [function.get("name") or "", function.get("arguments") or ""]
-    for part in _list(delta.get("content")):
-        found += [value for name, value in members(part).items() if name == "text" and isinstance(value, str)]
-    return found
-
-
-def _list(value: Any) -> list[Any]:
-    return value if type(value) is list else []

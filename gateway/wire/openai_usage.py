@@ -1,5 +1,6 @@
 """What did an OpenAI-shaped answer consume? One reader for all the shapes of `usage` that this dialect has grown."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,9 +10,11 @@ from gateway.wire.counts import amount, clamp, cost_nano_usd, count, members, te
 from gateway.wire.scan import UNREADABLE
 
 _decode = msgspec.json.Decoder().decode
+encode = msgspec.json.Encoder().encode
 
 _INPUT_PARTS = {
     "cached_tokens": "input_cached_read",
+    "cache_read_input_tokens": "input_cached_read",
     "cache_write_tokens": "input_cache_write_other",
     "audio_tokens": "input_audio",
     "image_tokens": "input_image",
@@ -25,16 +28,20 @@ _PLAIN_PARTS = frozenset({"input_cached_read", "input_cache_write_other", "outpu
 _TICKS_PER_NANO_USD = 10  # xAI counts in 1e-10 USD
 _TOTALS = frozenset({"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens", "seconds"})
 _BILLED = frozenset({"is_byok", "cost_details"})
-_EXTRAS = frozenset({"cost", "estimated_cost", "cost_in_usd_ticks", "seconds", "server_tool_use_details"})
+_EXTRAS = frozenset(
+    {
+        "cost", "estimated_cost", "cost_in_usd_ticks", "seconds", "server_tool_use_details", "num_search_queries",
+        "citation_tokens", "tool_calls_details",
+    }
+)  # fmt: skip
+# The hosted image tool's own default; its usage does not name the model.
+IMAGE_TOOL_MODEL = "gpt-image-1"
 
 
 def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
     """Normalise a usage object; None where it says nothing. `tier`, `tools`: its siblings in the answer."""
-    try:
-        seen = _decode(raw)
-    except UNREADABLE:
-        return None
-    if type(seen) is not dict or _TOTALS.isdisjoint(seen):
+    seen = _seen(raw)
+    if seen is None:
         return None
     get = seen.get
     usage = Usage(
@@ -62,6 +69,18 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
         _read_extras(usage, seen, members(tools))
         plain = False
     return clamp(usage, plain=plain and not usage.input_audio)
+
+
+def _seen(raw: bytes) -> dict[str, Any] | None:
+    try:
+        seen = _decode(raw)
+    except UNREADABLE:
+        return None
+    if type(seen) is not dict:
+        return None
+    if _TOTALS.isdisjoint(seen):
+        seen = members(seen.get("billed_units"))  # Cohere, beside what it read and wrote without billing it
+    return None if _TOTALS.isdisjoint(seen) else seen
 
 
 def _read_parts(usage: Usage, details: dict[str, Any], names: dict[str, str]) -> bool:
@@ -102,10 +121,34 @@ def _read_extras(usage: Usage, seen: dict[str, Any], tools: dict[str, Any]) -> N
     """Read what only some providers report: seconds, searches, and what they charged."""
     if seen.get("type") == "duration":
         usage.seconds = amount(seen.get("seconds"))
-    usage.web_searches = count(members(tools.get("web_search")).get("num_requests")) or count(
-        members(seen.get("server_tool_use_details")).get("web_search_requests")
-    )
+    usage.web_searches = next((number for number in map(count, _searches(seen, tools)) if number), 0)
+    if "citation_tokens" in seen or "num_search_queries" in seen:  # Perplexity: beside what it wrote, not inside
+        usage.output_citation = count(seen.get("citation_tokens"))
+        thought = count(seen.get("reasoning_tokens"))
+        usage.output_reasoning += thought
+        usage.output_total += usage.output_citation + thought
+    drawn = members(tools.get("image_gen"))
+    if drawn.get("input_tokens") or drawn.get("output_tokens"):
+        usage.elsewhere = (read_drawn(drawn),)
     usage.provider_cost_nano_usd = _charged(seen)
+
+
+def _searches(seen: dict[str, Any], tools: dict[str, Any]) -> Iterator[Any]:
+    """Give everything that may tell how often the web was searched."""
+    yield members(tools.get("web_search")).get("num_requests")
+    yield members(seen.get("server_tool_use_details")).get("web_search_requests")
+    yield seen.get("num_search_queries")
+    yield members(members(seen.get("tool_calls_details")).get("search_web")).get("invocation")
+
+
+def read_drawn(drawn: dict[str, Any]) -> Usage:
+    """Read what an image model used for a hosted tool."""
+    usage = read_usage(encode(drawn)) or Usage(suspect=True)
+    cached = count(members(drawn.get("cached_tokens_details")).get("cached_image_tokens"))
+    usage.input_cached_image = cached
+    usage.model = text(drawn.get("model")) or IMAGE_TOOL_MODEL
+    usage.raw = Usage().raw  # it stands beside the answer's usage
+    return clamp(usage)
 
 
 def _charged(seen: dict[str, Any]) -> int | None:

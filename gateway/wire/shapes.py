@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.record import Job
 from gateway.core.usage import Usage
 
 
@@ -32,15 +33,43 @@ class Answer(msgspec.Struct):
     x_groq: Any = None
     usageMetadata: msgspec.Raw = msgspec.Raw(b"")
     modelVersion: Any = None
+    duration: Any = None
+    usage_info: Any = None
+    svg_usage: Any = None
+    meta: Any = None
+
+
+class LastLine(msgspec.Struct):
+    """The last line of an answer of Ollama's own API. `done`: nothing follows."""
+
+    model: Any = None
+    done: Any = None
+    prompt_eval_count: Any = None
+    eval_count: Any = None
+    error: Any = None
+
+
+class Wanted(msgspec.Struct):
+    """What is read of a request whose answer does not tell what it is billed by."""
+
+    input: Any = None
+    n: Any = None
+    parameters: Any = None
 
 
 class Sight(msgspec.Struct):
-    """What a closer look at an answer found. `guessed`: part of the usage is an estimate."""
+    """What a closer look at an answer found. `guessed`: part of the usage is an estimate.
+
+    `job`: the work that goes on after this answer, or that it tells of. `polled`: another exchange asked for that work,
+    so nothing is booked here.
+    """
 
     usage: Usage | None = None
     model: str | None = None
     error: str | None = None
     guessed: bool = False
+    job: Job | None = None
+    polled: bool = False
 
 
 class ChatChunk(msgspec.Struct):
@@ -54,11 +83,20 @@ class ChatChunk(msgspec.Struct):
     error: Any = None
 
 
+class ResponseObject(Answer):
+    """A response, which may go on in the background."""
+
+    id: Any = None
+    status: Any = None
+    background: Any = None
+
+
 class ResponsesEvent(msgspec.Struct):
     """The members of a Responses event, or of a media stream's, that are read."""
 
     type: Any = None
-    response: Answer | None = None
+    response: ResponseObject | None = None
+    item: msgspec.Raw = msgspec.Raw(b"")
     usage: msgspec.Raw = msgspec.Raw(b"")
     error: Any = None
     message: Any = None
@@ -79,3 +117,69 @@ class GeminiChunk(Answer):
 
     candidates: Any = None
     promptFeedback: Any = None
+
+
+class BatchObject(msgspec.Struct):
+    """What OpenAI tells of a batch, and Anthropic of a batch of messages."""
+
+    id: Any = None
+    status: Any = None
+    processing_status: Any = None
+    request_counts: Any = None
+    model: Any = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Message(msgspec.Struct):
+    """The answer to one request of a batch."""
+
+    model: Any = None
+    usage: Any = None
+
+
+class ResultBody(msgspec.Struct):
+    """How one request of a batch went."""
+
+    type: Any = None
+    message: Message | None = None
+
+
+class ResultLine(msgspec.Struct):
+    """One line of a batch's results."""
+
+    result: ResultBody
+
+
+class InlinedEntry(msgspec.Struct):
+    """How one request of a Gemini batch went."""
+
+    response: Answer | None = None
+
+
+class InlinedList(msgspec.Struct):
+    """The answers to a batch, in an object of their own."""
+
+    inlinedResponses: list[InlinedEntry] = []
+
+
+class BatchOutput(msgspec.Struct):
+    """What a Gemini batch ended with."""
+
+    inlinedResponses: InlinedList | list[InlinedEntry] | None = None
+    inlinedEmbedContentResponses: InlinedList | list[InlinedEntry] | None = None
+
+
+class OperationState(msgspec.Struct):
+    """How far a Gemini batch is; the SDK looks for its output here."""
+
+    model: Any = None
+    output: BatchOutput | None = None
+
+
+class Operation(msgspec.Struct):
+    """A long-running operation of Google's; a batch is one."""
+
+    name: Any = None
+    done: Any = None
+    metadata: OperationState | None = None
+    response: BatchOutput | None = None

@@ -28,6 +28,11 @@ class Splitter:
         """Whether part of an event is held back."""
         return self._size > 0
 
+    @property
+    def held(self) -> int:
+        """How many bytes are held back."""
+        return self._size
+
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes and return the events that they completed."""
         if self._size:

@@ -26,7 +26,7 @@ PARTS = [
 
 def died(answer: bytes, request: bytes = b"x" * 400, **fields: Any) -> Any:
     """Settle an exchange that died after this much of the answer."""
-    one = begun(stream=True, usage_source="estimated", outcome="gateway_error", **fields)
+    one = begun(**{"stream": True, "usage_source": "estimated", "outcome": "gateway_error", **fields})
     dead = finished(one)._replace(
         died=True, request=[(REQUEST, 0, request)], response=[(RESPONSE, 0, answer)] if answer else []
     )
@@ -94,3 +94,26 @@ def test_unknown_provider_is_left_as_it_is() -> None:
     record = died(PARTS[0], provider="gone")
 
     assert ("estimated", None, 0) == (record.usage_source, record.usage, record.cost_nano_usd)
+
+
+BACKGROUND = b'{"id":"resp_1","background":true,"status":"%b","model":"gpt-4o-mini","usage":%b}'
+USAGE = b'{"input_tokens":10,"output_tokens":2}'
+
+
+def test_work_that_goes_on_outlives_its_worker() -> None:
+    """The answer was written down: the cost will be told to somebody else."""
+    answer = BACKGROUND % (b"queued", b"null")
+    record = died(answer, path="/v1/responses", endpoint="responses", stream=False)
+
+    assert ("resp_1", "open", 100) == (record.job.id, record.job.state, record.job.usage.input_total)
+    assert (None, "none", 0) == (record.usage, record.usage_source, record.cost_nano_usd)
+    assert 400 == record.request_bytes
+
+
+def test_a_poll_whose_worker_died_is_free() -> None:
+    """Its client did not get the whole of it, and will ask again."""
+    answer = BACKGROUND % (b"completed", USAGE)
+    record = died(answer, method="GET", path="/v1/responses/resp_1", endpoint="responses", stream=False)
+
+    assert (None, "none", 0) == (record.usage, record.usage_source, record.cost_nano_usd)
+    assert ("resp_1", "seen", None) == (record.job.id, record.job.state, record.job.usage)

@@ -6,19 +6,23 @@ from pathlib import Path
 
 from gateway.app.channel import State
 from gateway.app.gauges import FRESH_MS, Gauges
+from gateway.app.price_refresh import Refresher
+from gateway.app.price_shelf import Shelf
 from gateway.app.recording import Recording
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import Board
 from gateway.metrics.catalogue import Metric
 from gateway.metrics.render import Exposition, Samples
 from gateway.metrics.totals import Tally
+from tests.app.test_price_shelf import keep
+from tests.records import unbooked
 
 
 def make(folder: Path) -> tuple[Board, Gauges]:
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
-    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one)
-    return shared, Gauges(shared, recording, folder / "store")
+    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked)
+    return shared, Gauges(shared, recording, folder / "store", Refresher(Shelf(folder)))
 
 
 def shown(samples: Samples, metric: Metric) -> Mapping[tuple[str, ...], float]:
@@ -58,6 +62,26 @@ def test_supervisor_tells_reloads_and_restarts(tmp_path: Path) -> None:
 
     assert {(): 0.0} == shown(gauges.samples(), catalogue.CONFIG_RELOADED)
     assert {("crash",): 3} == shown(gauges.samples(), catalogue.WORKER_RESTARTS)
+
+
+async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> None:
+    """How the last look went, and since when the list in force is there; nothing without a source."""
+    keep(tmp_path, 7, at_s=1_795_600_000.0)
+    shelf = Shelf(tmp_path)
+    refresher = Refresher(shelf)
+    gauges = Gauges(
+        Board(tmp_path / "board"),
+        Recording(tmp_path / "journal", tmp_path / "store", Tally(), lambda one: one, unbooked),
+        tmp_path / "store",
+        refresher,
+    )
+    told = [gauges.samples()]
+    await shelf.take(refreshed=True)
+    refresher.succeeded = False
+    told.append(gauges.samples())
+
+    assert [{}, {(): 0.0}] == [shown(samples, catalogue.PRICES_REFRESHED) for samples in told]
+    assert [{}, {(): 1_795_600_000.0}] == [shown(samples, catalogue.PRICES_OBTAINED) for samples in told]
 
 
 def test_every_process_metric_is_given_and_renders(tmp_path: Path) -> None:

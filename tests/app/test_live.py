@@ -149,6 +149,59 @@ def test_setting_that_needs_a_restart_is_named(file: Path, caplog: pytest.LogCap
     assert ["config: a changed workers takes effect at the next start"] == said
 
 
+PRICED = LOCAL + '[prices]\nsource = "prices.json"\n'
+
+
+def test_new_prices_are_a_generation(file: Path) -> None:
+    """The kept list lies in data_dir; what changes in it, comes or goes makes every process look again."""
+    (file.parent / "data").mkdir()
+    kept = file.parent / "data" / "prices.json"
+    kept.write_text("1")
+    file.write_text(PRICED)
+    live = live_of(file)
+    assert not live.reload()
+
+    for change in (lambda: kept.write_text("22"), kept.unlink, lambda: kept.write_text("3")):
+        change()
+        assert live.reload()
+        assert not live.reload()
+    assert 4 == live.generation
+
+
+def test_prices_count_only_where_config_names_a_source(file: Path) -> None:
+    """A list that is left over from yesterday's config is nobody's business."""
+    (file.parent / "data").mkdir()
+    kept = file.parent / "data" / "prices.json"
+    live = live_of(file)
+    kept.write_text("1")
+    assert not live.reload()
+
+    file.write_text(PRICED)
+    assert live.reload()
+    kept.write_text("22")
+    assert live.reload()
+    file.write_text(LOCAL)
+    assert live.reload()
+    kept.write_text("333")
+    assert not live.reload()
+    assert 4 == live.generation
+
+
+def test_new_prices_reach_everybody_while_a_broken_config_waits(file: Path) -> None:
+    """The texts stay those that were sound."""
+    (file.parent / "data").mkdir()
+    file.write_text(PRICED)
+    live = live_of(file)
+    file.write_text("[")
+    assert live.reload()
+    assert 1 == live.generation
+    (file.parent / "data" / "prices.json").write_text("1")
+
+    assert live.reload()
+    assert (2, {"config.toml": PRICED}) == (live.message().generation, live.message().sources)
+    assert not live.reload()
+
+
 @pytest.mark.parametrize("change", ["write", "replace", "team", "remove", "link"])
 async def test_every_way_of_changing_files_is_noticed(change: str, tmp_path: Path) -> None:
     """In place, by rename, a team that comes or goes, a swapped link as Kubernetes mounts have: within a second."""
@@ -189,6 +242,28 @@ async def test_every_way_of_changing_files_is_noticed(change: str, tmp_path: Pat
 
     assert loop.time() - began < 1
     assert 2 == live.generation
+
+
+async def test_new_prices_are_noticed(tmp_path: Path) -> None:
+    """The folder that they are kept in is watched, too."""
+    (tmp_path / "root" / "data").mkdir(parents=True)
+    (tmp_path / "root" / "config.toml").write_text(PRICED)
+    live = live_of(tmp_path / "root" / "config.toml")
+    stop = asyncio.Event()
+
+    async def noticed() -> None:
+        async for _ in live.changes(stop):
+            if live.reload():
+                stop.set()
+
+    watching = asyncio.create_task(noticed())
+    await asyncio.sleep(0.3)  # the watch stands
+    began = asyncio.get_running_loop().time()
+    (tmp_path / "new").write_text("1")
+    (tmp_path / "new").replace(tmp_path / "root" / "data" / "prices.json")
+    await asyncio.wait_for(watching, 5)
+
+    assert asyncio.get_running_loop().time() - began < 1
 
 
 async def test_folder_of_teams_may_come_later(tmp_path: Path) -> None:

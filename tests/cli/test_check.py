@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.config import edit
+from gateway.policies.price_table import bundled
+from tests.app.test_price_shelf import keep
+from tests.prices import source
 
 CONFIG = """
 [providers.openai]
@@ -117,3 +120,40 @@ def test_named_config_that_is_not_there_is_a_problem(root: Path) -> None:
 
         assert 1 == status
         assert "nope.toml: no such file" in err
+
+
+def test_the_prices_in_force_are_told(root: Path) -> None:
+    """The bundled list, or the last good one that was fetched; a URL is not fetched for a check."""
+    assert f"prices: {bundled().version}, {bundled().size} models\n" in run()[1]
+    (root / "config.toml").write_text('[prices]\nsource = "http://127.0.0.1:9/data.json?key=s3cret"\nrefresh = "1 h"\n')
+    (root / "data").mkdir()
+    version = keep(root / "data", 7)
+    status, out, _ = run()
+    said = msgspec.json.decode(run("--json")[1])
+
+    assert 0 == status
+    assert (
+        f"prices: {version}, {bundled().size} models; newer ones from http://127.0.0.1:9/data.json (fetched by" in out
+    )
+    assert "s3cret" not in out
+    expected = {
+        "version": version,
+        "models": bundled().size,
+        "source": "http://127.0.0.1:9/data.json",
+        "refresh_s": 3600.0,
+    }
+    assert expected == said["prices"]
+
+
+def test_a_file_of_prices_is_checked(root: Path) -> None:
+    """As a refresh would: it would not stop `serve`, and yet nobody wants it to be found out from the log."""
+    (root / "config.toml").write_text('[prices]\nsource = "mine.json"\n')
+    status, _, err = run()
+    assert (1, True) == (status, "config.toml: prices.source: " in err and "there is no file" in err)
+    (root / "mine.json").write_bytes(source()[:-9])
+    assert "mine.json: it is no JSON" in run()[2]
+    (root / "mine.json").write_bytes(source())
+
+    status, out, _ = run()
+    assert 0 == status
+    assert f"newer ones from {root / 'mine.json'} (sound) every 3600 s" in out

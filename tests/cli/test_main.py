@@ -28,7 +28,18 @@ def test_help_shows_what_is_there_and_only_that(words: list[str]) -> None:
     status, out, _ = run(*words)
 
     assert 0 == status
-    for name in ("serve", "demo", "check", "team", "key", "logs", "spend", "--version", "--install-completion"):
+    for name in (
+        "serve",
+        "demo",
+        "check",
+        "team",
+        "key",
+        "logs",
+        "spend",
+        "price",
+        "--version",
+        "--install-completion",
+    ):
         assert name in out
     assert "doctor" not in out
 
@@ -56,7 +67,7 @@ def test_typo_is_a_usage_error_with_a_hint(words: list[str], hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["check"], ["key", "list"], ["key", "new"], ["key", "revoke"], ["team", "new"], ["serve"]]
+    "words", [["check"], ["key", "list"], ["key", "new"], ["key", "revoke"], ["team", "new"], ["serve"], ["price"]]
 )
 def test_every_command_takes_a_config(words: list[str]) -> None:
     """--config FILE, and the variable that stands for it."""

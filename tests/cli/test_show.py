@@ -1,11 +1,13 @@
 """`tollway logs show` tells one exchange whole, or hands out its exact bytes."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 
-from gateway.core.record import Attempt, public
+from gateway.core.record import Attempt, Job, public
+from gateway.core.usage import Usage
 from gateway.journal.frame import RESPONSE
 from gateway.policies.explained import explain, public_bill
 from tests.cli.commands import run, store
@@ -36,6 +38,27 @@ def test_conversation_attempts_and_cost_are_told(tmp_path: Path) -> None:
         assert part in shown.text
     for part in ("5xx", "503", "req_9", "overloaded", "input_total 100", "POST /v1/chat/completions (streamed)"):
         assert part in shown.text
+    assert b"\x1b" not in shown.out
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (Job(id="resp_1", usage=Usage(input_total=70)), "resp_1: goes on, .* an estimate .*input_total 70"),
+        (Job(id="resp_1", state="booked"), "resp_1: has ended, and is booked here"),
+        (Job(id="batch_1", state="lapsed"), "batch_1: nobody fetched .* estimate is booked"),
+        (Job(id="resp_1", state="seen", usage=Usage(output_total=9)), "another exchange, .*output_total 9"),
+        (Job(id="a[b]\x1b[2J", state="strange"), r"a\[b\].*: strange"),
+    ],
+)
+def test_work_that_goes_on_is_told(tmp_path: Path, job: Job, said: str) -> None:
+    """A cost of 0 is explained where it stands."""
+    one = record(job=job)
+    store(tmp_path, [finished(one)])
+    shown = run(tmp_path, "logs", "show", one.id)
+    (line,) = [line for line in shown.text.replace("\n          ", " ").splitlines() if line.startswith("job ")]
+
+    assert re.search(said, line)
     assert b"\x1b" not in shown.out
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.compile import from_sources, snapshot, warnings
+from gateway.config.compile import from_sources, price_source, snapshot, warnings
 from gateway.config.load import parse
 from gateway.config.problems import ConfigError
 from gateway.core.usage import Usage
 from gateway.policies.access import Principal
-from gateway.policies.snapshot import Address, Server
+from gateway.policies.price_table import PriceList
+from gateway.policies.snapshot import Address, PriceSource, Server
 
 COMPANY = """
 [server]
@@ -167,6 +168,26 @@ def test_defaults_of_server_are_the_same_in_both_places(tmp_path: Path) -> None:
     compiled = from_sources({}, tmp_path, {}, 1).server
 
     assert Server(data_dir=compiled.data_dir, store_dir=compiled.store_dir) == compiled
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("[prices]\nsource='https://h/data.json?key=1'", PriceSource("https://h/data.json?key=1", 3600.0)),
+        ("[prices]\nsource='/p.json'\nrefresh='5 m'", PriceSource("/p.json", 300.0)),
+    ],
+)
+def test_newer_prices_come_from_where_config_says(text: str, expected: PriceSource | None, root: Path) -> None:
+    """By default from nowhere. A list that is already there is given in."""
+    listed = PriceList([], "mine")
+    compiled = snapshot(parse({"config.toml": text}, {}, root), {}, 1, listed)
+
+    assert expected == compiled.price_source
+    assert compiled.prices.listed is listed
+    assert str(root / "p.json") == str(
+        price_source(parse({"config.toml": "[prices]\nsource='p.json'"}, {}, root)) or "nowhere"
+    )
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,46 @@ def test_every_address_is_split_as_it_was_joined(host: Any, port: int) -> None:
 @given(st.text(max_size=30))
 def test_no_text_breaks_a_reader(text: str) -> None:
     """Whatever is written, it is read or refused, never a crash."""
-    for kind in (values.Size, values.Seconds, values.Usd, values.BaseUrl, values.AddressText, values.Name):
+    for kind in (
+        values.Size,
+        values.Seconds,
+        values.Usd,
+        values.BaseUrl,
+        values.AddressText,
+        values.Name,
+        values.PriceLocation,
+    ):
         try:
             read(kind, text)
         except ValidationError:
             continue
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["prices.json", "/etc/tollway/prices.json", "https://h/data.json", "http://[::1]:80/x?sig=1", "a b.json"],
+)
+def test_prices_come_from_a_url_or_a_file(written: str) -> None:
+    """What has a scheme is a URL, everything else a path."""
+    assert written == read(values.PriceLocation, written)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("", "expected a URL such as"),
+        ("ftp://h/data.json", "begins with https"),
+        ("file:///data.json", "begins with https"),
+        ("https://", "begins with https"),
+        ("https://h/a b", "begins with https"),
+        ("https://me:secret@h/data.json", "has no user"),
+        ("https://h/data.json#x", "no fragment"),
+        ("https://h:99999/", "up to 65535"),
+    ],
+)
+def test_where_no_prices_can_come_from_is_refused(written: str, message: str) -> None:
+    """Credentials do not belong into a config, and are not quoted."""
+    with pytest.raises(ValidationError, match=message) as caught:
+        read(values.PriceLocation, written)
+
+    assert "secret" not in "".join(each["msg"] for each in caught.value.errors())

@@ -4,17 +4,19 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from gateway.core.record import Record, decode
+from gateway.core.record import Record, decode, encode
 from gateway.exchange.books import Entry, outcome_of, result_of, settle
 from gateway.journal.frame import AMEND, BEGIN, END, PART, Frame, unpack
 from gateway.journal.writer import Journal
 from gateway.policies.pricing import PriceBook
+from gateway.wire.asked import Asked
 from gateway.wire.dialect import DIALECTS
-from gateway.wire.endpoint import Endpoint
+from gateway.wire.endpoint import ASKS, POLLS, RESULTS, Endpoint
 from tests.exchange.parts import OPENAI
 
 CHAT = Endpoint(name="chat", reads_body=True, meters=True)
@@ -128,7 +130,7 @@ def test_settling_books_what_the_provider_told(journal: Journal) -> None:
     one = entry(journal)
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=False, strip_usage=False)
     meter.feed(ANSWER)
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True)
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Asked())
 
     record = one.record
     assert record.usage is not None
@@ -149,7 +151,7 @@ def test_price_is_that_of_the_model_which_the_provider_was_asked_for(journal: Jo
     one.attempt("openai", "gpt-4o-mini")
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=False, strip_usage=False)
     meter.feed(ANSWER.replace(b'"model":"gpt-4o-mini",', b""))
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True)
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Asked())
 
     assert ("genai-prices", 10 * 150 + 2 * 600) == (one.record.price_source, one.record.cost_nano_usd)
 
@@ -159,7 +161,7 @@ def test_silence_is_estimated_never_nothing(journal: Journal) -> None:
     one = entry(journal)
     one.begin(b"x" * 400)
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=True, strip_usage=False)
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=False)
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=False, asked=Asked())
 
     assert "estimated" == one.record.usage_source
     assert one.record.cost_nano_usd > 0
@@ -172,7 +174,7 @@ def test_a_picture_is_not_estimated_as_text(journal: Journal) -> None:
     one.begin(body)
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=True, strip_usage=False)
     prices = PriceBook({}, (Decimal(5), Decimal(25)), "default_price")
-    settle(one, meter, prices, OPENAI, whole=False, asked=body)
+    settle(one, meter, prices, OPENAI, whole=False, asked=Asked(body))
 
     assert one.record.usage is not None
     assert 100 < one.record.usage.input_total < 10_000
@@ -184,7 +186,7 @@ def test_a_whole_stream_that_leaves_its_output_to_be_guessed_is_partial(journal:
     meter = DIALECTS["anthropic"].new_meter(Endpoint(name="messages"), streamed=True, strip_usage=False)
     meter.feed(b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5}}}\n\n')
     meter.feed(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True)
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Asked())
 
     assert "partial" == one.record.usage_source
 
@@ -204,3 +206,153 @@ def test_a_whole_stream_that_leaves_its_output_to_be_guessed_is_partial(journal:
 def test_status_names_outcome_and_result(status: int, outcome: str, result: str) -> None:
     """Our key refused is the provider's trouble, not the client's."""
     assert (outcome, result) == (outcome_of(status), result_of(status))
+
+
+RESPONSES = Endpoint(name="responses", reads_body=True, meters=True)
+ASKED_BATCH = Endpoint(name="batch", meters=True, job=ASKS)
+POLLED = Endpoint(name="responses", meters=True, job=POLLS)
+RESULTS_OF_BATCH = Endpoint(name="batch", meters=True, job=RESULTS)
+QUEUED = b'{"id":"resp_1","background":true,"status":"queued","model":"gpt-4o-mini","usage":null}'
+ENDED = QUEUED.replace(b"queued", b"completed").replace(b"null", b'{"input_tokens":10,"output_tokens":2}')
+LINE = b'{"result":{"type":"succeeded","message":{"model":"m","usage":{"input_tokens":7,"output_tokens":1}}}}\n'
+
+
+def settled(
+    one: Entry,
+    endpoint: Endpoint,
+    answer: bytes,
+    *,
+    dialect: str = "openai",
+    streamed: bool = False,
+    whole: bool = True,
+) -> Record:
+    """Settle an exchange by its answer."""
+    meter = DIALECTS[dialect].new_meter(endpoint, streamed=streamed, strip_usage=False)
+    meter.feed(answer)
+    if whole:
+        meter.finish()
+    assert (
+        settle(
+            one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=whole, asked=Asked()
+        )
+        is None
+    )
+    return one.record
+
+
+def test_work_that_goes_on_is_booked_later(journal: Journal) -> None:
+    """Nothing now; beside it what the request alone lets guess, and whose price it will be."""
+    one = entry(journal)
+    one.begin(b"x" * 400)
+    record = settled(one, RESPONSES, QUEUED)
+
+    assert (None, "none", 0, b"") == (record.usage, record.usage_source, record.cost_nano_usd, bytes(record.rates))
+    assert ("gpt-4o-mini", "genai-prices") == (record.model_served, record.price_source)
+    assert record.job is not None
+    assert record.job.usage is not None
+    assert ("resp_1", "open", 100, 0) == (
+        record.job.id, record.job.state, record.job.usage.input_total, record.job.usage.output_total,
+    )  # fmt: skip
+    assert record == decode(encode(record))
+
+
+def test_a_background_stream_that_was_left_keeps_what_it_showed(journal: Journal) -> None:
+    """Its output so far is known to have been written."""
+    event = b'event: response.created\ndata: {"type":"response.created","response":' + QUEUED + b"}\n\n"
+    delta = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"' + b"a" * 40
+    one = entry(journal)
+    one.record.stream = True
+    record = settled(one, RESPONSES, event + delta + b'"}\n\n', streamed=True, whole=False)
+
+    assert record.job is not None
+    assert record.job.usage is not None
+    assert ("open", None, 0) == (record.job.state, record.usage, record.cost_nano_usd)
+    assert record.job.usage.output_total >= 10
+
+
+def test_a_batch_is_guessed_at_its_own_price(journal: Journal) -> None:
+    """Its model is not known yet, so nobody's price stands there."""
+    one = entry(journal)
+    one.begin(b"x" * 400)
+    record = settled(one, ASKED_BATCH, b'{"id":"batch_1","status":"validating"}')
+
+    assert record.job is not None
+    assert record.job.usage is not None
+    assert (100, "batch", "none", None) == (
+        record.job.usage.input_total, record.job.usage.processing, record.price_source, record.price_version,
+    )  # fmt: skip
+
+
+def test_a_batch_of_which_nothing_is_known_is_estimated_at_once(journal: Journal) -> None:
+    """Without a name nobody will ever tell."""
+    for answer in (b"<html>", b'{"id":["batch_1"],"status":"validating"}', b'{"id":"' + b"x" * 10_240 + b'"}'):
+        one = entry(journal)
+        one.begin(b"x" * 400)
+        record = settled(one, ASKED_BATCH, answer)
+        assert (None, "estimated", 100) == (record.job, record.usage_source, record.usage and record.usage.input_total)
+        assert record.cost_nano_usd > 0
+
+
+def polled(journal: Journal, **fields: Any) -> Entry:
+    """Begin an exchange that asks how far some work is."""
+    one = entry(journal)
+    one.record.status, one.record.path = 200, "/v1/messages/batches/msgbatch_1/results"
+    for name, value in fields.items():
+        setattr(one.record, name, value)
+    return one
+
+
+def test_a_poll_is_free_and_says_what_it_saw(journal: Journal) -> None:
+    """Whoever reads the log sees when the end was known; whoever adds up finds it elsewhere."""
+    record = settled(polled(journal), POLLED, ENDED)
+
+    assert (None, "none", 0, "none") == (record.usage, record.usage_source, record.cost_nano_usd, record.price_source)
+    assert record.job is not None
+    assert ("resp_1", "seen", 10) == (
+        record.job.id,
+        record.job.state,
+        record.job.usage and record.job.usage.input_total,
+    )
+    assert "gpt-4o-mini" == record.model_served
+
+
+def test_results_are_those_of_the_path(journal: Journal) -> None:
+    """They do not say themselves whose they are."""
+    record = settled(polled(journal), RESULTS_OF_BATCH, LINE, dialect="anthropic")
+    nameless = settled(polled(journal, path="/results"), RESULTS_OF_BATCH, LINE, dialect="anthropic")
+
+    assert ("msgbatch_1", 7) == (
+        record.job and record.job.id,
+        record.job and record.job.usage and record.job.usage.input_total,
+    )
+    assert nameless.job is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "whole", "answer"),
+    [({"status": 206}, True, LINE), ({"status": None}, True, LINE), ({}, False, LINE), ({}, False, LINE + LINE[:40])],
+)
+def test_part_of_the_results_tells_nothing(journal: Journal, fields: Any, whole: bool, answer: bytes) -> None:
+    """A range that a client asked for, or what came before it left, would pass for the whole bill."""
+    record = settled(polled(journal, **fields), RESULTS_OF_BATCH, answer, dialect="anthropic", whole=whole)
+
+    assert record.job is not None
+    assert ("seen", None) == (record.job.state, record.job.usage)
+
+
+def test_the_last_event_tells_also_if_nobody_stays_for_what_follows(journal: Journal) -> None:
+    """A streamed poll is as good as its terminal event."""
+    event = b'event: response.completed\ndata: {"type":"response.completed","response":' + ENDED + b"}\n\n"
+    record = settled(polled(journal), POLLED, event, streamed=True, whole=False)
+
+    assert record.job is not None
+    assert 10 == (record.job.usage and record.job.usage.input_total)
+
+
+@pytest.mark.parametrize("endpoint", [POLLED, RESULTS_OF_BATCH])
+def test_a_poll_without_an_answer_is_free(journal: Journal, endpoint: Endpoint) -> None:
+    """Asking costs nothing, whatever becomes of it."""
+    for answer in (b"", b"\xff", b'{"id":"resp_1","background":false,"usage":{"input_tokens":5}}', b"[" * 100_000):
+        record = settled(polled(journal, status=200), endpoint, answer, dialect="openai")
+        assert (None, "none", 0) == (record.usage, record.usage_source, record.cost_nano_usd)
+        assert record.job is None or record.job.usage is None

@@ -460,7 +460,7 @@ def unread_bytes(client: socket.socket, after_s: float = 0.0) -> int:
 def logged(folder: Path) -> list[Record]:
     """Return all that a gateway on the config in `folder` has in its store, after a check that every file is sound."""
     found = []
-    for path in sorted((folder / "data" / "store").glob("*.db")):
+    for path in sorted((folder / "data" / "store").glob("????-??-??.db")):
         with contextlib.closing(sqlite3.connect(path)) as sql:
             assert [("ok",)] == sql.execute("PRAGMA integrity_check").fetchall(), path
             found += [decode(record) for (record,) in sql.execute("SELECT record FROM contents ORDER BY seq")]
@@ -470,7 +470,7 @@ def logged(folder: Path) -> list[Record]:
 def counted(folder: Path) -> int:
     """Return how many exchanges the committed metrics have counted."""
     total = 0
-    for path in (folder / "data" / "store").glob("*.db"):
+    for path in (folder / "data" / "store").glob("????-??-??.db"):
         with contextlib.closing(sqlite3.connect(path)) as sql:
             found = sql.execute("SELECT sum(value) FROM totals WHERE metric = 'tollway_requests'").fetchone()
             total += found[0] or 0

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.record import OUTCOMES, Attempt, Record
+from gateway.core.record import OUTCOMES, Attempt, Job, Record
 from gateway.core.usage import Usage
 from gateway.metrics import catalogue
 from gateway.metrics.totals import MAX_MODELS, OTHER, Tally, TotalKey
@@ -159,3 +159,61 @@ def test_refusals_are_counted_by_reason() -> None:
     assert {"policy", "overload", "body_too_large"} == {
         labels[0] for name, labels, _ in totals if name == catalogue.REJECTIONS.name
     }
+
+
+def test_exchanges_at_the_default_price_are_told_of() -> None:
+    """One of many alike, and none that somebody named a price for."""
+    told: list[Record] = []
+    tally = Tally((), told.append)
+    tally.count(
+        [
+            *(record(price_source="default", model_served="a") for _ in range(5)),
+            record(price_source="default", model_served="b"),
+            record(price_source="config", model_served="c"),
+        ]
+    )
+
+    assert ["a", "b"] == [each.model_served for each in told]
+
+
+def test_work_whose_cost_is_known_is_counted_once() -> None:
+    """When it is booked, or has lapsed; what goes on, and who only saw it, are not."""
+    states = ("open", "seen", "booked", "booked", "lapsed")
+    totals = Tally().count([record(job=Job(id=str(number), state=state)) for number, state in enumerate(states)])
+
+    assert {("booked",): 2, ("lapsed",): 1} == {
+        labels: value for (name, labels, _), value in totals.items() if name == catalogue.JOBS.name
+    }
+
+
+def test_a_booking_lets_no_counter_fall() -> None:
+    """What a row counted while its work went on it counts when the cost is known, too: more is added, nothing moved."""
+    open_job, closed = Job(id="job-1"), Job(id="job-1", state="booked")
+    unknown: dict[str, Any] = {"usage": None, "usage_source": "none", "cost_nano_usd": 0, "job": open_job}
+    attempts = [Attempt(provider="gemini", model="gemini-2.5-flash")]
+    cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        # A batch whose model is known only at its end: listed, unknown, asked for by name, asked for through a route.
+        ({"endpoint": "batch", "model_requested": None}, {"model_served": "gpt-4o"}),
+        ({"endpoint": "batch", "model_requested": None}, {"model_served": "new", "price_source": "default"}),
+        ({"endpoint": "batch", "model_requested": "gemini-2.5-flash"}, {"model_served": "gemini-2.5-flash-001"}),
+        (
+            {"endpoint": "batch", "model_requested": "fast", "attempts": attempts},
+            {"model_served": "gemini-2.5-flash"},
+        ),
+        # A response whose model its first answer names.
+        ({"endpoint": "responses", "model_served": "gpt-5.6", "price_source": "genai-prices"}, {}),
+        ({"endpoint": "responses", "model_served": "new", "price_source": "none"}, {"price_source": "default"}),
+        ({"endpoint": "responses", "model_served": "new", "price_source": "none"}, {"price_source": "config"}),
+    ]
+    for asked, told in cases:
+        fields = {"price_source": "none", "model_served": None, **asked}
+        before = record(**{**fields, **unknown})
+        usual = {"price_source": "genai-prices", "usage": Usage(input_total=5), "job": closed}
+        after = record(**{**fields, **usual, **told}, id=before.id)
+        tally = Tally(["fast"])
+        first = tally.count([before])
+        # As the store moves them: the new record is counted first.
+        moved = tally.count([after])
+        moved.subtract(tally.count([before]))
+        assert [] == [key for key, value in moved.items() if value < 0], asked
+        assert 1 == total(first + moved, catalogue.REQUESTS.name)

@@ -1,24 +1,24 @@
 """Whose price counts, in which order; and a streamed answer costs what the same answer costs unstreamed."""
 
 import json
-import math
-import warnings
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import genai_prices
 import pytest
+from genai_prices import data_snapshot
 
 from gateway.core.usage import Usage
 from gateway.policies import pricing
+from gateway.policies.price_table import PriceList
 from gateway.policies.pricing import Cost, PriceBook
 from gateway.policies.routing import Provider
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import Meter
 from gateway.wire.paths import under_provider
-from tests import exchanges
+from tests import exchanges, oracle
 
 AT_S = 1_795_000_000
 DEFAULT = (Decimal(5), Decimal(25))
@@ -26,21 +26,17 @@ OPENAI = Provider(name="openai", dialect="openai", host="api.openai.com", base_p
 LOCAL = Provider(name="local", dialect="openai", host="127.0.0.1", tls=False, port=9)
 USAGE = Usage(input_total=1000, output_total=100)
 
-# provider of the recordings: its host, and the oracle's name for it
-PRICED = {
-    "openai": ("api.openai.com", "openai"),
-    "anthropic": ("api.anthropic.com", "anthropic"),
-    "gemini": ("generativelanguage.googleapis.com", "google"),
-    "groq": ("api.groq.com", "groq"),
-    "mistral": ("api.mistral.ai", "mistral"),
-    "openrouter": ("openrouter.ai", "openrouter"),
-    "deepseek": ("api.deepseek.com", "deepseek"),
-    "zai": ("api.z.ai", "zai"),
-    "cerebras": ("api.cerebras.ai", "cerebras"),
-}
-EXCEPTIONS = {
-    "anthropic_compaction": "compaction passes are billed, and the oracle leaves them out",
-    "anthropic_advisor": "so is what another model advised",
+# Where the providers of the recordings are.
+HOSTS = {
+    "openai": "api.openai.com",
+    "anthropic": "api.anthropic.com",
+    "gemini": "generativelanguage.googleapis.com",
+    "groq": "api.groq.com",
+    "mistral": "api.mistral.ai",
+    "openrouter": "openrouter.ai",
+    "deepseek": "api.deepseek.com",
+    "zai": "api.z.ai",
+    "cerebras": "api.cerebras.ai",
 }
 
 
@@ -72,6 +68,16 @@ def test_a_listed_model_is_priced_by_what_served_it() -> None:
     assert served == requested
     assert (3_500_000, "genai-prices") == (served.nano_usd, served.source)
     assert served.version == f"genai-prices {genai_prices.__version__}"
+
+
+def test_a_book_goes_by_the_list_it_is_given() -> None:
+    """Another list is another book: what the bundled one knows is unknown there, and the version is that list's."""
+    only = [provider for provider in data_snapshot.get_snapshot().providers if provider.id == "groq"]
+    prices = PriceBook({}, DEFAULT, "default_price", PriceList(only, "mine 1"))
+    groq = Provider(name="groq", dialect="openai", host="api.groq.com")
+
+    assert ("genai-prices", "mine 1") == prices.price(groq, "llama-3.1-8b-instant", None, USAGE, AT_S)[1:3]
+    assert "default" == prices.price(OPENAI, "gpt-4o", None, USAGE, AT_S).source
 
 
 def test_config_beats_the_list_and_an_exact_name_beats_a_pattern() -> None:
@@ -112,6 +118,16 @@ def test_deny_refuses_unknown_models_before_the_call() -> None:
     assert not priced.denies(LOCAL, "mine", AT_S)
     assert not priced.denies(OPENAI, "gpt-4o", AT_S)
     assert not book().denies(LOCAL, "nonsense", AT_S)
+
+
+def test_a_denied_model_is_looked_up_once() -> None:
+    """Every request asks under `deny`: the answer is remembered while it holds."""
+    prices = book("deny")
+
+    assert prices.denies(LOCAL, "nonsense", AT_S)
+    assert 1 == len(prices._cache)
+    assert prices.denies(LOCAL, "nonsense", AT_S)
+    assert 1 == len(prices._cache)
 
 
 def test_the_price_class_comes_from_the_answer() -> None:
@@ -173,47 +189,23 @@ def fed(exchange: dict[str, Any]) -> Meter:
     return meter
 
 
-def oracle_nano_usd(exchange: dict[str, Any], oracle: str, model: str, context: dict[str, str]) -> int | None:
-    """Price a recorded exchange with genai-prices, rounded up to the nano; None: it cannot."""
-    document = exchanges.final_document(exchange)
-    flavor = next((name for name in ("responses", "embeddings") if name in exchange["path"]), "chat")
-    for api_flavor in (flavor, "default"):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                flavored = "default" if oracle in ("anthropic", "google") else api_flavor
-                found = genai_prices.extract_usage(document, provider_id=oracle, api_flavor=flavored)
-                cost = genai_prices.calc_price(
-                    found.usage,
-                    model,
-                    provider_id=oracle,
-                    genai_request_timestamp=datetime.fromtimestamp(AT_S, UTC),
-                    price_context=context,
-                )
-        except (LookupError, ValueError):
-            continue
-        return math.ceil(cost.total_price * 10**9)
-    return None
-
-
-def test_recorded_exchanges_cost_what_genai_prices_calculates() -> None:
-    """To the nano-dollar, over every recorded exchange that the oracle can price."""
+@pytest.mark.parametrize("when", ["2024-06-01T12:00", "2025-11-01T20:30", "2026-11-18T09:00", "2027-02-01T00:00"])
+def test_recorded_exchanges_cost_what_genai_prices_calculates(when: str) -> None:
+    """To the nano-dollar, over every recorded exchange that the oracle can price, at the prices of that time."""
+    at = datetime.fromisoformat(when).replace(tzinfo=UTC)
     prices, compared, differing = book(), 0, []
     for exchange in exchanges.load():
-        if exchange["provider"] not in PRICED or any(part in exchange["name"] for part in EXCEPTIONS):
-            continue
-        meter = fed(exchange)
-        usage = meter.usage()
-        if usage is None or meter.model is None:
+        sight = fed(exchange).sight()
+        usage = sight.usage
+        if usage is None or sight.model is None:
             continue
         usage.provider_cost_nano_usd = None
-        host, oracle = PRICED[exchange["provider"]]
         context = {name: value for name in ("service_tier", "speed") if (value := getattr(usage, name))}
-        expected = oracle_nano_usd(exchange, oracle, meter.model, context)
+        expected = oracle.cost_nano_usd(exchange, sight.model, context, at)
         if expected is None:
             continue
-        provider = Provider(name=exchange["provider"], dialect="openai", host=host)
-        cost = prices.price(provider, meter.model, None, usage, AT_S)
+        provider = Provider(name=exchange["provider"], dialect="openai", host=HOSTS[exchange["provider"]])
+        cost = prices.price(provider, sight.model, None, usage, at.timestamp())
         compared += 1
         if cost.nano_usd != expected:
             differing.append((exchange["name"], expected, cost))

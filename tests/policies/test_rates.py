@@ -140,7 +140,7 @@ def test_prices_are_plain_where_nothing_must_be_told_from_text() -> None:
     """A price of their own for sound, pictures, pages or time makes them not so."""
     assert rates_from_usd(SONNET).is_plain
     assert rates_from_usd(SONNET | {"input_audio": Decimal(3)}).is_plain
-    for kind in ("input_audio", "output_image", "cache_read_video", "page", "audio_hour", "output_citation"):
+    for kind in ("input_audio", "output_image", "cache_read_video", "page", "audio_hour", "audio_minimum"):
         assert not rates_from_usd(SONNET | {kind: Decimal(1)}).is_plain, kind
 
 
@@ -221,3 +221,17 @@ def test_sound_and_pictures_cost_their_own_price_also_cached() -> None:
 def test_price_is_rounded_half_up_once(usd_per_million: str, pico: int) -> None:
     """A price that is no whole number of pico-USD is rounded half-up."""
     assert pico == rates_from_usd({"input": Decimal(usd_per_million)}).input
+
+
+def test_sound_has_a_least_price_for_each_request() -> None:
+    """A clip below it is billed as that, and the bill says so; of several requests it is the least of each."""
+    rates = rates_from_usd({"audio_hour": Decimal("0.36"), "audio_minimum": Decimal("0.001")})
+
+    assert [("audio_minimum", 1, 10**9)] == [
+        (one.kind, one.amount, one.pico_usd) for one in bill(Usage(seconds=9), rates)
+    ]
+    assert [("audio_hour", 11, 11 * 10**8)] == [
+        (one.kind, one.amount, one.pico_usd) for one in bill(Usage(seconds=11), rates)
+    ]
+    assert 3 * 10**9 == cost_pico_usd(Usage(seconds=11, requests=3), rates)
+    assert 0 == cost_pico_usd(Usage(input_total=5), rates)

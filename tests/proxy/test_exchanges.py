@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from tests import exchanges
+from tests import exchanges, oracle
 from tests.client import Client, Reply
 from tests.gateway import ALL_PROVIDERS, KEY, PROVIDER_KEY, Gateway, standing_before
 from tests.provider import Answer, Asked, Provider, providing
@@ -283,6 +284,19 @@ def check_log(cases: Sequence[Case], rows: Sequence[dict[str, Any]]) -> None:
     for case in cases:
         assert case.reply is not None
         assert expected_row(case) == shown(by_id[case.reply.id]), case.name
+        check_cost(case, by_id[case.reply.id])
+
+
+def check_cost(case: Case, row: dict[str, Any]) -> None:
+    """The cost is what others calculate for that instant, to the nano, unless the provider itself named it."""
+    usage = row["usage"] or {}
+    told = row["usage_source"] == "provider" and row["price_source"] == "genai-prices"
+    if not told or row["provider"] != case.exchange["provider"]:
+        return
+    context = {name: usage[name] for name in ("service_tier", "speed") if name in usage}
+    at = datetime.fromisoformat(row["started_at"])
+    expected = oracle.cost_nano_usd(case.exchange, row["model_served"], context, at)
+    assert expected in (None, row["cost_nano_usd"]), case.name
 
 
 def check_bodies(case: Case, gateway: Gateway) -> None:

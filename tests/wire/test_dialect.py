@@ -230,7 +230,10 @@ FRAGMENTS = st.sampled_from(
         b'"choices":[]', b'"error":', b'"type":"message_start"', b'"type":"message_stop"', b'"message":', b'"x_groq":',
         b'"type":"response.completed"', b'"response":', b'"finishReason":"STOP"', b'"candidates":', b"1", b"null",
         b'"a"', b'"completion_tokens_details":{"reasoning_tokens":9}',
-        b'"delta":{"content":"hi"}', b'"cost":1e999', b"\xff",
+        b'"delta":{"content":"hi"}', b'"cost":1e999', b"\xff", b'"id":"', b'"item":{"id":"', b'"type":"reasoning"',
+        b'"type":"response.output_item.done"', b'"encrypted_content":"x"', b'"content_block":', b'"delta":"x"',
+        b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n', b'data: {"type":"response.output_text.delta"}\n\n',
+        b'"candidates":[{"content":{"parts":[{"functionCall":', b'"usage":{"completion_tokens":7}',
     ]
 )  # fmt: skip
 
@@ -250,7 +253,10 @@ def test_no_bytes_whatever_raise(
     meter = DIALECTS[dialect].new_meter(endpoint, streamed=streamed, strip_usage=strip_usage)
 
     given_back, *_ = seen_by(meter, pieces)
+    running = DIALECTS[dialect].new_meter(endpoint, streamed=streamed, strip_usage=strip_usage)
+    said = [running.so_far() for piece in pieces if isinstance(running.feed(piece), bytes)]
 
+    assert sorted(said) == said
     if not strip_usage:
         assert b"".join(pieces) == given_back
     for usage in (meter.usage(), meter.estimate(100)):

@@ -181,6 +181,31 @@ def test_the_openai_door_speaks_the_openai_dialect() -> None:
         assert (3, 7) == (found(meter).input_total, found(meter).output_total)
 
 
+def test_what_comes_after_the_last_usage_is_told_apart_in_any_read() -> None:
+    """Chunks that tell nothing add to what was told before them, whatever came in one read with them."""
+    told = event(chunk("word " * 9, promptTokenCount=5, candidatesTokenCount=1000))
+    silent = event(chunk("word " * 9))
+    data = silent + told * 2 + silent * 9
+    numbers = set()
+    for size in (1, 100, 700, len(silent), len(data) - len(silent), len(data)):
+        rest = range(len(silent), len(data), size)
+        meter = stream(silent, *(data[at : at + size] for at in rest))
+        sight = meter.sight()
+        assert sight.usage is not None
+        numbers |= {meter.so_far(), sight.usage.output_total}
+
+    assert 1 == len(numbers)
+    assert 1000 + 9 * 11 == pytest.approx(numbers.pop(), abs=15)
+
+
+def test_half_an_event_takes_nothing_back() -> None:
+    """What was told before it stands."""
+    told = event(chunk("word", promptTokenCount=5, candidatesTokenCount=7))
+
+    for cut in range(1, len(told) - 4):
+        assert 7 == found(stream(told * 2, told[:cut])).output_total
+
+
 def test_a_stream_that_tells_nothing_is_estimated() -> None:
     """From its text, in either form."""
     silent = [chunk("word " * 100) for _ in range(5)]

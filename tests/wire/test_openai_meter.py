@@ -1,9 +1,12 @@
 """Streams of the OpenAI dialect: where usage stands, what content is, how they end."""
 
+import itertools
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import Meter
@@ -275,3 +278,132 @@ def test_media_streams_tell_their_usage_at_the_end(kind: str) -> None:
     usage = meter.usage()
     assert usage is not None
     assert (3, 4, True) == (usage.input_total, usage.output_total, meter.terminal)
+
+
+# ---- what stands in a Responses stream beside its deltas ----------------------------------------------------------
+
+
+SEALED = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "x" * (850 + 6500)}  # 1000 tokens
+PICTURE = {"id": "ig_1", "type": "image_generation_call", "result": "x" * 200_000}
+FOUND = {"id": "mcp_1", "type": "mcp_list_tools", "tools": [{"description": "some words " * 2000}]}
+CALL = {"id": "fc_1", "type": "function_call", "name": "find", "arguments": "word" * 100}
+REPEATED = {"id": "msg_1", "type": "message", "content": [{"type": "output_text", "text": "word" * 9000}]}
+
+
+def item(of: dict[str, Any], kind: str = "done", *, spaced: bool = False) -> bytes:
+    """Write the event that opens or closes an item."""
+    return event({"type": f"response.output_item.{kind}", "output_index": 0, "item": of}, f"response.{kind}", spaced)
+
+
+def said(deltas: int, *, spaced: bool = False) -> bytes:
+    """Write deltas of a token each."""
+    chunk = {"type": "response.output_text.delta", "item_id": "msg_1", "delta": " word", "obfuscation": "x" * 9}
+    return event(chunk, "response.output_text.delta", spaced) * deltas
+
+
+def response(*parts: bytes, whole: bool = False) -> Meter:
+    """Feed a stream, a part at a time or all at once."""
+    meter = new_meter(RESPONSES, streamed=True, strip_usage=False)
+    for part in [b"".join(parts)] if whole else parts:
+        meter.feed(part)
+    return meter
+
+
+def begun(*, spaced: bool = False) -> bytes:
+    """Write the events with which a response begins."""
+    response = {"id": "resp_1", "model": "m", "instructions": "word " * 9000, "usage": None, "error": None}
+    opened = item({"id": "msg_1", "type": "message", "content": []}, "added", spaced=spaced)
+    return event({"type": "response.created", "response": response}, "response.created", spaced) + opened
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize("place", [0, 30, 150, 1000])
+@pytest.mark.parametrize(("of", "tokens"), [(SEALED, 1000), (PICTURE, 10), (FOUND, 0), (REPEATED, 0), (CALL, 0)])
+def test_an_item_counts_by_itself_wherever_it_stands(
+    of: dict[str, Any], tokens: int, place: int, spaced: bool, whole: bool
+) -> None:
+    """Sealed reasoning that no delta shows; a picture, what tools found, and what repeats the deltas is no text."""
+    parts = [begun(spaced=spaced), said(place, spaced=spaced), item(of, spaced=spaced), said(1000, spaced=spaced)]
+    meter = response(*parts, whole=whole)
+
+    assert place + 1000 + tokens == pytest.approx(meter.so_far(), rel=0.05)
+    assert meter.estimate(0).output_total == meter.so_far()
+
+
+def test_a_call_counts_its_name_when_it_begins_and_its_arguments_as_they_come() -> None:
+    """A stream that is left in between has what came."""
+    chunk = {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": "word"}
+    meter = response(begun(), said(1), item(CALL | {"arguments": ""}, "added"))
+    assert 1 + 10 + 1 == meter.so_far()
+
+    meter.feed(event(chunk) * 100)
+    meter.feed(item(CALL))
+
+    assert 101 + 11 == meter.so_far()
+
+
+def test_reasoning_that_was_summed_up_counts_once() -> None:
+    """The deltas of the summary are part of what is sealed."""
+    chunk = {"type": "response.reasoning_summary_text.delta", "item_id": "rs_1", "delta": " word"}
+    summary = {"summary": [{"type": "summary_text", "text": " word" * 200}]}
+
+    assert 1000 == pytest.approx(response(begun(), event(chunk) * 200, item(SEALED | summary)).so_far(), rel=0.06)
+
+
+def test_usage_of_a_response_without_an_id_is_found_at_the_end() -> None:
+    """It lacks the mark of what is looked at; no provider leaves it out, and a small server of one's own may."""
+    last = event({"type": "response.completed", "response": {"usage": USAGE}}, "response.completed")
+    for parts in ([begun(), said(5), last], [begun(), said(5) + last]):
+        meter = response(*parts)
+
+        assert meter.complete(200)
+        usage = meter.sight().usage
+        assert usage is not None
+        assert (20, 9) == (usage.input_total, usage.output_total)
+    assert None is response(begun(), said(5)).sight().usage
+
+
+@pytest.mark.parametrize(
+    "broken", [b'"item":{"id":"\xff"}', b'"item":{"id":"x","a":' + b"[" * 5000, b'"item":7,"id":"x"']
+)
+def test_an_item_that_cannot_be_read_counts_nothing(broken: bytes) -> None:
+    """And stops nothing."""
+    meter = response(begun(), said(50), b'data: {"type":"response.output_item.done",' + broken + b"}\n\n", said(50))
+
+    assert 100 == pytest.approx(meter.so_far(), abs=3)
+
+
+UNNAMED = {"type": "reasoning", "encrypted_content": "x" * 2000, "error": None}  # read or not, by where a read ends
+
+
+def test_an_item_without_an_id_counts_for_no_reader() -> None:
+    """Whether it is looked at depends on what it was read with; the sum must not."""
+    apart = response(begun(), said(1), item(UNNAMED), said(100)).so_far()
+
+    assert apart == response(begun(), said(1), item(UNNAMED) + said(100)).so_far()
+    assert apart == response(begun(), said(1), item(UNNAMED), said(100), whole=True).so_far()
+
+
+PARTS = [
+    said(1),
+    said(40),
+    item(UNNAMED),
+    *(item(of, kind) for of in (SEALED, PICTURE, FOUND, CALL) for kind in ("added", "done")),
+]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=12), st.lists(st.integers(0, 1 << 20), max_size=12), st.booleans())
+def test_items_are_counted_the_same_however_they_are_cut(parts: list[bytes], places: list[int], ask: bool) -> None:
+    """And the running estimate only grows."""
+    data = begun() + b"".join(parts)
+    meter = new_meter(RESPONSES, streamed=True, strip_usage=False)
+    numbers = [0]
+    for start, end in itertools.pairwise([0, *sorted({place % len(data) for place in places} - {0}), len(data)]):
+        meter.feed(data[start:end])
+        if ask:
+            numbers.append(meter.so_far())
+
+    assert sorted(numbers) == numbers
+    assert response(data).so_far() == meter.so_far()

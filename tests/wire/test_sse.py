@@ -37,6 +37,17 @@ def test_events_are_the_same_for_any_cut(lines: list[list[bytes]], line_end: byt
     assert written == split(pieces_of(b"".join(written), cuts))
 
 
+def test_what_is_held_back_is_counted() -> None:
+    """An event that is whole is not."""
+    splitter = Splitter()
+    for piece, held in ((b"data: x", 7), (b"y\n", 9), (b"\ndata", 4), (b"", 4)):
+        splitter.feed(piece)
+        assert (held, held > 0) == (splitter.held, splitter.holding)
+    splitter.rest()
+
+    assert 0 == splitter.held
+
+
 @given(st.binary(max_size=300), st.lists(st.integers(0, 10_000)))
 def test_no_byte_is_lost_or_added(data: bytes, cuts: list[int]) -> None:
     """All pieces together are what was fed, whatever it was."""

@@ -1,0 +1,64 @@
+"""Which models has nobody a price for? Each is told once in the log, with the setting that names one."""
+
+import logging
+
+import msgspec
+
+from gateway.core.record import Record
+
+# Names are the callers' to invent: beyond so many the log is no place for them.
+REMEMBERED_MOST = 200
+NAME_MOST = 128
+
+log = logging.getLogger("tollway.prices")
+
+
+class Unpriced:
+    """What was told already."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str]] = set()
+
+    def tell(self, record: Record) -> None:
+        """Tell of an exchange that was booked at the default price."""
+        provider, model = record.provider or "", record.model_served or record.model_asked or ""
+        name = (provider, model[: NAME_MOST + 1])
+        if name in self._told or len(self._told) > REMEMBERED_MOST:
+            return
+        self._told.add(name)
+        if len(self._told) > REMEMBERED_MOST:
+            log.warning(
+                "more than %d models have no price, further ones are not told: tollway_unpriced_requests_total counts "
+                'them. [prices] unknown_model = "deny" refuses them',
+                REMEMBERED_MOST,
+            )
+        else:
+            log.warning("nobody knows what %s costs at %s: %s", *_shown(provider, model))
+
+
+def setting(provider: str, model: str) -> str:
+    """Write the lines of config.toml that name a price; the amounts are for people to fill in."""
+    return f'[providers.{provider}] prices = {{ {toml_text(model)} = {{ input = "…", output = "…" }} }}'
+
+
+def toml_text(text: str) -> str:
+    """Write a text as TOML does, in signs that are safe to print anywhere."""
+    written = msgspec.json.encode(text).decode()  # JSON's strings are TOML's, too
+    return "".join(sign if sign.isprintable() else _escaped(ord(sign)) for sign in written)
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
+
+
+def _shown(provider: str, model: str) -> tuple[str, str, str]:
+    if not model:
+        return "a model without a name", provider, "its exchanges are booked at [prices] default_price"
+    if len(model) > NAME_MOST:
+        return (
+            f"{toml_text(model[:NAME_MOST])}…",
+            provider,
+            "that is no name; its exchanges are booked at default_price",
+        )
+    advice = f"booked at [prices] default_price. Name it in config.toml: {setting(provider, model)}"
+    return toml_text(model), provider, advice
