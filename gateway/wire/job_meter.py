@@ -19,7 +19,6 @@ from gateway.wire.sse import HELD_MOST_BYTES
 BYTES_PER_TOKEN: Final = 4
 # Names of jobs come from outside, go into tables and onto terminals, and are compared.
 _NAME: Final = re.compile(r"[!-~]{1,256}")
-BYTES_PER_TOKEN: Final = 4
 
 
 def job(name: Any, state: str, usage: Usage | None = None) -> Job | None:
