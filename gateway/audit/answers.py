@@ -54,8 +54,7 @@ def _compare(record: Record, endpoint: Endpoint, answer: bytes, request: Body | 
         if again.damaged:
             found.skip("bodies", "the answer's coding is damaged")
             return
-        is_estimated = _is_estimated(again) and not again.meter.sight().polled
-        if is_estimated and (reason := _not_whole(record, request, record.request_bytes)) is not None:
+        if _is_estimated(again) and (reason := _not_whole(record, request, record.request_bytes)) is not None:
             found.skip("bodies", f"nothing was told, and for an estimate the request was {reason}")
             return
         told += _told(record, endpoint, again, answer, _bytes_of(request))
@@ -138,8 +137,8 @@ def _ends(record: Record) -> tuple[bool, ...]:
 
 
 def _is_estimated(again: Again) -> bool:
-    usage = again.meter.usage()
-    return usage is None or usage.is_spoiled
+    sight = again.meter.sight()
+    return not sight.polled and sight.job is None and (sight.usage is None or sight.usage.is_spoiled)
 
 
 def _told(record: Record, endpoint: Endpoint, again: Again, answer: bytes, request: bytes) -> Iterator[_Told]:
@@ -148,6 +147,10 @@ def _told(record: Record, endpoint: Endpoint, again: Again, answer: bytes, reque
     usage = sight.usage
     if sight.polled:
         yield _Told(sight.model, "none", None, _seen(record, again))
+        return
+    if sight.job is not None and record.job is not None:
+        # The same work was asked for twice; it is billed where it was asked for first.
+        yield _Told(sight.model, "none", None, Job(id=sight.job.id, state="seen"))
         return
     if usage is not None and not usage.is_spoiled:
         for source in _sources(record, endpoint, again, answer):

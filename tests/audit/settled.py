@@ -69,7 +69,7 @@ class Books:
         """Meter an answer and book it. Not `finish`: the client left. `sent`: the request, if it was changed."""
         name = provider or dialect
         path = fields.pop("path", None) or PATHS[dialect]
-        endpoint = DIALECTS[dialect].endpoint("POST", path)
+        endpoint = DIALECTS[dialect].endpoint(fields.get("method", "POST"), path)
         fields = {"endpoint": endpoint.name, "path": path, "request_bytes": len(request), **fields}
         record = _record(name, dialect, content_type, answer, fields)
         streamed = endpoint.streams or is_stream(content_type.encode(), asked=record.stream)

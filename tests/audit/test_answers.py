@@ -9,6 +9,7 @@ import pytest
 from gateway.audit.answers import check_answer
 from gateway.audit.findings import Findings
 from gateway.core.record import Attempt, Job
+from gateway.core.usage import Usage
 from gateway.journal.reader import WORKER_DIED
 from gateway.store.interface import Body
 from tests.audit.settled import Books, Settled
@@ -250,6 +251,7 @@ def test_requests_that_are_not_there_matter_for_estimates_only(books: Books) -> 
     ("fields", "said"),
     [
         ({"job": Job(id="resp_1")}, "bodies: the work went on after the answer, the job is open"),
+        ({"job": Job(id="resp_1", state="booked")}, "bodies: the work went on after the answer, the job is booked"),
         ({"dialect": "cobol"}, "bodies: this version does not know the dialect cobol"),
         ({"endpoint": "video"}, "bodies: this version takes a call of kind video for chat"),
     ],
@@ -268,3 +270,61 @@ def test_a_call_that_got_no_answer_is_estimated_again(books: Books) -> None:
     one.record.attempts = [Attempt(provider="openai", result="protocol")]
 
     assert ("estimated", {}) == (one.record.usage_source, differences(one))
+
+
+RESPONSE = (
+    b'{"id":"resp_1","object":"response","status":"%b","background":true,"model":"gpt-4o-mini",'
+    b'"usage":{"input_tokens":100,"output_tokens":20}}'
+)
+POLL = {"path": "/v1/responses/resp_1", "method": "GET"}
+
+
+def test_who_asks_how_far_work_is_is_told_again(books: Books) -> None:
+    """Nothing is booked there, and what the answer told of the work is what was noted."""
+    one = books.settle(RESPONSE % b"completed", **POLL)
+    found = Findings()
+    assert one.record.job is not None
+    assert one.record.job.usage is not None
+    assert ("seen", 100, None) == (one.record.job.state, one.record.job.usage.input_total, one.record.usage)
+    assert {} == differences(one, found)
+    assert {"bodies": 1} == found.checked
+    one.record.job.usage.input_total = 99
+    assert {"job.usage.input_total": (99, 100)} == differences(one)
+    one.record.job = None
+
+    assert {"job": (None, "resp_1"), "job.state": (None, "seen")} == differences(one)
+
+
+@pytest.mark.parametrize("fields", [{"finish": False}, {"status": 206}])
+def test_part_of_such_an_answer_tells_nothing(books: Books, fields: Any) -> None:
+    """It may be less than was used, so that nothing may stand there."""
+    one = books.settle(RESPONSE % b"completed", **POLL, **fields)
+    assert one.record.job is not None
+    assert (None, {}) == (one.record.job.usage, differences(one))
+    one.record.job.usage = Usage(input_total=100, output_total=20)
+
+    assert {"job.usage"} == differences(one).keys()
+
+
+def test_work_that_was_asked_for_twice_is_billed_once(books: Books) -> None:
+    """The second row says that it was seen, and nothing of it may be booked."""
+    one = books.settle(RESPONSE.replace(b',"usage":{"input_tokens":100,"output_tokens":20}', b"") % b"queued",
+                       path="/v1/responses")  # fmt: skip
+    assert one.record.job is not None
+    assert "open" == one.record.job.state
+    one.record.job = Job(id="resp_1", state="seen")
+    assert {} == differences(one)
+    one.record.usage = Usage(input_total=1)
+
+    assert {"usage": ("input_total 1", None)} == differences(one)
+
+
+def test_what_the_request_is_billed_by_is_counted_again(books: Books) -> None:
+    """Speech answers with sound alone: its characters stand in the request."""
+    request = b'{"model":"tts-1","input":"Hello, how are you?"}'
+    one = books.settle(b"ID3", path="/v1/audio/speech", content_type="audio/mpeg", request=request)
+    assert one.record.usage is not None
+    assert (19, {}) == (one.record.usage.characters, differences(one))
+    one.record.usage.characters = 18
+
+    assert {"usage.characters": (18, 19)} == differences(one)
