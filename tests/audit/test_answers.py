@@ -12,6 +12,7 @@ from gateway.core.record import Attempt, Job
 from gateway.core.usage import Usage
 from gateway.journal.reader import WORKER_DIED
 from gateway.store.interface import Body
+from gateway.wire.weight import READ_BYTES
 from tests.audit.settled import Books, Settled
 
 CHAT = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20}}'
@@ -116,30 +117,32 @@ def test_compressed_answers_are_read(books: Books) -> None:
     assert {} == differences(blind._replace(response=Body([(0, b"\x01\x02\x03\x04\x05")], 5)))
 
 
-def picture(head: bytes) -> bytes:
-    """Write a request whose base64 ends where the next probe for it would be: a byte more is weighed otherwise."""
+def picture(head: bytes, size: int = 6_000) -> bytes:
+    """Write a request of that size with base64 in it."""
     tail = b'"}'
-    return head + b"A" * (2048 + 4096 - len(head + tail)) + tail
+    return head + b"A" * (size - len(head + tail)) + tail
 
 
 @pytest.mark.parametrize(
-    ("head", "sent"),
+    ("request_body", "sent"),
     [
-        pytest.param(b'{"model":"gpt-4o-mini","y":"', lambda one: one, id="as it came"),
+        pytest.param(picture(b'{"model":"gpt-4o-mini","y":"'), lambda one: one, id="as it came"),
         pytest.param(
-            b'{"model":"fast","y":"', lambda one: one.replace(b'"fast"', b'"gpt-4o-mini"'), id="under another name"
+            picture(b'{"model":"a-route-of-a-longer-name","y":"'),
+            lambda one: one.replace(b"a-route-of-a-longer-name", b"gpt-4o-mini"),
+            id="under another name",
         ),
         pytest.param(
-            b'{"model":"gpt-4o-mini","stream":true,"y":"',
+            picture(b'{"model":"gpt-4o-mini","stream":true,"y":"', READ_BYTES),
             lambda one: one[:-1] + b',"stream_options":{"include_usage":true}}',
             id="asked for its usage",
         ),
     ],
 )
-def test_an_estimate_weighs_the_request_as_it_was_sent(books: Books, head: bytes, sent: Any) -> None:
-    """What was changed on the way is changed again: the log holds what the client sent."""
-    request = picture(head)
-    one = books.settle(TEXT, content_type=EVENTS, whole=False, request=request, sent=sent(request))
+def test_an_estimate_weighs_the_request_as_it_was_sent(books: Books, request_body: bytes, sent: Any) -> None:
+    """What was changed on the way is changed again, for the log holds what the client sent: a few bytes may decide
+    how a body is weighed."""
+    one = books.settle(TEXT, content_type=EVENTS, whole=False, request=request_body, sent=sent(request_body))
 
     assert {} == differences(one)
 
@@ -304,6 +307,19 @@ def test_part_of_such_an_answer_tells_nothing(books: Books, fields: Any) -> None
     one.record.job.usage = Usage(input_total=100, output_total=20)
 
     assert {"job.usage"} == differences(one).keys()
+
+
+def test_a_dead_workers_poll_tells_nothing(books: Books) -> None:
+    """Whether its answer was whole nobody knows."""
+    event = b'event: response.completed\ndata: {"type":"response.completed","response":%b}\n\n'
+    one = books.settle(event % (RESPONSE % b"completed"), content_type=EVENTS, stream=True, **POLL)
+    assert one.record.job is not None
+    assert one.record.job.usage is not None
+    one.record.outcome, one.record.error = "gateway_error", WORKER_DIED
+    assert {"job.usage"} == differences(one).keys()
+    one.record.job.usage = None
+
+    assert {} == differences(one)
 
 
 def test_work_that_was_asked_for_twice_is_billed_once(books: Books) -> None:

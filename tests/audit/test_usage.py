@@ -94,8 +94,11 @@ def test_what_other_models_did_is_compared_too(books: Books) -> None:
     advice.output_total += 1
     assert {"usage.elsewhere[0].output_total": (9, 8)} == differences(settled)
     settled.usage.elsewhere = ()
-
     assert {"usage.elsewhere": (0, 1)} == differences(settled)
+    settled.usage.elsewhere = (advice,)
+    settled.usage.raw = msgspec.Raw(b'{"input_tokens":10,"output_tokens":20}')
+
+    assert {"usage.elsewhere": (1, 0)} == differences(settled)
 
 
 def test_a_picture_that_a_tool_drew_stands_beside_the_object(books: Books) -> None:
