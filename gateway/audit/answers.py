@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gateway.audit.findings import Findings
 from gateway.audit.usage import without_prices
 from gateway.core.errors import Refusal
-from gateway.core.record import Record
+from gateway.core.record import Job, Record
 from gateway.core.usage import Usage
 from gateway.exchange.books import estimate
 from gateway.exchange.remeter import Again, endpoint_of, remeter
@@ -15,7 +15,9 @@ from gateway.store.interface import Body
 from gateway.wire import body as json_body
 from gateway.wire.asked import Asked
 from gateway.wire.dialect import DIALECTS
-from gateway.wire.endpoint import Endpoint
+from gateway.wire.endpoint import Endpoint, job_in
+from gateway.wire.job_meter import job
+from gateway.wire.shapes import Sight
 
 
 class _Told(NamedTuple):
@@ -23,7 +25,8 @@ class _Told(NamedTuple):
 
     model_served: str | None
     usage_source: str
-    usage: Usage
+    usage: Usage | None
+    job: Job | None = None
 
 
 def check_answer(record: Record, request: Body | None, response: Body | None, found: Findings) -> None:
@@ -44,8 +47,8 @@ def check_answer(record: Record, request: Body | None, response: Body | None, fo
 
 
 def _compare(record: Record, endpoint: Endpoint, answer: bytes, request: Body | None, found: Findings) -> None:
-    booked = _Told(record.model_served, record.usage_source, without_prices(record.usage or Usage()))
-    first: _Told | None = None
+    booked = _booked(record)
+    told: list[_Told] = []
     for finish in _ends(record):
         again = remeter(record, endpoint, answer, finish=finish)
         if again.damaged:
@@ -54,35 +57,49 @@ def _compare(record: Record, endpoint: Endpoint, answer: bytes, request: Body | 
         if _is_estimated(again) and (reason := _not_whole(record, request, record.request_bytes)) is not None:
             found.skip("bodies", f"nothing was told, and for an estimate the request was {reason}")
             return
-        for told in _told(record, endpoint, again, answer, _bytes_of(request)):
-            first = first or told
-            if told == booked and record.usage is not None:
-                found.look_into("bodies")
-                return
+        told += _told(record, endpoint, again, answer, _bytes_of(request))
+        if booked in told:
+            break
     found.look_into("bodies")
-    if first is not None:
-        _differ(record, booked, first, found)
+    if booked not in told:
+        _differ(booked, told[0], found)
 
 
-def _differ(record: Record, booked: _Told, told: _Told, found: Findings) -> None:
+def _booked(record: Record) -> _Told:
+    usage = None if record.usage is None else without_prices(record.usage)
+    return _Told(record.model_served, record.usage_source, usage, record.job)
+
+
+def _differ(booked: _Told, told: _Told, found: Findings) -> None:
     """Name each thing that is not what the answer tells."""
-    if record.usage is None:
-        found.expect("bodies", "usage", None, _named(told.usage))
+    for name in ("model_served", "usage_source"):
+        found.expect("bodies", name, getattr(booked, name), getattr(told, name))
+    for name, recorded, recomputed in (
+        ("job", booked.job and booked.job.id, told.job and told.job.id),
+        ("job.state", booked.job and booked.job.state, told.job and told.job.state),
+    ):
+        found.expect("bodies", name, recorded, recomputed)
+    _differ_in_usage("usage", booked.usage, told.usage, found)
+    if booked.job is not None and told.job is not None:
+        _differ_in_usage("job.usage", booked.job.usage, told.job.usage, found)
+
+
+def _differ_in_usage(what: str, booked: Usage | None, told: Usage | None, found: Findings) -> None:
+    if booked is None or told is None:
+        found.expect("bodies", what, _named(booked), _named(told))
         return
-    found.expect("bodies", "model_served", booked.model_served, told.model_served)
-    found.expect("bodies", "usage_source", booked.usage_source, told.usage_source)
     for name in Usage.__struct_fields__:
-        recorded, recomputed = getattr(booked.usage, name), getattr(told.usage, name)
+        recorded, recomputed = getattr(booked, name), getattr(told, name)
         if name == "elsewhere":
             recorded, recomputed = [_named(each) for each in recorded], [_named(each) for each in recomputed]
         elif name == "raw":
             recorded, recomputed = (bytes(each).decode("utf-8", "replace") for each in (recorded, recomputed))
-        found.expect("bodies", f"usage.{name}", recorded, recomputed)
+        found.expect("bodies", f"{what}.{name}", recorded, recomputed)
 
 
 def _unknown(record: Record, endpoint: Endpoint | None) -> str | None:
     """Say why nothing can be said about the answer, whatever was kept of it."""
-    if record.job is not None:
+    if record.job is not None and record.job.state != "seen":
         return f"the work went on after the answer, the job is {record.job.state}"
     if record.attempts and endpoint is not None and endpoint.name != record.endpoint:
         return f"this version takes a call of kind {record.endpoint} for {endpoint.name}"
@@ -93,7 +110,7 @@ def _was_metered(record: Record, endpoint: Endpoint) -> bool:
     """Tell whether usage was looked for: in a good answer, or where a provider was called and none came."""
     if not endpoint.meters or not record.attempts:
         return False
-    if record.usage is not None:
+    if record.usage is not None or record.job is not None:
         return True
     is_good = record.status is not None and 200 <= record.status < 300
     return is_good and record.response_content_type is not None
@@ -120,14 +137,21 @@ def _ends(record: Record) -> tuple[bool, ...]:
 
 
 def _is_estimated(again: Again) -> bool:
-    usage = again.meter.usage()
-    return usage is None or usage.is_spoiled
+    sight = again.meter.sight()
+    return not sight.polled and sight.job is None and (sight.usage is None or sight.usage.is_spoiled)
 
 
 def _told(record: Record, endpoint: Endpoint, again: Again, answer: bytes, request: bytes) -> Iterator[_Told]:
     """Give what may have been booked by this metering."""
     sight = again.meter.sight()
     usage = sight.usage
+    if sight.polled:
+        yield _Told(sight.model, "none", None, _seen(record, again))
+        return
+    if sight.job is not None and record.job is not None:
+        # The same work was asked for twice; it is billed where it was asked for first.
+        yield _Told(sight.model, "none", None, Job(id=sight.job.id, state="seen"))
+        return
     if usage is not None and not usage.is_spoiled:
         for source in _sources(record, endpoint, again, answer):
             yield _Told(sight.model, source, without_prices(usage))
@@ -137,11 +161,25 @@ def _told(record: Record, endpoint: Endpoint, again: Again, answer: bytes, reque
         yield _Told(sight.model, "estimated", guess)
 
 
+def _seen(record: Record, again: Again) -> Job | None:
+    """Say what was noted of work that another exchange asked for: its usage only from an answer that came whole."""
+    sight = again.meter.sight()
+    if sight.job is None:
+        return None
+    whole = again.meter.terminal or (again.complete and _has_ended(record, sight))
+    is_told = whole and record.status == 200 and record.error != WORKER_DIED
+    return job(sight.job.id or job_in(record.path or ""), "seen", sight.job.usage if is_told else None)
+
+
+def _has_ended(record: Record, sight: Sight) -> bool:
+    """Tell whether the answer was taken to its end: an error inside it is none of the connection."""
+    return record.outcome == "ok" or (sight.error is not None and record.error == sight.error)
+
+
 def _sources(record: Record, endpoint: Endpoint, again: Again, answer: bytes) -> Iterator[str]:
     """Give what `usage_source` may be: `provider` if the answer came to its end, which told all of it."""
     sight = again.meter.sight()
-    ended = record.outcome == "ok" or (sight.error is not None and record.error == sight.error)
-    if not again.complete or not ended or sight.guessed:
+    if not again.complete or not _has_ended(record, sight) or sight.guessed:
         yield "partial"
         return
     yield "provider"

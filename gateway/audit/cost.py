@@ -5,7 +5,8 @@ from gateway.core.money import nano_from_pico
 from gateway.core.record import PRICE_SOURCES, Record
 from gateway.core.usage import Usage
 from gateway.policies.explained import BadRates, applied
-from gateway.policies.listed import is_in_force, listed_prices
+from gateway.policies.listed import listed_prices
+from gateway.policies.price_table import PriceList
 from gateway.policies.rates import KINDS, Rates, bill, rates_for, rates_from_pico
 from gateway.policies.routing import Provider
 
@@ -28,19 +29,19 @@ def check_cost(record: Record, usage: Usage | None, found: Findings) -> None:
     found.expect("cost", "cost_nano_usd", record.cost_nano_usd, own + sum(elsewhere))
 
 
-def check_prices(record: Record, provider: Provider | None, found: Findings) -> None:
+def check_prices(record: Record, provider: Provider | None, prices: PriceList, found: Findings) -> None:
     """Look the model up again in the price list, if the prices came from the one that is in force now."""
     usage = record.usage
     if usage is None or record.price_source != "genai-prices" or not bytes(record.rates):
         return
-    if not is_in_force(record.price_version):
+    if record.price_version != prices.version:
         found.skip("prices", f"another price list was in force ({record.price_version})")
         return
     if provider is None:
         found.skip("prices", f"the config names no provider {record.provider}")
         return
     found.look_into("prices")
-    schedule = listed_prices(record, provider)
+    schedule = listed_prices(record, provider, prices)
     listed = None if schedule is None else rates_for(usage, schedule)
     try:
         rates = applied(record.rates)

@@ -1,17 +1,27 @@
 """Is everything about one exchange as it must be? All checks of a row."""
 
+from typing import NamedTuple
+
 from gateway.audit.answers import check_answer
 from gateway.audit.cost import check_cost, check_prices
 from gateway.audit.findings import Findings
 from gateway.audit.usage import check_usage
+from gateway.policies.price_table import PriceList
 from gateway.policies.routing import Routing
 from gateway.store.dayview import Row
 from gateway.store.filters import BadFilter, key_of
 from gateway.store.schema import COLUMNS, exchange_row
 
 
-def check_row(day: str, row: Row, routing: Routing, found: Findings) -> None:
-    """Run every check. `routing`: the config of now, for what the record does not hold of its provider."""
+class Now(NamedTuple):
+    """What is in force now, for what the record does not hold: its provider, and a public price list."""
+
+    routing: Routing
+    prices: PriceList
+
+
+def check_row(day: str, row: Row, now: Now, found: Findings) -> None:
+    """Run every check."""
     record, columns = row.record, row.columns
     found.rows += 1
     found.look_at(day, columns["id"].hex() if record is None else record.id)
@@ -29,7 +39,7 @@ def check_row(day: str, row: Row, routing: Routing, found: Findings) -> None:
     try:
         usage = check_usage(record, found)
         check_cost(record, usage, found)
-        check_prices(record, routing.provider(record.provider or ""), found)
+        check_prices(record, now.routing.provider(record.provider or ""), now.prices, found)
         if row.fault is None:
             check_answer(record, row.request, row.response, found)
     except (ArithmeticError, ValueError) as error:

@@ -18,6 +18,8 @@ _BESIDE = (
     "web_searches", "file_searches", "seconds", "characters", "images", "pages", "requests", "context",
     "service_tier", "speed", "processing", "geo",
 )  # fmt: skip
+# The dialect whose usage object also tells what other models did.
+_TELLS_ALL = "anthropic"
 # Told by the provider, if at all in part; of everything else nothing can be read again.
 _TOLD = ("provider", "partial")
 
@@ -44,7 +46,7 @@ def _compare_raw(record: Record, usage: Usage, found: Findings) -> Usage:
         return usage
     found.look_into("usage objects")
     again = dialect.read_raw(raw)
-    if record.usage_source not in _TOLD:
+    if record.usage_source not in _TOLD and not (_is_lapsed(record) and again is not None):
         # An estimate stands beside an object only where that one could not be believed.
         found.expect("usage", "usage_source", record.usage_source, "estimated")
         if again is not None and (again.input_total or again.output_total):
@@ -56,9 +58,14 @@ def _compare_raw(record: Record, usage: Usage, found: Findings) -> Usage:
     return _compare(record, usage, again, found)
 
 
+def _is_lapsed(record: Record) -> bool:
+    """Tell whether an estimate was booked on top of what a stream had told of work that went on."""
+    return record.job is not None and record.job.state == "lapsed"
+
+
 def _compare(record: Record, usage: Usage, again: Usage, found: Findings) -> Usage:
     """Compare field by field; return what was read again, completed by what stood around it."""
-    if record.usage_source == "partial" and usage.output_total > again.output_total:
+    if record.usage_source != "provider" and usage.output_total > again.output_total:
         again.output_total = usage.output_total  # it did not tell all: the rest is an estimate
     for name in (*_TOKENS, "provider_cost_nano_usd"):
         found.expect("usage", f"usage.{name}", getattr(usage, name), getattr(again, name))
@@ -69,6 +76,9 @@ def _compare(record: Record, usage: Usage, again: Usage, found: Findings) -> Usa
             setattr(again, name, getattr(usage, name))
     if again.suspect:
         found.expect("usage", "usage.suspect", usage.suspect, True)
+    if usage.elsewhere and not again.elsewhere and record.dialect != _TELLS_ALL:
+        found.skip("usage", "what other models did stands beside the provider's own object")
+        again.elsewhere = usage.elsewhere
     found.expect("usage", "usage.elsewhere", len(usage.elsewhere), len(again.elsewhere))
     for at, (one, other) in enumerate(zip(usage.elsewhere, again.elsewhere, strict=False)):
         for name in (*_TOKENS, "model"):

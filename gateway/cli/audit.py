@@ -8,15 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.audit.exchange import check_row
+from gateway.audit.exchange import Now, check_row
 from gateway.audit.findings import Difference, Findings
 from gateway.audit.sums import Recount
 from gateway.cli.options import PROBLEM, AsJson, ConfigFile, counted, load, print_problems
 from gateway.cli.output import print_json_line, printable
-from gateway.cli.reading import answer, instant, open_store
+from gateway.cli.reading import answer, instant, open_store, price_list
 from gateway.config.compile import routing
 from gateway.config.problems import ConfigError
-from gateway.policies.routing import Routing
 from gateway.store.dayview import DayView
 from gateway.store.interface import Query
 from gateway.store.reader import StoreReader
@@ -40,7 +39,7 @@ def audit(
     wanted = Query(since_ms=instant("since", since), until_ms=instant("until", until), team=team)
     store = open_store(config)
     found = Findings()
-    answer(_Walk(store, wanted, _routing(config), found, as_json=as_json).run())
+    answer(_Walk(store, wanted, _now(config), found, as_json=as_json).run())
     if as_json:
         print_json_line(_summary(found))
     else:
@@ -52,10 +51,10 @@ def audit(
 class _Walk:
     """Goes through the days, printing what it finds as it finds it."""
 
-    def __init__(self, store: StoreReader, wanted: Query, ways: Routing, found: Findings, *, as_json: bool) -> None:
+    def __init__(self, store: StoreReader, wanted: Query, now: Now, found: Findings, *, as_json: bool) -> None:
         self._store = store
         self._wanted = wanted
-        self._ways = ways
+        self._now = now
         self._found = found
         self._as_json = as_json
         self._shown_at_s = 0.0
@@ -79,7 +78,7 @@ class _Walk:
             return
         found.days += 1
         async for row in view.rows():
-            check_row(view.name, row, self._ways, found)
+            check_row(view.name, row, self._now, found)
             if row.record is not None:
                 recount.add(row.record)
             self._print_found()
@@ -110,9 +109,10 @@ class _Walk:
         typer.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=last or not live)
 
 
-def _routing(config: ConfigFile) -> Routing:
+def _now(config: ConfigFile) -> Now:
+    found = load(config)
     try:
-        return routing(load(config), os.environ)
+        return Now(routing(found, os.environ), price_list(found))
     except ConfigError as error:
         print_problems(error.problems)
         raise typer.Exit(PROBLEM) from error

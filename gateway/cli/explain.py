@@ -10,8 +10,9 @@ from rich.text import Text
 
 from gateway.cli.options import AsJson, ConfigFile, load
 from gateway.cli.output import amounts, console, duration, outcome_text, print_facts, print_json_line, printable, table
-from gateway.cli.reading import answer, open_store
+from gateway.cli.reading import answer, open_store, price_list
 from gateway.config.compile import routing
+from gateway.config.load import Config
 from gateway.config.problems import ConfigError
 from gateway.core.money import usd_text, usd_text_from_pico
 from gateway.core.record import Record, public
@@ -19,7 +20,7 @@ from gateway.core.usage import Usage
 from gateway.policies.explained import Bill, Explained, public_bill, rate_text, units
 from gateway.policies.explained import explain as explained
 from gateway.policies.explained_way import Reason, why
-from gateway.policies.listed import is_in_force, listed_prices
+from gateway.policies.listed import listed_prices
 from gateway.policies.rates import Schedule
 from gateway.policies.routing import Routing
 
@@ -71,8 +72,9 @@ def explain(
 ) -> None:
     """Tell why one exchange went as it did, and what it cost, line by line."""
     record = answer(open_store(config).exchange(exchange_id)).record
-    ways = _routing(config)
-    reason, cost = why(record, ways), explained(record, _listed(record, ways))
+    found = load(config)
+    ways = _routing(found)
+    reason, cost = why(record, ways), explained(record, _listed(record, ways, found))
     if as_json:
         print_json_line({**public(record), "why": reason._asdict(), "bill": public_bill(cost)})
         return
@@ -84,20 +86,21 @@ def explain(
     _print_bills(cost)
 
 
-def _routing(config: ConfigFile) -> Routing:
+def _routing(found: Config) -> Routing:
     """Compile who serves what now; what is wrong with the config must not hide what is in the log."""
     try:
-        return routing(load(config), os.environ)
+        return routing(found, os.environ)
     except ConfigError:
         return Routing([], {})
 
 
-def _listed(record: Record, ways: Routing) -> Schedule | None:
+def _listed(record: Record, ways: Routing, found: Config) -> Schedule | None:
     """Ask the price list again, where the same one is in force."""
     provider = ways.provider(record.provider or "")
-    if provider is None or record.price_source != "genai-prices" or not is_in_force(record.price_version):
+    if provider is None or record.price_source != "genai-prices":
         return None
-    return listed_prices(record, provider)
+    prices = price_list(found)
+    return listed_prices(record, provider, prices) if prices.version == record.price_version else None
 
 
 def _head(record: Record, reason: Reason) -> Iterator[tuple[str, str | Text]]:

@@ -1,6 +1,5 @@
 """`tollway price MODEL`: what does a model cost, by whose word, until when, and what does a usage add up to?"""
 
-import asyncio
 import os
 import time
 from collections.abc import Iterator
@@ -9,10 +8,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from gateway.app.price_shelf import Shelf
 from gateway.cli.options import PROBLEM, USAGE, AsJson, ConfigFile, Offered, fail, load, print_json, with_options
 from gateway.cli.quote import as_json as quote_json
 from gateway.cli.quote import quote, show
+from gateway.cli.reading import price_list
 from gateway.config import compile
 from gateway.config.defaults import KNOWN, completed
 from gateway.config.load import Config
@@ -84,8 +83,7 @@ def price(
     context = {field: said[name] for name, (field, _, _) in CLASSES.items() if said[name]}
     context |= {"processing": "batch"} if batch else {}
     found = _with_provider(load(config), provider)
-    listed = asyncio.run(Shelf(found.data_dir).take(refreshed=found.company.prices.source is not None))
-    prices = compile.price_book(found, listed)
+    prices = compile.price_book(found, price_list(found))
     known = True
     for where, asked, why in _places(found, compile.routing(found, os.environ), provider, model):
         told = quote(prices, where, asked, why, context, at_unix_s)

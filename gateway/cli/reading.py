@@ -9,7 +9,10 @@ from typing import TypeVar
 
 import typer
 
+from gateway.app.price_shelf import Shelf
 from gateway.cli.options import USAGE, fail, load
+from gateway.config.load import Config
+from gateway.policies.price_table import PriceList
 from gateway.store.asking import instant_ms
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
@@ -28,6 +31,11 @@ def open_store(config: Path | None) -> StoreReader:
     if store.is_empty:
         typer.secho(f"Nothing is logged in {folder} yet: start `tollway serve` and send a request.", err=True)
     return store
+
+
+def price_list(config: Config) -> PriceList:
+    """Return the public price list that is in force now."""
+    return asyncio.run(Shelf(config.data_dir).take(refreshed=config.company.prices.source is not None))
 
 
 def answer(asked: Coroutine[None, None, T]) -> T:

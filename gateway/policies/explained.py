@@ -17,6 +17,7 @@ _UNITS = dict.fromkeys(TOKEN_KINDS, ("tokens", "1M tokens")) | {
     "page": ("pages", "1,000 pages"),
     "character": ("characters", "1M characters"),
     "image": ("pictures", "picture"),
+    "audio_minimum": ("requests", "request with sound"),
     "audio_hour": ("seconds", "hour"),
 }
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gateway.core.errors import Refusal
 from gateway.core.usage import Usage
-from gateway.wire import anthropic, anthropic_meter, gemini, gemini_meter, openai, openai_meter, openai_usage
+from gateway.wire import anthropic, anthropic_meter, gemini, gemini_meter, openai, openai_meter
 from gateway.wire.endpoint import Endpoint, Place, classify
 from gateway.wire.meter import Meter
 from gateway.wire.shapes import Fields
@@ -48,7 +48,7 @@ DIALECTS: Mapping[str, Dialect] = {
         endpoint=lambda method, path: classify(openai.ENDPOINTS, method, path),
         credential=openai.credential,
         new_meter=openai_meter.new_meter,
-        read_raw=openai_usage.read_usage,
+        read_raw=openai_meter.read_raw,
         refusal_body=openai.refusal_body,
         error_event=openai.error_event,
         models_body=openai.models_body,

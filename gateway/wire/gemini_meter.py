@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Usage
-from gateway.wire import gemini_jobs, gemini_words, openai_meter, openai_usage
+from gateway.wire import gemini_jobs, gemini_words, openai_meter
 from gateway.wire.counts import clamp, count, members, text
 from gateway.wire.document import NESTED_MOST
 from gateway.wire.endpoint import Endpoint
@@ -85,7 +85,7 @@ def read_usage(raw: msgspec.Raw) -> Usage | None:
 
 def read_raw(raw: bytes) -> Usage | None:
     """Normalise a usage object: Google's own, or OpenAI's, which its compatible API tells."""
-    return read_usage(msgspec.Raw(raw)) or openai_usage.read_usage(raw)
+    return read_usage(msgspec.Raw(raw)) or openai_meter.read_raw(raw)
 
 
 def _media(tokens: dict[Any, int]) -> tuple[int, int, int]:

@@ -62,6 +62,17 @@ def read_answer(answer: Answer) -> Sight:
     )
 
 
+def read_raw(raw: bytes) -> Usage | None:
+    """Normalise what a record keeps of an answer as its usage: the usage object, or what stands in its place."""
+    usage = read_usage(raw)
+    if usage is not None:
+        return usage
+    try:
+        return _read_pages(_decode_any(raw))
+    except UNREADABLE:
+        return None
+
+
 def read_media(answer: Answer) -> Sight:
     """Read a JSON answer of an endpoint that writes no text, or counts other things than tokens."""
     sight = read_answer(answer)
@@ -83,13 +94,16 @@ def read_images(answer: Answer) -> Sight:
 
 def _read_units(answer: Answer) -> Usage | None:
     """Read what stands where other answers have their usage: seconds heard, pages read, units that are billed."""
-    heard, read = answer.duration, members(answer.usage_info).get("pages_processed")
-    if heard is not None:
-        return clamp(Usage(seconds=amount(heard)))
-    if read is not None:
-        return clamp(Usage(pages=count(read), raw=msgspec.Raw(msgspec.json.encode(answer.usage_info))))
+    if answer.duration is not None:
+        return clamp(Usage(seconds=amount(answer.duration)))
     billed = members(answer.meta)
-    return read_usage(msgspec.json.encode(billed)) if billed else None
+    return _read_pages(answer.usage_info) or (read_usage(msgspec.json.encode(billed)) if billed else None)
+
+
+def _read_pages(info: Any) -> Usage | None:
+    """Read how many pages of a document were read."""
+    read = members(info).get("pages_processed")
+    return None if read is None else clamp(Usage(pages=count(read), raw=msgspec.Raw(msgspec.json.encode(info))))
 
 
 _decode_chunk = msgspec.json.Decoder(ChatChunk).decode

@@ -69,7 +69,7 @@ class Books:
         """Meter an answer and book it. Not `finish`: the client left. `sent`: the request, if it was changed."""
         name = provider or dialect
         path = fields.pop("path", None) or PATHS[dialect]
-        endpoint = DIALECTS[dialect].endpoint("POST", path)
+        endpoint = DIALECTS[dialect].endpoint(fields.get("method", "POST"), path)
         fields = {"endpoint": endpoint.name, "path": path, "request_bytes": len(request), **fields}
         record = _record(name, dialect, content_type, answer, fields)
         streamed = endpoint.streams or is_stream(content_type.encode(), asked=record.stream)
@@ -83,8 +83,8 @@ class Books:
         record.error = None if whole else "the connection closed"
         found = snapshot.routing.provider(name)
         assert isinstance(found, Provider)
-        entry = Entry(self._journal, record, begun_ns=0, started_ns=NOON_MS * 1_000_000, keep=1 << 20)
         asked = Asked(request if sent is None else sent, endpoint.counts)
+        entry = Entry(self._journal, record, begun_ns=0, started_ns=NOON_MS * 1_000_000, keep=1 << 20)
         error = settle(entry, meter, snapshot.prices, found, whole=whole, asked=asked)
         if error is not None and whole:
             record.outcome = "upstream_error"

@@ -9,8 +9,10 @@ import pytest
 from gateway.audit.answers import check_answer
 from gateway.audit.findings import Findings
 from gateway.core.record import Attempt, Job
+from gateway.core.usage import Usage
 from gateway.journal.reader import WORKER_DIED
 from gateway.store.interface import Body
+from gateway.wire.weight import READ_BYTES
 from tests.audit.settled import Books, Settled
 
 CHAT = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20}}'
@@ -115,30 +117,32 @@ def test_compressed_answers_are_read(books: Books) -> None:
     assert {} == differences(blind._replace(response=Body([(0, b"\x01\x02\x03\x04\x05")], 5)))
 
 
-def picture(head: bytes) -> bytes:
-    """Write a request whose base64 ends where the next probe for it would be: a byte more is weighed otherwise."""
+def picture(head: bytes, size: int = 6_000) -> bytes:
+    """Write a request of that size with base64 in it."""
     tail = b'"}'
-    return head + b"A" * (2048 + 4096 - len(head + tail)) + tail
+    return head + b"A" * (size - len(head + tail)) + tail
 
 
 @pytest.mark.parametrize(
-    ("head", "sent"),
+    ("request_body", "sent"),
     [
-        pytest.param(b'{"model":"gpt-4o-mini","y":"', lambda one: one, id="as it came"),
+        pytest.param(picture(b'{"model":"gpt-4o-mini","y":"'), lambda one: one, id="as it came"),
         pytest.param(
-            b'{"model":"fast","y":"', lambda one: one.replace(b'"fast"', b'"gpt-4o-mini"'), id="under another name"
+            picture(b'{"model":"a-route-of-a-longer-name","y":"'),
+            lambda one: one.replace(b"a-route-of-a-longer-name", b"gpt-4o-mini"),
+            id="under another name",
         ),
         pytest.param(
-            b'{"model":"gpt-4o-mini","stream":true,"y":"',
+            picture(b'{"model":"gpt-4o-mini","stream":true,"y":"', READ_BYTES),
             lambda one: one[:-1] + b',"stream_options":{"include_usage":true}}',
             id="asked for its usage",
         ),
     ],
 )
-def test_an_estimate_weighs_the_request_as_it_was_sent(books: Books, head: bytes, sent: Any) -> None:
-    """What was changed on the way is changed again: the log holds what the client sent."""
-    request = picture(head)
-    one = books.settle(TEXT, content_type=EVENTS, whole=False, request=request, sent=sent(request))
+def test_an_estimate_weighs_the_request_as_it_was_sent(books: Books, request_body: bytes, sent: Any) -> None:
+    """What was changed on the way is changed again, for the log holds what the client sent: a few bytes may decide
+    how a body is weighed."""
+    one = books.settle(TEXT, content_type=EVENTS, whole=False, request=request_body, sent=sent(request_body))
 
     assert {} == differences(one)
 
@@ -250,6 +254,7 @@ def test_requests_that_are_not_there_matter_for_estimates_only(books: Books) -> 
     ("fields", "said"),
     [
         ({"job": Job(id="resp_1")}, "bodies: the work went on after the answer, the job is open"),
+        ({"job": Job(id="resp_1", state="booked")}, "bodies: the work went on after the answer, the job is booked"),
         ({"dialect": "cobol"}, "bodies: this version does not know the dialect cobol"),
         ({"endpoint": "video"}, "bodies: this version takes a call of kind video for chat"),
     ],
@@ -268,3 +273,74 @@ def test_a_call_that_got_no_answer_is_estimated_again(books: Books) -> None:
     one.record.attempts = [Attempt(provider="openai", result="protocol")]
 
     assert ("estimated", {}) == (one.record.usage_source, differences(one))
+
+
+RESPONSE = (
+    b'{"id":"resp_1","object":"response","status":"%b","background":true,"model":"gpt-4o-mini",'
+    b'"usage":{"input_tokens":100,"output_tokens":20}}'
+)
+POLL = {"path": "/v1/responses/resp_1", "method": "GET"}
+
+
+def test_who_asks_how_far_work_is_is_told_again(books: Books) -> None:
+    """Nothing is booked there, and what the answer told of the work is what was noted."""
+    one = books.settle(RESPONSE % b"completed", **POLL)
+    found = Findings()
+    assert one.record.job is not None
+    assert one.record.job.usage is not None
+    assert ("seen", 100, None) == (one.record.job.state, one.record.job.usage.input_total, one.record.usage)
+    assert {} == differences(one, found)
+    assert {"bodies": 1} == found.checked
+    one.record.job.usage.input_total = 99
+    assert {"job.usage.input_total": (99, 100)} == differences(one)
+    one.record.job = None
+
+    assert {"job": (None, "resp_1"), "job.state": (None, "seen")} == differences(one)
+
+
+@pytest.mark.parametrize("fields", [{"finish": False}, {"status": 206}])
+def test_part_of_such_an_answer_tells_nothing(books: Books, fields: Any) -> None:
+    """It may be less than was used, so that nothing may stand there."""
+    one = books.settle(RESPONSE % b"completed", **POLL, **fields)
+    assert one.record.job is not None
+    assert (None, {}) == (one.record.job.usage, differences(one))
+    one.record.job.usage = Usage(input_total=100, output_total=20)
+
+    assert {"job.usage"} == differences(one).keys()
+
+
+def test_a_dead_workers_poll_tells_nothing(books: Books) -> None:
+    """Whether its answer was whole nobody knows."""
+    event = b'event: response.completed\ndata: {"type":"response.completed","response":%b}\n\n'
+    one = books.settle(event % (RESPONSE % b"completed"), content_type=EVENTS, stream=True, **POLL)
+    assert one.record.job is not None
+    assert one.record.job.usage is not None
+    one.record.outcome, one.record.error = "gateway_error", WORKER_DIED
+    assert {"job.usage"} == differences(one).keys()
+    one.record.job.usage = None
+
+    assert {} == differences(one)
+
+
+def test_work_that_was_asked_for_twice_is_billed_once(books: Books) -> None:
+    """The second row says that it was seen, and nothing of it may be booked."""
+    one = books.settle(RESPONSE.replace(b',"usage":{"input_tokens":100,"output_tokens":20}', b"") % b"queued",
+                       path="/v1/responses")  # fmt: skip
+    assert one.record.job is not None
+    assert "open" == one.record.job.state
+    one.record.job = Job(id="resp_1", state="seen")
+    assert {} == differences(one)
+    one.record.usage = Usage(input_total=1)
+
+    assert {"usage": ("input_total 1", None)} == differences(one)
+
+
+def test_what_the_request_is_billed_by_is_counted_again(books: Books) -> None:
+    """Speech answers with sound alone: its characters stand in the request."""
+    request = b'{"model":"tts-1","input":"Hello, how are you?"}'
+    one = books.settle(b"ID3", path="/v1/audio/speech", content_type="audio/mpeg", request=request)
+    assert one.record.usage is not None
+    assert (19, {}) == (one.record.usage.characters, differences(one))
+    one.record.usage.characters = 18
+
+    assert {"usage.characters": (18, 19)} == differences(one)

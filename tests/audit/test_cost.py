@@ -23,7 +23,7 @@ def differences(one: Record) -> dict[str, tuple[Any, Any]]:
     """Check cost and prices; return what differs by name."""
     found = Findings()
     check_cost(one, one.usage, found)
-    check_prices(one, SNAPSHOT.routing.provider(one.provider or ""), found)
+    check_prices(one, SNAPSHOT.routing.provider(one.provider or ""), SNAPSHOT.prices.listed, found)
     return {each.what: (each.recorded, each.recomputed) for each in found.take()}
 
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_judged_is_counted(books: Books) -> None:
     advised.usage.elsewhere[0].rates = NONE
     for one in (old, other, gone, advised):
         check_cost(one, one.usage, found)
-        check_prices(one, SNAPSHOT.routing.provider(one.provider or ""), found)
+        check_prices(one, SNAPSHOT.routing.provider(one.provider or ""), SNAPSHOT.prices.listed, found)
 
     assert [] == found.take()
     assert {

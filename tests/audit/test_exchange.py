@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.audit.exchange import check_row
+from gateway.audit.exchange import Now, check_row
 from gateway.audit.findings import Difference, Findings
 from gateway.store.dayview import Row
 from gateway.store.schema import COLUMNS, exchange_row
 from tests.audit.settled import SNAPSHOT, ZERO, Books, Settled
 
+NOW = Now(SNAPSHOT.routing, SNAPSHOT.prices.listed)
 CHAT = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20}}'
 
 
@@ -27,7 +28,7 @@ def row_of(one: Settled, **changed: Any) -> Row:
 def differences(row: Row) -> list[Difference]:
     """Check a row; return what differs."""
     found = Findings()
-    check_row("2026-11-23", row, SNAPSHOT.routing, found)
+    check_row("2026-11-23", row, NOW, found)
     assert 1 == found.rows
     return found.take()
 
@@ -35,7 +36,7 @@ def differences(row: Row) -> list[Difference]:
 def test_clean_row(books: Books) -> None:
     """Every check looks at it, and none finds a difference."""
     found = Findings()
-    check_row("2026-11-23", row_of(books.settle(CHAT)), SNAPSHOT.routing, found)
+    check_row("2026-11-23", row_of(books.settle(CHAT)), NOW, found)
 
     assert [] == found.take()
     assert {"bodies": 1, "costs": 1, "prices": 1, "usage objects": 1} == found.checked
@@ -61,7 +62,7 @@ def test_rows_that_cannot_be_read_are_named(books: Books) -> None:
     broken = row_of(one)._replace(request=None, response=None, fault="no zstd")
 
     findings = Findings()
-    check_row("2026-11-23", broken, SNAPSHOT.routing, findings)
+    check_row("2026-11-23", broken, NOW, findings)
 
     assert ["readable", "cost_nano_usd"] == [each.what for each in findings.take()]
     assert {} == findings.skipped

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.audit.findings import Findings
 from gateway.audit.usage import check_usage, without_prices
-from gateway.core.record import Record
+from gateway.core.record import Job, Record
 from gateway.core.usage import Usage
 from tests.audit.settled import Books
 from tests.records import record
@@ -94,8 +94,49 @@ def test_what_other_models_did_is_compared_too(books: Books) -> None:
     advice.output_total += 1
     assert {"usage.elsewhere[0].output_total": (9, 8)} == differences(settled)
     settled.usage.elsewhere = ()
-
     assert {"usage.elsewhere": (0, 1)} == differences(settled)
+    settled.usage.elsewhere = (advice,)
+    settled.usage.raw = msgspec.Raw(b'{"input_tokens":10,"output_tokens":20}')
+
+    assert {"usage.elsewhere": (1, 0)} == differences(settled)
+
+
+def test_a_picture_that_a_tool_drew_stands_beside_the_object(books: Books) -> None:
+    """Its usage is a sibling of the answer's: only the stored answer can prove it, and that is said."""
+    drawn = b'"tool_usage":{"image_gen":{"input_tokens":5,"output_tokens":7}},"usage"'
+    settled = books.settle(CHAT.replace(b'"usage"', drawn)).record
+    assert settled.usage is not None
+    assert 7 == settled.usage.elsewhere[0].output_total
+    found = Findings()
+    again = check_usage(settled, found)
+
+    assert [] == found.take()
+    assert {"usage: what other models did stands beside the provider's own object": 1} == found.skipped
+    assert again is not None
+    assert settled.usage.elsewhere == again.elsewhere
+
+
+def test_work_that_lapsed_may_have_told_a_part(books: Books) -> None:
+    """A background stream told its input; the rest was estimated when nobody fetched the result."""
+    settled = books.settle(CHAT).record
+    assert settled.usage is not None
+    settled.usage_source, settled.job = "estimated", Job(id="resp_1", state="lapsed")
+    settled.usage.output_total += 50
+    assert {} == differences(settled)
+    settled.usage.input_total += 1
+
+    assert {"usage.input_total": (101, 100)} == differences(settled)
+
+
+def test_pages_stand_in_an_object_of_their_own(books: Books) -> None:
+    """OCR tells pages instead of tokens."""
+    answer = b'{"model":"mistral-ocr-latest","usage_info":{"pages_processed":3,"doc_size_bytes":9}}'
+    settled = books.settle(answer, path="/v1/ocr").record
+    assert settled.usage is not None
+    assert (3, {}) == (settled.usage.pages, differences(settled))
+    settled.usage.pages = 4
+
+    assert {"usage.pages": (4, 3)} == differences(settled)
 
 
 def test_output_that_was_not_told_may_be_more_than_the_object_says(books: Books) -> None:

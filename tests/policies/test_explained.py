@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.record import PRICE_SOURCES, Attempt, Job, public_json
+from gateway.core.record import JOB_STATES, PRICE_SOURCES, Attempt, Job, public_json
 from gateway.core.usage import Usage
-from gateway.policies.explained import BadRates, applied, explain, public_bill, rate_text, units
+from gateway.policies.explained import _JOBS, BadRates, applied, explain, public_bill, rate_text, units
 from gateway.policies.rates import KINDS, Line, Schedule, rates_from_pico
 from tests.records import record
 
@@ -106,6 +106,11 @@ def test_work_that_goes_on_says_where_its_cost_stands(state: str, usage: Usage |
     assert said in explained.told
     assert "resp_1" in explained.told
     assert (usage is None) == ("public list" not in explained.told)
+
+
+def test_every_state_of_a_job_is_told() -> None:
+    """States that are added later need a sentence, too."""
+    assert set(JOB_STATES) == _JOBS.keys()
 
 
 def test_tier_is_told_where_the_list_can_be_asked() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from gateway.core.record import Attempt
 from gateway.core.usage import Usage
-from gateway.policies.listed import is_in_force, listed_prices
+from gateway.policies.listed import listed_prices
 from gateway.policies.pricing import PriceBook
 from gateway.policies.rates import rates_for
 from gateway.policies.routing import Provider
@@ -29,17 +29,14 @@ def test_the_same_prices_are_found_again() -> None:
         cost = BOOK.price(provider, served, asked, usage, AT_UNIX_S)
         attempts = [Attempt(provider=provider.name, model=asked)]
         one = record(started_at=AT, model_served=served, attempts=attempts, usage=usage)
-        listed = listed_prices(one, provider)
+        listed = listed_prices(one, provider, BOOK.listed)
 
         assert listed is not None
         assert cost.rates == rates_for(usage, listed).given
-        assert is_in_force(cost.version)
 
 
 def test_what_the_list_does_not_know_has_none() -> None:
     """Neither has an exchange without a model."""
-    assert None is listed_prices(record(model_served="nobody-knows", model_requested="nobody"), OPENAI)
-    assert None is listed_prices(record(model_served=None, model_requested=None, usage=None), OPENAI)
-    assert None is listed_prices(record(started_at="yesterday"), OPENAI)
-    assert not is_in_force("genai-prices 0.0.1")
-    assert not is_in_force(None)
+    assert None is listed_prices(record(model_served="nobody-knows", model_requested="nobody"), OPENAI, BOOK.listed)
+    assert None is listed_prices(record(model_served=None, model_requested=None, usage=None), OPENAI, BOOK.listed)
+    assert None is listed_prices(record(started_at="yesterday"), OPENAI, BOOK.listed)

@@ -49,7 +49,7 @@ def audited(gateway: Gateway) -> dict[str, Any]:
     shown = command(gateway.folder, "audit", "--json")
     *differences, summary = shown.lines
 
-    assert [] == differences
+    assert [] == differences, "\n".join(map(str, differences))
     assert (0, 0) == (shown.code, summary["differences"])
     return dict(summary)
 

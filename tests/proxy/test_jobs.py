@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.commands import run as command
 from tests.client import Reply
 from tests.gateway import KEY, Gateway, standing_before, team_file
 from tests.provider import EVENTS, Answer, Asked, Provider, answer, providing, stream, until
@@ -356,3 +357,13 @@ def test_a_price_that_nobody_knows_does_not_stop_polls(provider: Provider, tmp_p
 
         assert [200, 200] == [reply.status, polled.status]
         assert "price_unknown" == refused.value("x-tollway-error")
+
+
+def test_the_books_of_all_this_work_agree(gateway: Gateway) -> None:
+    """Whatever went on, was looked at, was asked for twice or is open still: the audit finds no difference."""
+    shown = command(gateway.folder, "audit", "--json")
+    *differences, summary = shown.lines
+
+    assert [] == differences, "\n".join(map(str, differences))
+    assert summary["rows"] > 20
+    assert any("the job is booked" in reason for reason in summary["skipped"])
