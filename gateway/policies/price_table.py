@@ -74,6 +74,16 @@ def find(
     return None
 
 
+def context_window(name: str, base_url: str, model: str) -> int | None:
+    """Return how many tokens a listed model can read, often rounded; None: the list does not say."""
+    providers = data_snapshot.get_snapshot().providers
+    for provider, wanted in _places(providers, _provider(providers, name, base_url), [model.removeprefix("models/")]):
+        found = provider.find_model(wanted, all_providers=providers)
+        if found is not None:
+            return found.context_window
+    return None
+
+
 def _provider(providers: list[Provider], name: str, base_url: str) -> Provider | None:
     for provider in providers:
         if re.match(provider.api_pattern, base_url):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Refusal, Standing
 from gateway.wire import anthropic, anthropic_meter, gemini, gemini_meter, openai, openai_meter
 from gateway.wire.endpoint import Endpoint, Place, classify
 from gateway.wire.meter import Meter
@@ -24,7 +24,7 @@ class Dialect:
     """How one API speaks: plain data and pure functions.
 
     `credential`: the header that carries a provider key. `refusal_body`, `error_event`: a refusal as its clients
-    understand it, as a whole answer and inside a stream. `models_body`, `model_body`: answers about models.
+    understand it, as a whole answer and inside a stream. `limit_headers`: how a rate stands. `models_body`, `model_body`: answers about models.
     `wants_usage_injection`: this stream would end without its usage.
     """
 
@@ -34,6 +34,7 @@ class Dialect:
     new_meter: NewMeter
     refusal_body: Callable[[Refusal, str], bytes]
     error_event: Callable[[Refusal, str, Endpoint], bytes]
+    limit_headers: Callable[[Standing], Sequence[tuple[bytes, bytes]]]
     models_body: Callable[[Sequence[str]], bytes]
     model_body: Callable[[str], bytes]
     wants_usage_injection: Callable[[Endpoint, Fields], bool]
@@ -47,6 +48,7 @@ DIALECTS: Mapping[str, Dialect] = {
         new_meter=openai_meter.new_meter,
         refusal_body=openai.refusal_body,
         error_event=openai.error_event,
+        limit_headers=openai.limit_headers,
         models_body=openai.models_body,
         model_body=openai.model_body,
         wants_usage_injection=openai.wants_usage_injection,
@@ -58,6 +60,7 @@ DIALECTS: Mapping[str, Dialect] = {
         new_meter=anthropic_meter.new_meter,
         refusal_body=anthropic.refusal_body,
         error_event=anthropic.error_event,
+        limit_headers=anthropic.limit_headers,
         models_body=anthropic.models_body,
         model_body=anthropic.model_body,
         wants_usage_injection=anthropic.wants_usage_injection,
@@ -69,6 +72,7 @@ DIALECTS: Mapping[str, Dialect] = {
         new_meter=gemini_meter.new_meter,
         refusal_body=gemini.refusal_body,
         error_event=gemini.error_event,
+        limit_headers=gemini.limit_headers,
         models_body=gemini.models_body,
         model_body=gemini.model_body,
         wants_usage_injection=gemini.wants_usage_injection,
