@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.policies.scope import Caller, Finder, Scope, Seen, part_name
+from gateway.policies.scope import ANYTHING, Caller, Finder, Scope, Seen, part_name
 from gateway.policies.windows import Window
 
 COMPANY: Final = "company"  # stands where a team's name stands in the id of a budget of all teams
@@ -31,7 +31,7 @@ class Budget:
     mode: str = "soft"
     midstream: str = "finish"
     on_disconnect: str = "abort"
-    scope: Scope = Scope()
+    scope: Scope = ANYTHING
     per: tuple[str, ...] = ()
     max_balances: int = 10_000
     fallback: str | None = None

@@ -27,7 +27,7 @@ class Expected:
         self._learned: dict[tuple[str, str], list[int]] = {}  # [mean, how many]
 
     def expect(self, team: str, model: str, size_bytes: int) -> int | None:
-        """Return the expected cost in nano-USD of a request of this size; None: nothing is known yet (`first_guess`)."""
+        """Return what a request of this size is expected to cost; None: nothing is known yet (`first_guess`)."""
         learned = self._learned.get((team, model))
         return None if learned is None else -(-learned[0] * (size_bytes + _ANSWER_BYTES) // _SCALE)
 

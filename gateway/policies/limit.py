@@ -91,7 +91,7 @@ class Bucket:
         return -(-self._level // self.rate.amount) if self.rate.amount else None
 
     def reshare(self, rate: Rate, now_ns: int) -> None:
-        """Go on at another rate of the same period. Burst that is won comes used: somebody else may just have used it."""
+        """Go on at another rate of the same period. Burst that is won comes used: another may just have used it."""
         self._drain(now_ns)
         self._level += max(0, rate.burst - self.rate.burst) * rate.per_ns
         self.rate = rate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gateway.policies.limit import Bucket, Charge, Rate, Slots, share_out, share_rate
-from gateway.policies.scope import Caller, Finder, Scope, part_name, shared_name
+from gateway.policies.scope import ANYTHING, Caller, Finder, Scope, part_name, shared_name
 
 CONCURRENT: Final = "concurrent"
 
@@ -35,7 +35,7 @@ class Limit:
     id: str
     quotas: tuple[Quota, ...] = ()
     concurrent: int | None = None
-    scope: Scope = Scope()
+    scope: Scope = ANYTHING
     per: tuple[str, ...] = ()
     max_balances: int = 10_000
 
@@ -201,7 +201,11 @@ class Limiter:
         parts = self._meters.setdefault(limit.id, {})
         place: _Place = values
         meter = parts.get(values)
-        if meter is None and len(parts) >= limit.max_balances and (place := self._room(parts, limit, values, now_ns)) is None:
+        if (
+            meter is None
+            and len(parts) >= limit.max_balances
+            and (place := self._room(parts, limit, values, now_ns)) is None
+        ):
             meter = parts.get(None)
         if meter is not None and meter.limit is limit:
             return meter

@@ -16,8 +16,6 @@ from gateway.policies.routing import Provider
 
 CACHED_MOST: Final = 4096  # model names are the callers' to invent
 
-_SEARCHES = "it searches on its own, as often as it likes"
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -45,10 +43,11 @@ def _rows(text: str) -> list[tuple[Patterns, Facts]]:
     return rows
 
 
+_SEARCHES: Final = Facts(unbounded="it searches on its own, as often as it likes")
 # The first row that matches counts, so that exceptions stand before their families.
 _TABLE: Final = [
-    (Patterns(["*search-preview*", "*-search-api*", "*deep-research*", "sonar*", "compound*"]), Facts(unbounded=_SEARCHES)),
-    (Patterns(["auto", "openrouter/auto", "*-multi-agent*"]), Facts(unbounded="it calls other models")),
+    (Patterns(["*search-preview*", "*-search-api*", "*deep-research*", "sonar*", "compound*"]), _SEARCHES),
+    (Patterns(["auto", "*-multi-agent*"]), Facts(unbounded="it calls other models")),
     (Patterns(["grok-*"]), Facts(thinks_beyond=True)),
     *_rows(
         """
@@ -82,7 +81,7 @@ _TABLE: Final = [
         llama-3.3-70b-* llama-3.1-8b-*                  | 131072 | 131072  | -
         """
     ),
-]  # fmt: skip
+]
 
 
 class FactBook:

@@ -97,9 +97,7 @@ class PriceBook:
             return False
         return self._find(provider, None, requested, {}, at_unix_s) is self._default
 
-    def schedule(
-        self, provider: Provider, model: str, context: dict[str, str], at_unix_s: float
-    ) -> Schedule | None:
+    def schedule(self, provider: Provider, model: str, context: dict[str, str], at_unix_s: float) -> Schedule | None:
         """Return a model's prices in one price class; None: nobody knows them."""
         priced = self._find(provider, None, model, context, at_unix_s)
         return None if priced is self._default else priced[0]

@@ -62,18 +62,14 @@ def rate_limited(wait: Wait, at_s: float, draw: float) -> Refusal:
     most = "at a time" if wait.setting == CONCURRENT else _rate_words(wait.setting)
     amount = usd_text(wait.most) if wait.setting.startswith("usd") else f"{wait.most:,}"
     whose = f"{wait.limit.id}{wait.part}"
-    message = (
-        f"Rate limit reached for {whose}: {amount} {most}. Please try again in {_seconds(spread_ms)}."
-    )
+    message = f"Rate limit reached for {whose}: {amount} {most}. Please try again in {_seconds(spread_ms)}."
     standing = None
     if wait.full_ns is not None and not wait.setting.startswith("usd"):
         unit = "tokens" if wait.setting in _TOKENS else "requests"
         full_at_s = int(at_s) + -(-wait.full_ns // SECOND_NS)
         standing = Standing(unit, wait.most, wait.left, -(-wait.full_ns // _MS_NS), full_at_s)
     headers = ((b"x-tollway-limit", f"{wait.limit.id} {wait.setting}".encode()),)
-    return Refusal(
-        "rate_limited", message, advice=Advice(retry_after_ms=spread_ms, standing=standing, headers=headers)
-    )
+    return Refusal("rate_limited", message, advice=Advice(retry_after_ms=spread_ms, standing=standing, headers=headers))
 
 
 def _whose(budget: Budget, values: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Which budgets and limits does a request fall under, and whose balance of them? Scopes, and what they are parted by."""
+"""Which budgets and limits hold for a request, and whose balance of them counts? Scopes, and what parts them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +56,9 @@ class Scope:
     def covers_person(self, user: str | None, session: str | None) -> bool:
         """Tell whether it covers whom a request is for."""
         return _matches(self.user, user or "") and _matches(self.session, session or "")
+
+
+ANYTHING: Final = Scope()
 
 
 class Scoped(Protocol):

@@ -13,20 +13,21 @@ from gateway.wire.asked_fields import (
     note_type,
     read_fields,
     whole_number,
+    words,
 )
 from gateway.wire.asked_shapes import Block, BlockMessage, CacheControl, ContextManagement, ServerTool, Source, Thinking
 
-_READ = frozenset(
+_READ = words(
     """
     messages system tools max_tokens thinking service_tier speed inference_geo context_management thread
     cache_control
-    """.split()
+    """
 )
-_KNOWN = _READ | frozenset(
+_KNOWN = _READ | words(
     """
     model stream metadata stop_sequences temperature top_p top_k tool_choice output_config output_format
     anthropic_version anthropic_beta
-    """.split()
+    """
 )
 # Blocks that are text as they stand; those inside a result or a document are looked at.
 _TEXT_BLOCKS = frozenset(

@@ -14,6 +14,16 @@ _NULL: Final = b"null"
 _INLINE_PICTURE: Final = b'"data:image/'
 
 
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text, where a list of names would fill the page."""
+    return frozenset(text.split())
+
+
+def begins(raw: bytes | msgspec.Raw, text: bytes) -> bool:
+    """Tell whether a value begins so; the value is not copied."""
+    return bytes(memoryview(raw)[: len(text)]) == text
+
+
 def read_fields(body: bytes, asked: Asked, known: frozenset[str], read: frozenset[str]) -> dict[str, bytes]:
     """Return the members of a body that are read, nulls left out. One that is not `known` may cost what it likes."""
     decoded = parse(body)
@@ -59,7 +69,7 @@ def decoded(asked: Asked, decoder: msgspec.json.Decoder[T], raw: bytes | msgspec
 
 def note_picture(asked: Asked, raw: msgspec.Raw, url: msgspec.Raw) -> None:
     """Count a picture that stands in the body, whose bytes are no text. One behind an address may be anything."""
-    if memoryview(url)[: len(_INLINE_PICTURE)] == _INLINE_PICTURE:
+    if begins(url, _INLINE_PICTURE):
         asked.images += 1
         asked.text_bytes -= memoryview(raw).nbytes
     else:

@@ -24,8 +24,8 @@ class Dialect:
     """How one API speaks: plain data and pure functions.
 
     `credential`: the header that carries a provider key. `refusal_body`, `error_event`: a refusal as its clients
-    understand it, as a whole answer and inside a stream. `limit_headers`: how a rate stands. `models_body`, `model_body`: answers about models.
-    `wants_usage_injection`: this stream would end without its usage.
+    understand it, as a whole answer and inside a stream. `limit_headers`: how a rate stands. `models_body`,
+    `model_body`: answers about models. `wants_usage_injection`: this stream would end without its usage.
     """
 
     name: str

@@ -104,7 +104,8 @@ def _read_config(asked: Asked, found: Mapping[str, bytes]) -> None:
     if config is None:
         return
     maxima = [
-        whole_number(asked, "maxOutputTokens", _given(raw)) for raw in (config.maxOutputTokens, config.max_output_tokens)
+        whole_number(asked, "maxOutputTokens", _given(raw))
+        for raw in (config.maxOutputTokens, config.max_output_tokens)
     ]
     asked.max_output_tokens = max((number for number in maxima if number), default=None)
     counts = [
@@ -161,6 +162,7 @@ def _read_tools(asked: Asked, raw: bytes) -> None:
     for tool in tools:
         for name, value in tool.items():
             if name in _FUNCTIONS:
-                asked.framed += len(decoded(asked, _functions, value, name) or ())
+                functions = decoded(asked, _functions, value, name)
+                asked.framed += len(functions or ())
             else:
                 no_bound(asked, f"nothing limits what the tool '{name}' costs at the provider")

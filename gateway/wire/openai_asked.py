@@ -1,4 +1,4 @@
-"""What may a request in the OpenAI dialect cost? Reads chat, completions, responses, embeddings, pictures and speech."""
+"""What may a request in the OpenAI dialect cost? Reads chats, completions, responses, embeddings, pictures, speech."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,6 +8,7 @@ import msgspec
 from gateway.core.asked import Asked
 from gateway.wire.asked_fields import (
     at_least_one,
+    begins,
     decoded,
     is_elsewhere,
     no_bound,
@@ -15,12 +16,13 @@ from gateway.wire.asked_fields import (
     note_type,
     read_fields,
     whole_number,
+    words,
 )
 from gateway.wire.asked_shapes import ChatMessage, FunctionTool, Item, ItemPart, Url
 
 _NOTHING = msgspec.Raw(b"")
 # Fields that change what is said and not what it costs, wherever a server of this dialect knows them.
-_HARMLESS = frozenset(
+_HARMLESS = words(
     """
     model stream stream_options temperature top_p top_k top_a min_p typical_p seed random_seed stop stop_token_ids
     presence_penalty frequency_penalty repetition_penalty length_penalty logit_bias logprobs top_logprobs
@@ -30,19 +32,19 @@ _HARMLESS = frozenset(
     chat_template_kwargs safe_prompt prompt_mode do_sample transforms usage guided_json guided_regex guided_choice
     guided_grammar structured_outputs min_tokens ignore_eos skip_special_tokens add_generation_prompt echo suffix
     client_metadata
-    """.split()
+    """
 )
-_CHAT_READ = frozenset(
+_CHAT_READ = words(
     """
     messages max_tokens max_completion_tokens n tools functions modalities audio web_search_options service_tier
-    """.split()
+    """
 )
-_COMPLETION_READ = frozenset("prompt max_tokens n best_of service_tier".split())
-_RESPONSES_READ = frozenset(
+_COMPLETION_READ = words("prompt max_tokens n best_of service_tier")
+_RESPONSES_READ = words(
     """
     input max_output_tokens max_tool_calls tools background previous_response_id conversation prompt
     context_management service_tier
-    """.split()
+    """
 )
 _EMBEDDINGS_READ = frozenset(("input",))
 _IMAGE_READ = frozenset(("n",))
@@ -50,12 +52,12 @@ _CHAT = _HARMLESS | _CHAT_READ | {"prediction"}
 _COMPLETION = _HARMLESS | _COMPLETION_READ
 _RESPONSES = _HARMLESS | _RESPONSES_READ | {"instructions", "text", "include", "truncation"}
 _EMBEDDINGS = _EMBEDDINGS_READ | {"model", "encoding_format", "dimensions", "user", "input_type", "truncate"}
-_IMAGE = _IMAGE_READ | frozenset(
+_IMAGE = _IMAGE_READ | words(
     """
     model prompt size quality style background output_format output_compression moderation user response_format
-    """.split()
+    """
 )
-_SPEECH = frozenset("model input voice instructions response_format speed stream_format".split())
+_SPEECH = words("model input voice instructions response_format speed stream_format")
 
 _TEXT_PARTS = frozenset(("text", "refusal", "thinking", "reasoning", "reasoning_text", "summary_text", "output_text"))
 _FUNCTIONS = frozenset(("function", "custom"))
@@ -88,7 +90,8 @@ def read_chat(body: bytes, asked: Asked) -> None:
                 _read_picture(asked, part.image_url)
             else:
                 note_type(asked, part.type, _TEXT_PARTS, "a part of the type")
-    asked.framed += len(decoded(asked, _list, found.get("functions", b"[]"), "functions") or ())
+    functions = decoded(asked, _list, found.get("functions", b"[]"), "functions")
+    asked.framed += len(functions or ())
     for tool in decoded(asked, _tools, found.get("tools", b"[]"), "tools") or ():
         asked.framed += 1
         # Some servers, and their clients, leave the type out of what can only be a function.
@@ -175,7 +178,7 @@ def _count_texts(asked: Asked, raw: bytes | None, name: str) -> int:
 def _read_picture(asked: Asked, raw: msgspec.Raw) -> None:
     """Read what stands under `image_url`: an object with the URL, or the URL itself."""
     url: msgspec.Raw | None = raw
-    if memoryview(raw)[:1] == b"{":
+    if begins(raw, b"{"):
         shape = decoded(asked, _url, raw, "image_url")
         url = shape.url if shape is not None else None
     if url is not None:
@@ -183,13 +186,13 @@ def _read_picture(asked: Asked, raw: msgspec.Raw) -> None:
 
 
 # Items of a response's input that are text as they stand; what is in their `content` and `output` is looked at.
-_TEXT_ITEMS = frozenset(
+_TEXT_ITEMS = words(
     """
     message function_call function_call_output custom_tool_call custom_tool_call_output local_shell_call
     local_shell_call_output shell_call shell_call_output apply_patch_call apply_patch_call_output tool_search_call
     tool_search_output additional_tools mcp_list_tools mcp_call mcp_approval_request mcp_approval_response
     computer_call computer_call_output reasoning
-    """.split()
+    """
 )
 _TEXT_ITEM_PARTS = _TEXT_PARTS | {"input_text"}
 _PICTURE_PARTS = frozenset(("input_image", "computer_screenshot"))
@@ -246,5 +249,5 @@ def _read_hosted_tools(asked: Asked, found: Mapping[str, bytes]) -> None:
 
 def _is_hosted(tool: FunctionTool) -> bool:
     if tool.type == "tool_search":
-        return tool.execution != "client"
+        return not isinstance(tool.execution, str) or tool.execution != "client"
     return tool.type not in _FUNCTIONS and tool.type not in _KITS and tool.type != "namespace"

@@ -50,7 +50,11 @@ def test_a_spent_budget_is_not_to_be_asked_for_again() -> None:
 
 @pytest.mark.parametrize(
     ("dialect", "line"),
-    [("openai", b"x-ratelimit-limit-tokens: 9"), ("anthropic", b"anthropic-ratelimit-tokens-limit: 9"), ("gemini", b"")],
+    [
+        ("openai", b"x-ratelimit-limit-tokens: 9"),
+        ("anthropic", b"anthropic-ratelimit-tokens-limit: 9"),
+        ("gemini", b""),
+    ],
 )
 def test_how_a_rate_stands_is_told_in_the_dialects_headers(dialect: str, line: bytes) -> None:
     """Clients read their own provider's."""

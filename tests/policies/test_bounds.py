@@ -207,13 +207,17 @@ def test_a_price_class_counts_unless_the_request_pins_another(
     assert Bound(book.price(OPENAI, model, None, usage, AT_S).nano_usd) == found
 
 
-@pytest.mark.parametrize(("speed", "geo"), [(None, None), ("fast", None), ("fast", "us"), ("fast", "global"), (None, "global")])
+@pytest.mark.parametrize(
+    ("speed", "geo"), [(None, None), ("fast", None), ("fast", "us"), ("fast", "global"), (None, "global")]
+)
 def test_speed_and_place_of_an_answer_count(speed: str | None, geo: str | None) -> None:
     """Only who asks for speed pays for it; of the place the account decides."""
     book = PriceBook({}, DEFAULT, "deny")
     usage = Usage(input_total=1_000 + PREAMBLE, output_total=100, speed=speed, geo=None if geo == "global" else "us")
 
-    found = Bounds(book, FactBook()).upper(asked("anthropic", speed=speed, geo=geo), ANTHROPIC, ("claude-opus-5-5",), AT_S)
+    found = Bounds(book, FactBook()).upper(
+        asked("anthropic", speed=speed, geo=geo), ANTHROPIC, ("claude-opus-5-5",), AT_S
+    )
 
     assert Bound(book.price(ANTHROPIC, "claude-opus-5-5", None, usage, AT_S).nano_usd) == found
 

@@ -88,7 +88,9 @@ def test_holds_add_up_to_what_was_spent(spread: int) -> None:
     assert within(50, held, real)
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**8), st.integers(0, 10**15)), min_size=1, max_size=40), st.integers(0, 10**8))
+@given(
+    st.lists(st.tuples(st.integers(0, 10**8), st.integers(0, 10**15)), min_size=1, max_size=40), st.integers(0, 10**8)
+)
 def test_an_expectation_is_between_what_was_seen(costs: list[tuple[int, int]], size: int) -> None:
     """It is a mean: never below the cheapest byte that was seen, nor above the dearest; never below zero."""
     expected = Expected()

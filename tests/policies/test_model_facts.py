@@ -1,4 +1,4 @@
-"""Config beats our table, our table beats the price list, and the price list's round windows are not trusted blindly."""
+"""Config beats our table, our table beats the price list, whose round windows are not trusted blindly."""
 
 import pytest
 from genai_prices import data_snapshot
@@ -80,7 +80,9 @@ def test_who_thinks_beyond_its_maximum_is_known() -> None:
     assert not facts("gpt-4o").thinks_beyond
 
 
-@pytest.mark.parametrize("model", ["gpt-4o-search-preview", "o3-deep-research", "sonar-pro", "perplexity/sonar", "groq/compound"])
+@pytest.mark.parametrize(
+    "model", ["gpt-4o-search-preview", "o3-deep-research", "sonar-pro", "perplexity/sonar", "groq/compound"]
+)
 def test_models_that_act_on_their_own_have_no_bound(model: str) -> None:
     """They search and call others as they like."""
     assert facts(model).unbounded
@@ -97,7 +99,11 @@ def test_the_memory_is_bounded() -> None:
 
 def test_main_models_of_the_price_list_are_known() -> None:
     """A new family shows up here: without a maximum every request would have to bring one."""
-    families = {"openai": ("gpt-4", "gpt-5", "gpt-6", "o1", "o3", "o4"), "anthropic": ("claude-",), "google": ("gemini-2.5", "gemini-3")}
+    families = {
+        "openai": ("gpt-4", "gpt-5", "gpt-6", "o1", "o3", "o4"),
+        "anthropic": ("claude-",),
+        "google": ("gemini-2.5", "gemini-3"),
+    }
     ours = {"openai": OPENAI, "anthropic": ANTHROPIC, "google": OPENAI}
     # What no text comes from, or that is not sold to everybody.
     others = ("audio", "image", "realtime", "transcribe", "cyber", "rosalind", "extended", "ft-", "search", "research")

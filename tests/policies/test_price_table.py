@@ -184,3 +184,11 @@ def test_price_classes_belong_to_the_provider_that_has_them() -> None:
 
     assert maker[0] != maker[1]
     assert reseller[0] == reseller[1] == maker[0]
+
+
+def test_the_window_of_a_listed_model_is_told() -> None:
+    """By address, name or itself, as its price; where the list says nothing, nothing is said."""
+    assert 128_000 == price_table.context_window("openai", "https://api.openai.com/v1", "gpt-4o")
+    assert 1_048_576 == price_table.context_window("gemini", "", "models/gemini-2.5-flash")
+    assert None is price_table.context_window("openai", "https://api.openai.com/v1", "gpt-4.5-preview")
+    assert None is price_table.context_window("mine", "http://127.0.0.1:9", "nonsense")

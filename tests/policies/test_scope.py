@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.policies import scope
 from gateway.policies.patterns import Patterns
-from gateway.policies.scope import Caller, Finder, Scope, Seen, part_name, shared_name, values
+from gateway.policies.scope import ANYTHING, Caller, Finder, Scope, Seen, part_name, shared_name, values
 
 ANN = Caller("search", "ci", "ann", "s1")
 
@@ -19,7 +19,7 @@ class Rule:
     """Something with a scope."""
 
     name: str
-    scope: Scope = Scope()
+    scope: Scope = ANYTHING
 
 
 def patterns(*texts: str) -> Patterns:

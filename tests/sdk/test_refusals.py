@@ -68,7 +68,9 @@ def test_a_spent_budget_is_raised_after_one_request(name: str, status: int, make
 
 
 @pytest.mark.parametrize("name", USUAL)
-@pytest.mark.parametrize(("kind", "status"), [("model_not_allowed", 403), ("unbounded_request", 400), ("bound_exceeded", 403)])
+@pytest.mark.parametrize(
+    ("kind", "status"), [("model_not_allowed", 403), ("unbounded_request", 400), ("bound_exceeded", 403)]
+)
 def test_what_will_never_do_is_raised_after_one_request(
     name: str, kind: str, status: int, make: Make, provider: Provider
 ) -> None:

@@ -145,7 +145,11 @@ def test_a_usual_response_is_text() -> None:
             {"type": "tool_search_output", "tools": [{"type": "function", "name": "f"}]},
         ],
         max_output_tokens=50,
-        tools=[{"type": "function", "name": "f"}, {"type": "local_shell"}, {"type": "tool_search", "execution": "client"}],
+        tools=[
+            {"type": "function", "name": "f"},
+            {"type": "local_shell"},
+            {"type": "tool_search", "execution": "client"},
+        ],
         instructions="Be kind.",
     )
 
