@@ -52,7 +52,7 @@ _text: Final = msgspec.json.Decoder(str)
 def read_messages(body: bytes, asked: Asked) -> None:
     """Read a request for one answer."""
     found = read_fields(body, asked, _KNOWN, _READ)
-    asked.max_output_tokens = whole_number(asked, "max_tokens", found.get("max_tokens"))
+    asked.max_output_tokens = whole_number(asked, "max_tokens", found.get("max_tokens")) or None
     if "cache_control" in found:
         _read_cache(asked, decoded(asked, _cache, found["cache_control"], "cache_control"))
     asked.service_tier, asked.speed, asked.geo = (

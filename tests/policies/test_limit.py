@@ -127,6 +127,18 @@ def test_what_was_waited_for_is_not_given_back() -> None:
     assert 0 == bucket.left(MINUTE_NS)
 
 
+def test_a_correction_moves_those_behind_it_to_the_front() -> None:
+    """What the second waited for has passed once the first gave its share back: it is not given back again."""
+    bucket = Bucket(Rate(1, 1, 20), 0)
+    first, second = bucket.charge(10, 0), bucket.charge(10, 0)
+    bucket.correct(first, 1, 0)
+    bucket.charge(10, 11)
+
+    bucket.correct(second, 1, 11)
+
+    assert 10 == bucket.left(11)
+
+
 def test_a_request_larger_than_the_burst_goes_alone() -> None:
     """It could never go otherwise; it waits until nothing is used, and is corrected by what it was."""
     bucket = Bucket(Rate(100, SECOND_NS, 100), 0)

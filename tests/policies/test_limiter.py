@@ -85,8 +85,9 @@ def test_an_end_counts_once() -> None:
     first.end(Weight(1, 0, 0), 0)
 
     assert isinstance(limiter.admit(wanted, "c", Weight(), 0), Wait)
-    second.end(Weight(1, 600, 0), 0)
-    admitted(limiter.admit(wanted, "c", Weight(), 0))
+    for _ in range(2):
+        second.end(Weight(1, 700, 0), 0)
+    admitted(limiter.admit(wanted, "c", Weight(), MINUTE_NS // 6))
 
 
 def test_each_value_has_its_own() -> None:
@@ -132,6 +133,9 @@ def test_a_reload_keeps_what_is_used() -> None:
     first.end(Weight(1, 0, 0), 0)
     second.end(Weight(1, 0, 0), 0)
     admitted(limiter.admit([(after, ())], "c", Weight(1, 600, 0), 0))
+
+    for name, tokens in (("d", 600), ("e", 300)):
+        admitted(limiter.admit([(after, ())], name, Weight(1, tokens, 0), 2 * MINUTE_NS)).end(Weight(1, tokens, 0), 0)
 
     limiter.keep(Limits())
     assert {} == limiter._meters

@@ -82,6 +82,11 @@ def test_what_is_not_in_the_body(block: Any) -> None:
     assert not found.images
 
 
+def test_no_maximum_is_what_the_model_can_write() -> None:
+    """Also where it is written as 0: what a server makes of that nobody knows."""
+    assert messages(max_tokens=0).max_output_tokens is None
+
+
 def test_a_thread_that_the_provider_keeps_is_not_in_the_body() -> None:
     """Its length is not known."""
     assert messages(thread={"id": "t"}).elsewhere
