@@ -20,12 +20,8 @@ class Rate(NamedTuple):
     burst: int
 
 
-class Charge(NamedTuple):
-    """What was charged, and where in the line of charges it stands."""
-
-    amount: int
-    start: int
-    credited: int
+# An amount that was charged, where in the line of charges it stands, and what had been given back by then.
+Charge = tuple[int, int, int]
 
 
 class Bucket:
@@ -35,45 +31,57 @@ class Bucket:
     to be too much is given back as far as it was still to be waited for, what is missing is waited for by the next.
     """
 
-    __slots__ = ("_at_ns", "_credited", "_drained", "_level", "rate")
+    __slots__ = ("_amount", "_at_ns", "_burst", "_credited", "_drained", "_level", "_per_ns", "_room")
 
     def __init__(self, rate: Rate, now_ns: int) -> None:
-        self.rate = rate
+        self._amount, self._per_ns, self._burst = rate
+        self._room = self._burst * self._per_ns
         self._level = 0
         self._at_ns = now_ns
         self._drained = 0  # what has left the bucket since it is there
         self._credited = 0  # what was given back since
+
+    @property
+    def rate(self) -> Rate:
+        """What drains it."""
+        return Rate(self._amount, self._per_ns, self._burst)
 
     def wait_ns(self, amount: int, now_ns: int) -> int | None:
         """Return how long an amount must wait, 0: not at all; None: for ever, as there is no rate.
 
         A request that is larger than the burst goes when the bucket is empty.
         """
-        self._drain(now_ns)
-        rate = self.rate
-        over = self._level + min(amount, rate.burst) * rate.per_ns - rate.burst * rate.per_ns
-        if over <= 0 and rate.burst:
+        if now_ns > self._at_ns:
+            self._drain(now_ns)
+        if not self._room:
+            return None
+        over = self._level - self._room + min(amount, self._burst) * self._per_ns
+        if over <= 0:
             return 0
-        return -(-over // rate.amount) if rate.amount and rate.burst else None
+        return -(-over // self._amount) if self._amount else None
 
     def charge(self, amount: int, now_ns: int) -> Charge:
         """Charge an amount, at most the burst."""
-        self._drain(now_ns)
-        amount = min(amount, self.rate.burst)
+        if now_ns > self._at_ns:
+            self._drain(now_ns)
+        amount = min(amount, self._burst)
         start = self._drained + self._level
-        self._level += amount * self.rate.per_ns
-        return Charge(amount, start, self._credited)
+        self._level += amount * self._per_ns
+        return amount, start, self._credited
 
     def correct(self, charge: Charge, amount: int, now_ns: int) -> None:
         """Replace what was charged by what it really was."""
-        self._drain(now_ns)
-        per_ns = self.rate.per_ns
-        if amount >= charge.amount:
-            self._level += (amount - charge.amount) * per_ns
+        charged, start, credited = charge
+        if amount == charged:
+            return
+        if now_ns > self._at_ns:
+            self._drain(now_ns)
+        if amount > charged:
+            self._level += (amount - charged) * self._per_ns
             return
         # Charges before this one may have been corrected: then it stands further to the front, and less is left of it.
-        start = charge.start - (self._credited - charge.credited)
-        unserved = start + charge.amount * per_ns - max(start + amount * per_ns, self._drained)
+        start -= self._credited - credited
+        unserved = start + charged * self._per_ns - max(start + amount * self._per_ns, self._drained)
         back = max(0, min(unserved, self._level))
         self._level -= back
         self._credited += back
@@ -81,27 +89,29 @@ class Bucket:
     def left(self, now_ns: int) -> int:
         """Return how much could come at once now."""
         self._drain(now_ns)
-        return max(0, self.rate.burst - -(-self._level // self.rate.per_ns))
+        return max(0, self._burst - -(-self._level // self._per_ns))
 
     def full_again_ns(self, now_ns: int) -> int | None:
         """Return how long it takes until nothing is used any more; None: for ever."""
         self._drain(now_ns)
         if not self._level:
             return 0
-        return -(-self._level // self.rate.amount) if self.rate.amount else None
+        return -(-self._level // self._amount) if self._amount else None
 
     def reshare(self, rate: Rate, now_ns: int) -> None:
         """Go on at another rate of the same period. Burst that is won comes used: another may just have used it."""
         self._drain(now_ns)
-        self._level += max(0, rate.burst - self.rate.burst) * rate.per_ns
-        self.rate = rate
+        self._level += max(0, rate.burst - self._burst) * self._per_ns
+        self._amount, self._per_ns, self._burst = rate
+        self._room = self._burst * self._per_ns
 
     def _drain(self, now_ns: int) -> None:
-        leaving = min(self._level, (now_ns - self._at_ns) * self.rate.amount)
-        if leaving > 0:
-            self._level -= leaving
-            self._drained += leaving
-        self._at_ns = max(self._at_ns, now_ns)
+        if now_ns <= self._at_ns:  # two readings of a clock may come in the wrong order
+            return
+        leaving = min(self._level, (now_ns - self._at_ns) * self._amount)
+        self._level -= leaving
+        self._drained += leaving
+        self._at_ns = now_ns
 
 
 class Slots:

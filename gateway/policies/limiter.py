@@ -72,33 +72,44 @@ class Wait(NamedTuple):
 class _Meter:
     """The buckets and slots of one limit, or of one part of it, and what it was asked for since the last report."""
 
-    __slots__ = ("asked", "buckets", "limit", "part", "slots")
+    __slots__ = ("asked", "buckets", "limit", "part", "slots", "units")
 
-    def __init__(self, limit: Limit, part: str) -> None:
+    def __init__(self, limit: Limit, part: str, buckets: list[Bucket], slots: Slots | None) -> None:
         self.limit = limit
         self.part = part
-        self.buckets: list[Bucket] = []
-        self.slots: Slots | None = None
-        self.asked: list[int] = [0] * (len(limit.quotas) + 1)
+        self.buckets = buckets
+        self.slots = slots
+        self.units = [Weight._fields.index(quota.unit) for quota in limit.quotas]
+        self.asked = [0] * (len(buckets) + 1)  # of each quota, and of the slots
 
-    def wait(self, owner: str, weight: Weight, now_ns: int) -> Wait | None:
+    def lets_through(self, weight: Weight, now_ns: int) -> bool:
+        """Tell whether nothing is in the way."""
+        free = True
+        asked = self.asked
+        for at, bucket in enumerate(self.buckets):
+            amount = weight[self.units[at]]
+            asked[at] += amount
+            if bucket.wait_ns(amount, now_ns) != 0:
+                free = False
+        if self.slots is not None:
+            asked[-1] += 1
+            free = free and self.slots.free > 0
+        return free
+
+    def wait(self, weight: Weight, now_ns: int) -> Wait | None:
         """Tell what is in the way, the longest of it; None: nothing."""
         longest: Wait | None = None
-        for at, (quota, bucket) in enumerate(zip(self.limit.quotas, self.buckets, strict=True)):
-            amount = getattr(weight, quota.unit)
-            self.asked[at] += amount
-            wait_ns = bucket.wait_ns(amount, now_ns)
+        for quota, bucket, unit in zip(self.limit.quotas, self.buckets, self.units, strict=True):
+            wait_ns = bucket.wait_ns(weight[unit], now_ns)
             if wait_ns == 0:
                 continue
-            if longest is None or wait_ns is None or (longest.wait_ns is not None and wait_ns > longest.wait_ns):
-                longest = Wait(
-                    self.limit, quota.setting, self.part, wait_ns, bucket.left(now_ns), quota.rate.amount,
-                    bucket.full_again_ns(now_ns),
-                )  # fmt: skip
-        if self.slots is not None:
-            self.asked[-1] += 1
-            if longest is None and not self.slots.free:
-                return Wait(self.limit, CONCURRENT, self.part, None, 0, self.limit.concurrent or 0, None)
+            wait = Wait(
+                self.limit, quota.setting, self.part, wait_ns, bucket.left(now_ns), quota.rate.amount,
+                bucket.full_again_ns(now_ns),
+            )  # fmt: skip
+            longest = _longer(longest, wait)
+        if longest is None and self.slots is not None and not self.slots.free:
+            return Wait(self.limit, CONCURRENT, self.part, None, 0, self.limit.concurrent or 0, None)
         return longest
 
     def go_on_from(self, before: "_Meter", now_ns: int) -> None:
@@ -117,33 +128,38 @@ class _Meter:
         return not self.slots and all(bucket.full_again_ns(now_ns) == 0 for bucket in self.buckets)
 
 
+def _longer(one: Wait | None, other: Wait | None) -> Wait | None:
+    """Return the longer wait; one whose end nobody knows is longer than none, and shorter than any other."""
+    if one is None or other is None:
+        return one or other
+    return other if (other.wait_ns or 0) > (one.wait_ns or 0) else one
+
+
 class Admission:
     """A request that was let through. `end` gives back what it did not use, however and how often it is called."""
 
     __slots__ = ("_charges", "_meters", "_owner")
 
-    def __init__(self, owner: str, meters: Sequence[_Meter], weight: Weight, now_ns: int) -> None:
+    def __init__(self, owner: str, meters: list[_Meter], weight: Weight, now_ns: int) -> None:
         self._owner = owner
         self._meters = meters
-        self._charges: list[list[Charge]] = []
+        self._charges: list[Charge] = []
         for meter in meters:
             if meter.slots is not None:
                 meter.slots.take(owner)
-            self._charges.append(
-                [
-                    bucket.charge(getattr(weight, quota.unit), now_ns)
-                    for quota, bucket in zip(meter.limit.quotas, meter.buckets, strict=True)
-                ]
-            )
+            for at, bucket in enumerate(meter.buckets):
+                self._charges.append(bucket.charge(weight[meter.units[at]], now_ns))
 
     def end(self, weight: Weight, now_ns: int) -> None:
         """Free the slots, and correct what was charged by what the request really weighed."""
-        for meter, charges in zip(self._meters, self._charges, strict=True):
+        meters, self._meters = self._meters, []
+        charge = 0
+        for meter in meters:
             if meter.slots is not None:
                 meter.slots.give_back(self._owner)
-            for quota, bucket, charge in zip(meter.limit.quotas, meter.buckets, charges, strict=True):
-                bucket.correct(charge, getattr(weight, quota.unit), now_ns)
-        self._meters, self._charges = (), []
+            for at, bucket in enumerate(meter.buckets):
+                bucket.correct(self._charges[charge], weight[meter.units[at]], now_ns)
+                charge += 1
 
 
 class Limiter:
@@ -166,10 +182,9 @@ class Limiter:
         meters = [self._meter(limit, values, now_ns) for limit, values in wanted]
         longest: Wait | None = None
         for meter in meters:
-            wait = meter.wait(owner, weight, now_ns)
-            if wait is not None and (longest is None or (wait.wait_ns or 0) > (longest.wait_ns or 0)):
-                longest = wait
-        return longest if longest is not None else Admission(owner, meters, weight, now_ns)
+            if not meter.lets_through(weight, now_ns):
+                longest = _longer(longest, meter.wait(weight, now_ns))
+        return longest or Admission(owner, meters, weight, now_ns)
 
     def demands(self) -> dict[str, tuple[int, ...]]:
         """Report what was asked for since the last report: by limit and part, for each quota and then for slots."""
@@ -198,19 +213,19 @@ class Limiter:
         self._meters = {name: parts for name, parts in self._meters.items() if name in ids}
 
     def _meter(self, limit: Limit, values: tuple[str, ...], now_ns: int) -> _Meter:
-        parts = self._meters.setdefault(limit.id, {})
-        place: _Place = values
+        parts = self._meters.get(limit.id)
+        if parts is None:
+            parts = self._meters[limit.id] = {}
         meter = parts.get(values)
-        if (
-            meter is None
-            and len(parts) >= limit.max_balances
-            and (place := self._room(parts, limit, values, now_ns)) is None
-        ):
-            meter = parts.get(None)
         if meter is not None and meter.limit is limit:
             return meter
-        part = part_name(limit.per, values) if place is not None else shared_name(limit.per)
-        new = parts[place] = self._new(limit, part, now_ns)
+        place: _Place = values
+        if meter is None and len(parts) >= limit.max_balances:
+            place = self._room(parts, limit, values, now_ns)
+            meter = parts.get(place)
+            if meter is not None and meter.limit is limit:
+                return meter
+        new = parts[place] = self._new(limit, place, now_ns)
         if meter is not None:
             new.go_on_from(meter, now_ns)
         return new
@@ -221,10 +236,9 @@ class Limiter:
             del parts[place]
         return values if len(parts) < limit.max_balances else None
 
-    def _new(self, limit: Limit, part: str, now_ns: int) -> _Meter:
-        meter = _Meter(limit, part)
+    def _new(self, limit: Limit, place: _Place, now_ns: int) -> _Meter:
+        part = shared_name(limit.per) if place is None else part_name(limit.per, place)
         even = [1] * self._workers
-        meter.buckets = [Bucket(share_rate(quota.rate, even)[self._worker], now_ns) for quota in limit.quotas]
-        if limit.concurrent is not None:
-            meter.slots = Slots(share_out(limit.concurrent, even)[self._worker])
-        return meter
+        buckets = [Bucket(share_rate(quota.rate, even)[self._worker], now_ns) for quota in limit.quotas]
+        slots = None if limit.concurrent is None else Slots(share_out(limit.concurrent, even)[self._worker])
+        return _Meter(limit, part, buckets, slots)

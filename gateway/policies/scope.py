@@ -1,6 +1,6 @@
 """Which budgets and limits hold for a request, and whose balance of them counts? Scopes, and what parts them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
@@ -10,6 +10,7 @@ from gateway.policies.patterns import Patterns
 
 # What a scope can name and a balance can be parted by. `user` and `session` are what the caller claims.
 DIMENSIONS: Final = ("team", "key", "user", "session", "model", "provider")
+_AT: Final = {name: at for at, name in enumerate(DIMENSIONS)}
 CACHED_MOST: Final = 4096  # model names are the callers' to invent
 _LONGEST: Final = 200
 _DIGEST_CHARS: Final = 24
@@ -103,8 +104,8 @@ class Finder(Generic[T]):
 
 def values(per: Sequence[str], caller: Caller, model: str, provider: str) -> tuple[str, ...]:
     """Return a request's value of each dimension; what is not claimed is the empty one, with a balance of its own."""
-    known: Mapping[str, str | None] = {**caller._asdict(), "model": model, "provider": provider}
-    return tuple(known[name] or "" for name in per)
+    known = (*caller, model, provider)  # in the order of DIMENSIONS
+    return tuple([known[_AT[name]] or "" for name in per])
 
 
 def part_name(per: Sequence[str], values: Sequence[str]) -> str:

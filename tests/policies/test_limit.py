@@ -46,7 +46,7 @@ def test_over_any_interval_no_more_than_the_rate_and_the_burst(rate: Rate, asks:
     for gap, amount in asks:
         now_ns += gap
         if bucket.wait_ns(amount, now_ns) == 0:
-            admitted.append((now_ns, bucket.charge(amount, now_ns).amount))
+            admitted.append((now_ns, bucket.charge(amount, now_ns)[0]))
 
     assert fits(admitted, rate)
 
@@ -86,7 +86,7 @@ def test_corrections_keep_the_rate(rate: Rate, asks: list[tuple[int, int, int, i
             charge = bucket.charge(estimate, now_ns)
             open_charges.append((charge, real))
             admitted.append((now_ns, real))
-            excess += max(0, real - charge.amount)
+            excess += max(0, real - charge[0])
         for _ in range(min(finish, len(open_charges))):
             charge, really = open_charges.pop(finish % len(open_charges))
             bucket.correct(charge, really, now_ns)
@@ -165,6 +165,7 @@ def test_a_clock_that_stands_still_or_falls_back_gives_nothing() -> None:
     bucket.charge(1, SECOND_NS)
 
     assert SECOND_NS == bucket.wait_ns(1, 0)
+    assert SECOND_NS == bucket.full_again_ns(0)
     assert SECOND_NS == bucket.wait_ns(1, SECOND_NS)
 
 
@@ -186,7 +187,7 @@ def test_shares_hold_the_whole_rate(
         now_ns += gap
         bucket = buckets[worker % workers]
         if bucket.wait_ns(amount, now_ns) == 0:
-            admitted.append((now_ns, bucket.charge(amount, now_ns).amount))
+            admitted.append((now_ns, bucket.charge(amount, now_ns)[0]))
         if demands is not None:
             for each, share in zip(buckets, share_rate(rate, demands[:workers]), strict=True):
                 each.reshare(share, now_ns)
