@@ -69,11 +69,13 @@ _TABLE: Final = [
         gpt-4-turbo* gpt-4-1106* gpt-4-0125* gpt-4-vision* | 4096 | -      | 3800
         gpt-4-32k*                                      | 32768  | -       | -
         gpt-4 gpt-4-0*                                  | 8192   | -       | -
+        gpt-3.5-turbo-16k*                              | 16385  | -       | -
         gpt-3.5-turbo*                                  | 4096   | -       | -
         o1-mini*                                        | 65536  | -       | 3800
         o1-preview*                                     | 32768  | -       | 3800
         o1* o3* o4-mini* codex-mini*                    | 100000 | -       | 3800
         gpt-oss-*                                       | 131072 | 131072  | -
+        gemini-2.0-*thinking*                           | 65536  | -       | -
         gemini-1.5-* gemini-2.0-*                       | 8192   | -       | -
         gemini-2.5-*                                    | 65536  | 1048576 | -
         gemini-3*                                       | 65536  | 1048576 | 2240
