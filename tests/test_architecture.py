@@ -14,7 +14,7 @@ TESTS = ROOT / "tests"
 LAYERS = [
     ["core"],
     ["wire", "policies", "journal"],
-    ["http", "store", "metrics", "config"],
+    ["http", "store", "ledger", "metrics", "config"],
     ["exchange"],
     ["proxy", "admin", "audit"],
     ["app"],

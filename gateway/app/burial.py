@@ -9,7 +9,7 @@ from gateway.journal.frame import Piece
 from gateway.journal.reader import Finished
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Routing
-from gateway.wire.asked import Asked
+from gateway.wire.billed import Billed
 
 
 def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
@@ -34,7 +34,7 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
         record.usage, record.usage_source = sight.usage, "partial"
     else:
         record.request_bytes = record.request_bytes or _length(finished.request)
-        asked = Asked(b"".join(data for _, _, data in finished.request), endpoint.counts)
+        asked = Billed(b"".join(data for _, _, data in finished.request), endpoint.counts)
         record.usage = estimate(meter, record, asked, sight.usage)
         record.usage_source = "estimated"
     price(record, prices, provider, datetime.fromisoformat(record.started_at).timestamp())

@@ -13,7 +13,7 @@ from gateway.exchange.remeter import Again, endpoint_of, remeter
 from gateway.journal.reader import WORKER_DIED
 from gateway.store.interface import Body
 from gateway.wire import body as json_body
-from gateway.wire.asked import Asked
+from gateway.wire.billed import Billed
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.endpoint import Endpoint, job_in
 from gateway.wire.job_meter import job
@@ -157,7 +157,7 @@ def _told(record: Record, endpoint: Endpoint, again: Again, answer: bytes, reque
             yield _Told(sight.model, source, without_prices(usage))
         return
     for asked in _asked(record, endpoint, request):
-        guess = estimate(again.meter, record, Asked(asked, endpoint.counts), usage)
+        guess = estimate(again.meter, record, Billed(asked, endpoint.counts), usage)
         yield _Told(sight.model, "estimated", guess)
 
 

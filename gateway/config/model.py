@@ -6,16 +6,22 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.config.values import (
+    TABLE,
     AddressText,
     BaseUrl,
     Digest,
     Name,
     NotBuilt,
+    OnAuthorityLoss,
+    OnExceeded,
+    PatternList,
     PriceLocation,
     Seconds,
     Secret,
     Size,
+    TimeZone,
     Usd,
+    WindowText,
 )
 
 
@@ -131,6 +137,86 @@ class Models(Section):
     scope: NotBuilt = None
 
 
+Tokens = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class ModelFacts(Section):
+    """[models.NAME]: what a strict budget must know of a model."""
+
+    max_output_tokens: Tokens | None = None
+    context_window: Tokens | None = None
+    max_image_tokens: Tokens | None = None
+    strict_ceiling_usd: Usd | None = None
+
+
+ModelTable = Annotated[ModelFacts, TABLE]
+
+
+class CompanyModels(Models):
+    """[models] of the company, and [models.NAME] below it."""
+
+    model_config = ConfigDict(extra="allow")
+    # dict[str, ModelTable], once strict budgets are built
+    __pydantic_extra__: dict[str, Annotated[NotBuilt, TABLE]] = Field(init=False)
+
+
+# What a scope can name, and a balance can be parted by.
+Dimension = Literal["team", "key", "user", "session", "model", "provider"]
+
+
+class Scope(Section):
+    """What a budget or a limit holds for: patterns, of which one must match."""
+
+    team: PatternList | None = None
+    key: PatternList | None = None
+    user: PatternList | None = None
+    session: PatternList | None = None
+    model: PatternList | None = None
+    provider: PatternList | None = None
+
+
+class Scoped(Section):
+    """What budgets and limits have in common."""
+
+    name: Name | None = None
+    scope: Scope = Scope()
+    per: list[Dimension] = []
+    max_balances: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class Budget(Scoped):
+    """[[budgets]]"""
+
+    window: WindowText
+    timezone: TimeZone = "UTC"
+    limit_usd: Usd | None = None
+    limit_requests: Count | None = None
+    mode: Literal["soft", "strict", "track"] = "soft"
+    midstream: Literal["finish", "stop"] = "finish"
+    on_disconnect: Literal["abort", "drain"] = "abort"
+    on_exceeded: OnExceeded = "refuse"
+    budget_fit: Literal["deny", "shrink_max_tokens"] = "deny"
+    on_authority_loss: OnAuthorityLoss | None = None
+    thresholds: list[Annotated[int, Field(ge=1, le=1_000)]] = [50, 80, 100]
+    exceeded_status: Literal[429, 402, 403, 422] = 429
+
+
+class Limit(Scoped):
+    """[[limits]]"""
+
+    requests_per_second: Count | None = None
+    requests_per_minute: Count | None = None
+    tokens_per_second: Count | None = None
+    tokens_per_minute: Count | None = None
+    usd_per_second: Usd | None = None
+    usd_per_minute: Usd | None = None
+    concurrent: Count | None = None
+    burst: Seconds | None = None
+
+
 def _store_url(url: str) -> str:
     kind, colon, path = url.partition(":")
     if kind in ("postgresql", "postgres", "clickhouse"):
@@ -167,7 +253,7 @@ class Company(Section):
     providers: dict[Name, Provider] = {}
     prices: Prices = Prices()
     routes: list[Route] = []
-    models: Models = Models()
+    models: CompanyModels = CompanyModels()
     store: Store = Store()
     ledger: Ledger = Ledger()
     budgets: NotBuilt = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -86,7 +86,11 @@ def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
     here: Any = model
     for step in loc:
         if isinstance(here, type) and issubclass(here, BaseModel):
-            here = here.model_fields[str(step)].annotation
+            field = here.model_fields.get(str(step))
+            # A table of tables has fields of its own beside their names.
+            here = field.annotation if field is not None else get_type_hints(here)["__pydantic_extra__"]
+            if field is None:
+                here = get_args(here)[-1]
         else:  # list[X] or dict[K, X]
             here = get_args(here)[-1]
         if get_origin(here) in (Union, UnionType):

@@ -6,7 +6,10 @@ from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticKnownError
+
+from gateway.policies.windows import parse as parse_window
 
 SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
 TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -138,6 +141,45 @@ def _not_built(value: Any) -> None:
     raise ValueError("is not built yet in this version; remove it")
 
 
+def _patterns(value: Any) -> Any:
+    """Take one pattern for a list of it."""
+    return [value] if isinstance(value, str) else value
+
+
+def _window(value: str) -> str:
+    parse_window(value)
+    return value
+
+
+def _timezone(value: str) -> str:
+    parse_window("day", value)
+    return value
+
+
+def _on_exceeded(value: str) -> str:
+    kind, colon, route = value.partition(":")
+    if value != "refuse" and not (kind == "fallback" and colon and route):
+        raise ValueError('expected "refuse" or "fallback:ROUTE", such as "fallback:cheap"')
+    return value
+
+
+def _on_authority_loss(value: str) -> str:
+    kind, colon, amount = value.partition(":")
+    if value in ("deny", "allow"):
+        return value
+    if kind != "slack" or not colon:
+        raise ValueError('expected "deny", "allow" or "slack:AMOUNT", such as "slack:1.50" (USD for each worker)')
+    _usd(amount)
+    return value
+
+
+def _table(value: Any) -> Any:
+    """Take a table; anything else is a setting that is not known."""
+    if not isinstance(value, dict):
+        raise PydanticKnownError("extra_forbidden")
+    return value
+
+
 Size = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Usd = Annotated[Decimal, BeforeValidator(_usd)]
@@ -147,4 +189,10 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 PriceLocation = Annotated[str, AfterValidator(_price_source)]
 Name = Annotated[str, AfterValidator(_name)]
 Digest = Annotated[str, AfterValidator(_digest)]
+PatternList = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_patterns), Field(min_length=1)]
+WindowText = Annotated[str, AfterValidator(_window)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+OnExceeded = Annotated[str, AfterValidator(_on_exceeded)]
+OnAuthorityLoss = Annotated[str, AfterValidator(_on_authority_loss)]
+TABLE = BeforeValidator(_table)
 NotBuilt = Annotated[None, BeforeValidator(_not_built)]

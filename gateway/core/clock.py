@@ -3,6 +3,11 @@
 from datetime import UTC, datetime
 
 
+def stamp(at_s: float) -> str:
+    """Write a second of Unix time as RFC 3339, e.g. "2026-12-01T00:00:00Z"."""
+    return datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Stamps:
     """Write wall-clock instants as RFC 3339 with microseconds; the text of a second is made once."""
 

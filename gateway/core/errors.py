@@ -29,6 +29,11 @@ REFUSALS = {
     "request_timeout": RefusalKind(408, "client_error", should_retry=False),
     "upgrade_required": RefusalKind(426, "client_error", should_retry=False),
     "price_unknown": RefusalKind(403, "policy_blocked", should_retry=False),
+    "budget_exceeded": RefusalKind(429, "budget_blocked", should_retry=False),
+    "unbounded_request": RefusalKind(400, "budget_blocked", should_retry=False),
+    "bound_exceeded": RefusalKind(403, "budget_blocked", should_retry=False),
+    "ledger_down": RefusalKind(503, "overloaded", retry_after_s=1),
+    "rate_limited": RefusalKind(429, "rate_limited", retry_after_s=1),
     "no_provider": RefusalKind(503, "gateway_error", should_retry=False),
     "journal_down": RefusalKind(503, "overloaded", retry_after_s=1),
     "overloaded": RefusalKind(503, "overloaded", retry_after_s=1),
@@ -40,20 +45,51 @@ REFUSALS = {
 }
 
 
+class Standing(NamedTuple):
+    """How a rate stands, for headers that clients read. `unit`: requests | tokens.
+
+    `left` of `most` can come at once; all of it again in `full_ms`, which is at `full_at_s` of Unix time.
+    """
+
+    unit: str
+    most: int
+    left: int
+    full_ms: int
+    full_at_s: int
+
+
+class Advice(NamedTuple):
+    """What a refusal says to programs, beside its message. `status`: instead of the kind's own.
+
+    `retry_after_ms`: when it is worth while to come again. `resets_s`: when a budget begins anew, in Unix time.
+    """
+
+    status: int | None = None
+    retry_after_ms: int | None = None
+    resets_s: int | None = None
+    standing: Standing | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+_NO_ADVICE = Advice()
+
+
 class Refusal(Exception):
     """We say no. `kind` is a key of REFUSALS; `message` tells the caller what to do next."""
 
-    def __init__(self, kind: str, message: str, *, param: str | None = None) -> None:
+    def __init__(self, kind: str, message: str, *, param: str | None = None, advice: Advice = _NO_ADVICE) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.param = param  # the request field at fault, where there is one
+        self.advice = advice
         self.dialect: str | None = None  # whose words to say it in, where only the refuser knows
+        self.client: str | None = None  # a program that reads some refusals in a way of its own (wire/clients.py)
 
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return REFUSALS[self.kind].status
+        return self.advice.status or REFUSALS[self.kind].status
 
     @property
     def outcome(self) -> str:

@@ -13,7 +13,7 @@ from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Pi
 from gateway.journal.writer import Journal
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
-from gateway.wire.asked import Asked, add_asked
+from gateway.wire.billed import Billed, add_asked
 from gateway.wire.endpoint import job_in
 from gateway.wire.job_meter import job
 from gateway.wire.meter import Meter
@@ -148,7 +148,7 @@ class Entry:
 
 
 def settle(
-    entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool, asked: Asked
+    entry: Entry, meter: Meter, prices: PriceBook, provider: Provider, *, whole: bool, asked: Billed
 ) -> str | None:
     """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says."""
     record = entry.record
@@ -172,7 +172,7 @@ def settle(
     return sight.error
 
 
-def estimate(meter: Meter, record: Record, asked: Asked, spoiled: Usage | None) -> Usage:
+def estimate(meter: Meter, record: Record, asked: Billed, spoiled: Usage | None) -> Usage:
     """Guess what was consumed: once a provider was called that is never nothing. What it said is kept beside."""
     guess = meter.estimate(text_bytes(record.request_bytes, asked.body, record.request_content_type))
     if asked.counts:

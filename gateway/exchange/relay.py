@@ -17,7 +17,7 @@ from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.server import ServerConnection
 from gateway.metrics.board import IN_FLIGHT
-from gateway.wire.asked import Asked
+from gateway.wire.billed import Billed
 from gateway.wire.credentials import ANSWER_PRIVATE
 from gateway.wire.decode import Decoder
 from gateway.wire.dialect import DIALECTS
@@ -275,7 +275,7 @@ class Relay:
     def _settle(self, meter: Meter, *, whole: bool) -> str | None:
         """Settle by what could be read: of an answer that could not be to its end, more may have been used."""
         is_read = self._decoder is None or not self._decoder.blind
-        way, asked = self._way, Asked(self._asked, self._place.endpoint.counts)
+        way, asked = self._way, Billed(self._asked, self._place.endpoint.counts)
         return settle(self._entry, meter, way.prices, way.provider, whole=whole and is_read, asked=asked)
 
     def _write_end(self, outcome: str) -> None:

@@ -5,6 +5,7 @@ from gateway.http.guard import BadRequest
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.paths import doubled_hint
 
+_LONGEST_WAIT_MS = 60_000
 _JSON = b"content-type: application/json\r\n"
 # The kind of refusal of a message that was not even read to its end, by its status.
 _UNREAD = {
@@ -26,8 +27,16 @@ def render(refusal: Refusal, dialect: str, exchange_id: str) -> tuple[bytes, byt
     ]
     if kind.should_retry is not None:
         block.append(b"x-should-retry: true\r\n" if kind.should_retry else b"x-should-retry: false\r\n")
-    if kind.retry_after_s is not None:
+    advice = refusal.advice
+    if advice.retry_after_ms is not None:
+        # Older SDKs do not wait longer than a minute, and fall back to a much shorter time of their own.
+        wait_ms = min(max(advice.retry_after_ms, 1), _LONGEST_WAIT_MS)
+        block.append(b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-wait_ms // 1000), wait_ms))
+    elif kind.retry_after_s is not None:
         block.append(b"retry-after: %d\r\n" % kind.retry_after_s)
+    block += [b"%b: %b\r\n" % header for header in advice.headers]
+    if advice.standing is not None:
+        block += [b"%b: %b\r\n" % header for header in DIALECTS[dialect].limit_headers(advice.standing)]
     return b"".join(block), DIALECTS[dialect].refusal_body(refusal, exchange_id)
 
 

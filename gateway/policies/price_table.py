@@ -133,6 +133,11 @@ class PriceList:
                 return Listed(provider.id, found, any(found is each for each in provider.models))
         return None
 
+    def context_window(self, name: str, base_url: str, model: str) -> int | None:
+        """Return how many tokens a listed model can read, often rounded; None: the list does not say."""
+        listed = self.look(name, base_url, [model])
+        return None if listed is None else listed.model.context_window
+
     def _provider(self, name: str, base_url: str) -> Provider | None:
         for provider in self._providers:
             if re.match(provider.api_pattern, base_url):

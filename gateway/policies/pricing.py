@@ -108,6 +108,11 @@ class PriceBook:
             return False
         return self._priced(provider, None, requested, Usage(), at_unix_s) is self._default
 
+    def schedule(self, provider: Provider, model: str, context: dict[str, str], at_unix_s: float) -> Schedule | None:
+        """Return a model's prices in one price class; None: nobody knows them."""
+        found = self.find(provider, None, model, context, at_unix_s)
+        return None if found is self._default else found.schedule
+
     def find(
         self, provider: Provider, served: str | None, requested: str | None, context: dict[str, str], at_unix_s: float
     ) -> Found:

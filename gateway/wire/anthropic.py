@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.core.errors import Refusal
+from gateway.core.clock import stamp
+from gateway.core.errors import Refusal, Standing
 from gateway.wire.endpoint import AN_ID, ASKS, POLLS, RESULTS, Endpoint, EndpointTable, JobPath
 from gateway.wire.shapes import Fields
 
@@ -39,6 +40,11 @@ _REFUSALS = {
     "request_timeout": "timeout_error",
     "upgrade_required": "invalid_request_error",
     "price_unknown": "permission_error",
+    "budget_exceeded": "billing_error",
+    "unbounded_request": "invalid_request_error",
+    "bound_exceeded": "permission_error",
+    "ledger_down": "overloaded_error",
+    "rate_limited": "rate_limit_error",
     "no_provider": "api_error",
     "journal_down": "overloaded_error",
     "overloaded": "overloaded_error",
@@ -48,6 +54,10 @@ _REFUSALS = {
     "upstream_timeout": "timeout_error",
     "internal_error": "api_error",
 }
+
+
+# How Anthropic begins a message of this kind: its clients show it so.
+_BEGINS = {"budget_exceeded": "spend limit reached: "}
 
 
 def credential(key: bytes) -> tuple[bytes, bytes]:
@@ -86,8 +96,19 @@ def wants_usage_injection(endpoint: Endpoint, fields: Fields) -> bool:
     return False
 
 
+def limit_headers(standing: Standing) -> list[tuple[bytes, bytes]]:
+    """Say how a rate stands, as Anthropic does on every answer."""
+    begin = b"anthropic-ratelimit-%b-" % standing.unit.encode()
+    return [
+        (begin + b"limit", b"%d" % standing.most),
+        (begin + b"remaining", b"%d" % standing.left),
+        (begin + b"reset", stamp(standing.full_at_s).encode()),
+    ]
+
+
 def _error(refusal: Refusal) -> dict[str, object]:
-    return {"type": "error", "error": {"type": _REFUSALS[refusal.kind], "message": refusal.message}}
+    message = _BEGINS.get(refusal.kind, "") + refusal.message
+    return {"type": "error", "error": {"type": _REFUSALS[refusal.kind], "message": message}}
 
 
 def _model(name: str) -> dict[str, str]:

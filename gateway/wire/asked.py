@@ -1,68 +1,44 @@
-"""What is a request billed by whose answer does not tell? Characters to speak, pictures, seconds of a recording."""
+"""What may this request cost, as far as its body tells? By dialect and kind of call."""
 
-import re
-from collections.abc import Callable
-from math import ceil
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
-import msgspec
+from gateway.core.asked import Asked
+from gateway.wire import anthropic_asked, gemini_asked, openai_asked
+from gateway.wire.endpoint import Endpoint
 
-from gateway.core.usage import Usage
-from gateway.wire.counts import count, members
-from gateway.wire.scan import UNREADABLE
-from gateway.wire.shapes import Wanted
+Reader = Callable[[bytes, Asked], None]
 
-# Of a recording only the size is known: 128 kbit a second, the usual rate of a compressed one. What is not compressed
-# counts longer.
-RECORDED_BYTES_PER_S = 16_000
-# Models that are paid by the token write about so many for a character that they speak: 1,250 a minute, in which one
-# says 900 characters.
-SPOKEN_TOKENS_PER_CHARACTER = 1.4
-MOST_IMAGES = 100
-
-_decode = msgspec.json.Decoder(Wanted).decode
-_FORM_NUMBER = re.compile(rb'name="?n"?\r\n(?:[^\r\n]+\r\n)*\r\n(\d{1,3})\r\n', re.IGNORECASE)
-
-
-class Asked(NamedTuple):
-    """A request's body, as far as it is at hand, and what of it is billed (of its endpoint)."""
-
-    body: bytes = b""
-    counts: str = ""
-
-
-def add_asked(usage: Usage, asked: Asked, body_bytes: int) -> None:
-    """Add to an estimate what of the request is billed. `body_bytes`: its true length."""
-    _COUNTS[asked.counts](usage, asked.body, body_bytes)
-
-
-def _add_characters(usage: Usage, body: bytes, _: int) -> None:
-    said = _read(body).input
-    if isinstance(said, str):
-        usage.characters = len(said)
-        usage.output_total = usage.output_audio = ceil(len(said) * SPOKEN_TOKENS_PER_CHARACTER)
-
-
-def _add_images(usage: Usage, body: bytes, _: int) -> None:
-    wanted = _read(body)
-    form = _FORM_NUMBER.search(body)
-    number = count(int(form[1]) if form else wanted.n or members(wanted.parameters).get("sampleCount"))
-    usage.images = min(max(number, 1), MOST_IMAGES)
-
-
-def _add_seconds(usage: Usage, _: bytes, body_bytes: int) -> None:
-    usage.seconds = float(ceil(body_bytes / RECORDED_BYTES_PER_S))
-
-
-def _read(body: bytes) -> Wanted:
-    try:
-        return _decode(body)
-    except UNREADABLE:
-        return Wanted()
-
-
-_COUNTS: dict[str, Callable[[Usage, bytes, int], None]] = {
-    "characters": _add_characters,
-    "images": _add_images,
-    "seconds": _add_seconds,
+_OPENAI: Mapping[str, Reader] = {
+    "chat": openai_asked.read_chat,
+    "text_completion": openai_asked.read_completion,
+    "responses": openai_asked.read_responses,
+    "embeddings": openai_asked.read_embeddings,
+    "image": openai_asked.read_image,
+    "audio": openai_asked.read_speech,
 }
+_READERS: Mapping[tuple[str, str], Reader] = {
+    **{("openai", endpoint): reader for endpoint, reader in _OPENAI.items()},
+    ("anthropic", "messages"): anthropic_asked.read_messages,
+    ("gemini", "generate_content"): gemini_asked.read_generate,
+    ("gemini", "embeddings"): gemini_asked.read_embeddings,
+    # Behind /v1beta/openai Google speaks the other dialect.
+    **{("gemini", endpoint): reader for endpoint, reader in _OPENAI.items() if endpoint in ("chat", "responses")},
+}
+_FREE = frozenset(("count_tokens", "models"))
+
+
+def read_asked(dialect: str, endpoint: Endpoint, body: bytes) -> Asked:
+    """Read a POST. `body`: whole, and known to be an object that can be read in one way (`body.read`).
+
+    Of what cannot be read, or is not read because it streams through, nothing can be said but that it has no bound.
+    """
+    asked = Asked(dialect=dialect, endpoint=endpoint.name, body_bytes=len(body), text_bytes=len(body))
+    reader = _READERS.get((dialect, endpoint.name))
+    # Moderations are the only calls to a provider whose answers are read and tell no usage.
+    if endpoint.name in _FREE or (dialect == "openai" and endpoint.reads_body and not endpoint.meters):
+        asked.free = True
+    elif reader is None or not endpoint.reads_body:
+        asked.unbounded = f"what a call of the kind '{endpoint.name}' costs cannot be told before it is made"
+    else:
+        reader(body, asked)
+    return asked

@@ -70,10 +70,19 @@ def with_usage(body: bytes, options: bytes | None) -> bytes:
 
 def _members(body: bytes, wanted: frozenset[str]) -> dict[str, bytes]:
     """Return the raw values of the wanted members; refuse one that stands twice or under a look-alike name."""
+    return select(body, parse(body), wanted)
+
+
+def parse(body: bytes) -> dict[str, msgspec.Raw]:
+    """Return all members of a JSON object by name, undecoded; refuse what is none."""
     try:
-        decoded = _decode_object(body)
+        return _decode_object(body)
     except UNREADABLE as error:
         _bad(f"The request body is not a JSON object: {error}")
+
+
+def select(body: bytes, decoded: dict[str, msgspec.Raw], wanted: frozenset[str]) -> dict[str, bytes]:
+    """Return the wanted of a body's members, sure of what they say; refuse one that could be read in two ways."""
     if not _is_plain(body, decoded):
         _refuse_repeats(body, wanted)
     found: dict[str, bytes] = {}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Refusal, Standing
 from gateway.core.usage import Usage
 from gateway.wire import anthropic, anthropic_meter, gemini, gemini_meter, openai, openai_meter
 from gateway.wire.endpoint import Endpoint, Place, classify
@@ -25,9 +25,9 @@ class Dialect:
     """How one API speaks: plain data and pure functions.
 
     `credential`: the header that carries a provider key. `refusal_body`, `error_event`: a refusal as its clients
-    understand it, as a whole answer and inside a stream. `models_body`, `model_body`: answers about models.
-    `read_raw`: what a provider's own usage object says (`usage.raw`), alone, without what stood around it.
-    `wants_usage_injection`: this stream would end without its usage.
+    understand it, as a whole answer and inside a stream. `limit_headers`: how a rate stands. `models_body`,
+    `model_body`: answers about models. `read_raw`: what a provider's own usage object says (`usage.raw`), alone,
+    without what stood around it. `wants_usage_injection`: this stream would end without its usage.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Dialect:
     read_raw: Callable[[bytes], Usage | None]
     refusal_body: Callable[[Refusal, str], bytes]
     error_event: Callable[[Refusal, str, Endpoint], bytes]
+    limit_headers: Callable[[Standing], Sequence[tuple[bytes, bytes]]]
     models_body: Callable[[Sequence[str]], bytes]
     model_body: Callable[[str], bytes]
     wants_usage_injection: Callable[[Endpoint, Fields], bool]
@@ -51,6 +52,7 @@ DIALECTS: Mapping[str, Dialect] = {
         read_raw=openai_meter.read_raw,
         refusal_body=openai.refusal_body,
         error_event=openai.error_event,
+        limit_headers=openai.limit_headers,
         models_body=openai.models_body,
         model_body=openai.model_body,
         wants_usage_injection=openai.wants_usage_injection,
@@ -63,6 +65,7 @@ DIALECTS: Mapping[str, Dialect] = {
         read_raw=anthropic_meter.read_raw,
         refusal_body=anthropic.refusal_body,
         error_event=anthropic.error_event,
+        limit_headers=anthropic.limit_headers,
         models_body=anthropic.models_body,
         model_body=anthropic.model_body,
         wants_usage_injection=anthropic.wants_usage_injection,
@@ -75,6 +78,7 @@ DIALECTS: Mapping[str, Dialect] = {
         read_raw=gemini_meter.read_raw,
         refusal_body=gemini.refusal_body,
         error_event=gemini.error_event,
+        limit_headers=gemini.limit_headers,
         models_body=gemini.models_body,
         model_body=gemini.model_body,
         wants_usage_injection=gemini.wants_usage_injection,

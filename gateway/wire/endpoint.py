@@ -14,7 +14,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `name` is a word of the metrics' closed list. `reads_body`: a JSON body is buffered and its few fields are read;
     otherwise it streams through. `meters`: its answer is watched for usage. `streams`: the path alone asks for a
     stream, whatever the answer's content type says. `lines`: its answer is a JSON document on each line, the last of
-    which tells the usage. `counts`: what of the request is billed where the answer tells nothing (`wire/asked.py`).
+    which tells the usage. `counts`: what of the request is billed where the answer tells nothing (`wire/billed.py`).
     `job`: what the call has to do with work that goes on after its answer, one of ASKS, POLLS, RESULTS; its own answer
     consumed nothing then. (A response that goes on in the background is asked for like any other: only the answer
     tells.)

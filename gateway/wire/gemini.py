@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Refusal, Standing
 from gateway.wire import openai
 from gateway.wire.endpoint import ASKS, Endpoint, EndpointTable, classify, words
 from gateway.wire.shapes import Fields
@@ -47,12 +47,14 @@ ENDPOINTS: EndpointTable = EndpointTable(
 _STATUS_NAMES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
+    402: "RESOURCE_EXHAUSTED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     405: "UNIMPLEMENTED",
     408: "DEADLINE_EXCEEDED",
     413: "INVALID_ARGUMENT",
     415: "INVALID_ARGUMENT",
+    422: "INVALID_ARGUMENT",
     426: "FAILED_PRECONDITION",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
@@ -85,11 +87,15 @@ def refusal_body(refusal: Refusal, request_id: str) -> bytes:
         "domain": "tollway",
         "metadata": {"request_id": request_id},
     }
+    details: list[object] = [info]
+    if refusal.advice.retry_after_ms is not None:
+        delay = f"{-(-refusal.advice.retry_after_ms // 1_000)}s"
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
     error = {
         "code": refusal.status,
         "message": refusal.message,
         "status": _STATUS_NAMES.get(refusal.status, "UNKNOWN"),
-        "details": [info],
+        "details": details,
     }
     return msgspec.json.encode({"error": error})
 
@@ -97,6 +103,11 @@ def refusal_body(refusal: Refusal, request_id: str) -> bytes:
 def error_event(refusal: Refusal, request_id: str, endpoint: Endpoint) -> bytes:
     """Write a refusal as an event inside a stream (its SDK reads `data: ` lines only)."""
     return b"data: " + refusal_body(refusal, request_id) + b"\r\n\r\n"
+
+
+def limit_headers(standing: Standing) -> list[tuple[bytes, bytes]]:
+    """Say nothing: Google has no such headers, and its SDK reads none."""
+    return []
 
 
 def models_body(models: Sequence[str]) -> bytes:

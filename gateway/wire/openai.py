@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Refusal, Standing
 from gateway.wire.endpoint import AN_ID, ASKS, POLLS, Endpoint, EndpointTable, JobPath
 from gateway.wire.shapes import Fields
 
@@ -97,6 +97,11 @@ _REFUSALS = {
     "request_timeout": ("invalid_request_error", "request_timeout"),
     "upgrade_required": ("invalid_request_error", "upgrade_required"),
     "price_unknown": ("invalid_request_error", "price_unknown"),
+    "budget_exceeded": ("insufficient_quota", "budget_exceeded"),
+    "unbounded_request": ("invalid_request_error", "unbounded_request"),
+    "bound_exceeded": ("invalid_request_error", "bound_exceeded"),
+    "ledger_down": ("server_error", "ledger_down"),
+    "rate_limited": ("requests", "rate_limit_exceeded"),
     "no_provider": ("server_error", "no_provider"),
     "journal_down": ("server_error", "journal_down"),
     "overloaded": ("server_error", "overloaded"),
@@ -113,6 +118,11 @@ def credential(key: bytes) -> tuple[bytes, bytes]:
     return b"Authorization", b"Bearer " + key
 
 
+# Codex shows a spent budget as a limit of its user's plan, with the time when it is over.
+_CODEX = {"budget_exceeded": ("usage_limit_reached", "budget_exceeded")}
+_CODEX_FINAL = "insufficient_quota"  # the code inside a stream that ends a turn for good
+
+
 def refusal_body(refusal: Refusal, request_id: str) -> bytes:
     """Write a refusal as the error body that OpenAI clients understand."""
     return msgspec.json.encode({"error": _error(refusal)})
@@ -121,8 +131,11 @@ def refusal_body(refusal: Refusal, request_id: str) -> bytes:
 def error_event(refusal: Refusal, request_id: str, endpoint: Endpoint) -> bytes:
     """Write a refusal as an event inside a stream."""
     if endpoint.name == "responses":
-        event = {"type": "error", "sequence_number": 0, "error": _error(refusal)}
-        return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
+        if refusal.client == "codex" and refusal.kind in _CODEX:
+            failure = {"code": _CODEX_FINAL, "message": refusal.message}
+            response = {"id": request_id, "object": "response", "status": "failed", "error": failure}
+            return _event("response.failed", {"response": response})
+        return _event("error", {"error": _error(refusal)})
     return b"data: " + msgspec.json.encode({"error": _error(refusal)}) + b"\n\n"
 
 
@@ -143,9 +156,42 @@ def wants_usage_injection(endpoint: Endpoint, fields: Fields) -> bool:
     return endpoint.name in ("chat", "text_completion")
 
 
-def _error(refusal: Refusal) -> dict[str, str | None]:
+def limit_headers(standing: Standing) -> list[tuple[bytes, bytes]]:
+    """Say how a rate stands, as OpenAI does on every answer."""
+    unit = standing.unit.encode()
+    return [
+        (b"x-ratelimit-limit-" + unit, b"%d" % standing.most),
+        (b"x-ratelimit-remaining-" + unit, b"%d" % standing.left),
+        (b"x-ratelimit-reset-" + unit, _duration(standing.full_ms)),
+    ]
+
+
+def _duration(whole_ms: int) -> bytes:
+    """Write a duration as Go does: 20ms, 1.5s, 6m0s."""
+    seconds, rest_ms = divmod(whole_ms, 1_000)
+    if not seconds:
+        return b"%dms" % rest_ms
+    minutes, seconds = divmod(seconds, 60)
+    part = b"%d.%03d" % (seconds, rest_ms) if rest_ms else b"%d" % seconds
+    return (b"%dm" % minutes if minutes else b"") + (part.rstrip(b"0") if rest_ms else part) + b"s"
+
+
+def _event(kind: str, more: dict[str, object]) -> bytes:
+    event = {"type": kind, "sequence_number": 0} | more
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(event))
+
+
+def _error(refusal: Refusal) -> dict[str, object]:
     kind, code = _REFUSALS[refusal.kind]
-    return {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}
+    standing, resets_s = refusal.advice.standing, refusal.advice.resets_s
+    if refusal.kind == "rate_limited" and standing is not None:
+        kind = standing.unit
+    error: dict[str, object] = {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}
+    if refusal.client == "codex" and refusal.kind in _CODEX:
+        error["type"], error["code"] = _CODEX[refusal.kind]
+        if resets_s is not None:
+            error["resets_at"] = resets_s
+    return error
 
 
 def _model(name: str) -> dict[str, str | int]:

@@ -10,7 +10,7 @@ from gateway.exchange.books import Entry, settle
 from gateway.journal.writer import Journal
 from gateway.policies.routing import Provider
 from gateway.store.interface import Body
-from gateway.wire.asked import Asked
+from gateway.wire.billed import Billed
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.sse import is_stream
 from tests.records import NOON_MS, begun
@@ -83,7 +83,7 @@ class Books:
         record.error = None if whole else "the connection closed"
         found = snapshot.routing.provider(name)
         assert isinstance(found, Provider)
-        asked = Asked(request if sent is None else sent, endpoint.counts)
+        asked = Billed(request if sent is None else sent, endpoint.counts)
         entry = Entry(self._journal, record, begun_ns=0, started_ns=NOON_MS * 1_000_000, keep=1 << 20)
         error = settle(entry, meter, snapshot.prices, found, whole=whole, asked=asked)
         if error is not None and whole:

@@ -38,6 +38,12 @@ def read(kind: Any, value: object) -> Any:
         (values.AddressText, "[::1]:8080", "[::1]:8080"),
         (values.Digest, "AB" * 32, "ab" * 32),
         (values.Name, "search-2.eu_west", "search-2.eu_west"),
+        (values.PatternList, "gpt-*", ["gpt-*"]),
+        (values.PatternList, ["gpt-*", "o3"], ["gpt-*", "o3"]),
+        (values.WindowText, "rolling:5h", "rolling:5h"),
+        (values.TimeZone, "Europe/Paris", "Europe/Paris"),
+        (values.OnExceeded, "fallback:cheap", "fallback:cheap"),
+        (values.OnAuthorityLoss, "slack:1.50", "slack:1.50"),
     ],
 )
 def test_value_is_read_as_people_write_it(kind: Any, written: object, expected: object) -> None:
@@ -83,6 +89,15 @@ def test_value_is_read_as_people_write_it(kind: Any, written: object, expected: 
         (values.Name, ".hidden", "letters, digits"),
         (values.Name, "n" * 65, "letters, digits"),
         (values.Name, "", "letters, digits"),
+        (values.PatternList, [], "at least 1"),
+        (values.PatternList, "", "at least 1"),
+        (values.PatternList, 5, "valid list"),
+        (values.WindowText, "fortnight", "expected one of minute"),
+        (values.TimeZone, "Mars/Olympus", "no time zone"),
+        (values.OnExceeded, "fallback:", "fallback:ROUTE"),
+        (values.OnExceeded, "drop", "expected .refuse."),
+        (values.OnAuthorityLoss, "slack", "slack:AMOUNT"),
+        (values.OnAuthorityLoss, "slack:much", "expected an amount"),
         (values.NotBuilt, [], "not built yet"),
     ],
 )

@@ -14,7 +14,7 @@ from gateway.exchange.books import Entry, outcome_of, result_of, settle
 from gateway.journal.frame import AMEND, BEGIN, END, PART, Frame, unpack
 from gateway.journal.writer import Journal
 from gateway.policies.pricing import PriceBook
-from gateway.wire.asked import Asked
+from gateway.wire.billed import Billed
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.endpoint import ASKS, POLLS, RESULTS, Endpoint
 from tests.exchange.parts import OPENAI
@@ -130,7 +130,7 @@ def test_settling_books_what_the_provider_told(journal: Journal) -> None:
     one = entry(journal)
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=False, strip_usage=False)
     meter.feed(ANSWER)
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Asked())
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Billed())
 
     record = one.record
     assert record.usage is not None
@@ -151,7 +151,7 @@ def test_price_is_that_of_the_model_which_the_provider_was_asked_for(journal: Jo
     one.attempt("openai", "gpt-4o-mini")
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=False, strip_usage=False)
     meter.feed(ANSWER.replace(b'"model":"gpt-4o-mini",', b""))
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Asked())
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Billed())
 
     assert ("genai-prices", 10 * 150 + 2 * 600) == (one.record.price_source, one.record.cost_nano_usd)
 
@@ -161,7 +161,7 @@ def test_silence_is_estimated_never_nothing(journal: Journal) -> None:
     one = entry(journal)
     one.begin(b"x" * 400)
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=True, strip_usage=False)
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=False, asked=Asked())
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=False, asked=Billed())
 
     assert "estimated" == one.record.usage_source
     assert one.record.cost_nano_usd > 0
@@ -174,7 +174,7 @@ def test_a_picture_is_not_estimated_as_text(journal: Journal) -> None:
     one.begin(body)
     meter = DIALECTS["openai"].new_meter(CHAT, streamed=True, strip_usage=False)
     prices = PriceBook({}, (Decimal(5), Decimal(25)), "default_price")
-    settle(one, meter, prices, OPENAI, whole=False, asked=Asked(body))
+    settle(one, meter, prices, OPENAI, whole=False, asked=Billed(body))
 
     assert one.record.usage is not None
     assert 100 < one.record.usage.input_total < 10_000
@@ -186,7 +186,7 @@ def test_a_whole_stream_that_leaves_its_output_to_be_guessed_is_partial(journal:
     meter = DIALECTS["anthropic"].new_meter(Endpoint(name="messages"), streamed=True, strip_usage=False)
     meter.feed(b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5}}}\n\n')
     meter.feed(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
-    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Asked())
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Billed())
 
     assert "partial" == one.record.usage_source
 
@@ -233,7 +233,7 @@ def settled(
         meter.finish()
     assert (
         settle(
-            one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=whole, asked=Asked()
+            one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=whole, asked=Billed()
         )
         is None
     )

@@ -363,3 +363,11 @@ def test_the_classes_of_a_model_are_listed() -> None:
     assert {"speed": "fast"} in own.classes()
     assert {"geo": "us"} in own.classes()
     assert {"geo": "us"} not in gemini.classes()
+
+
+def test_the_window_of_a_listed_model_is_told() -> None:
+    """By address, name or itself, as its price; where the list says nothing, nothing is said."""
+    assert 128_000 == bundled().context_window("openai", "https://api.openai.com/v1", "gpt-4o")
+    assert 1_048_576 == bundled().context_window("gemini", "", "models/gemini-2.5-flash")
+    assert None is bundled().context_window("openai", "https://api.openai.com/v1", "gpt-4.5-preview")
+    assert None is bundled().context_window("mine", "http://127.0.0.1:9", "nonsense")

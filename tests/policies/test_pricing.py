@@ -110,6 +110,19 @@ def test_a_model_that_nobody_knows_costs_what_config_says() -> None:
     assert (0, "none", None) == book("zero").price(LOCAL, "nonsense", None, USAGE, AT_S)[:3]
 
 
+def test_a_schedule_is_there_where_somebody_knows_the_price() -> None:
+    """By config or by the list, for a price class; the default is a guess, whatever it books."""
+    prices = book(local={"mine": {"input": Decimal(1)}})
+
+    assert prices.schedule(LOCAL, "mine", {}, AT_S) is not None
+    usual, dear = (prices.schedule(OPENAI, "gpt-4o", said, AT_S) for said in ({}, {"service_tier": "priority"}))
+    assert usual is not None
+    assert dear is not None
+    assert usual.base.input < dear.base.input
+    for unknown_model in ("default_price", "zero", "deny"):
+        assert book(unknown_model).schedule(LOCAL, "nonsense", {}, AT_S) is None
+
+
 def test_deny_refuses_unknown_models_before_the_call() -> None:
     """Only under `deny`, only where nobody knows a price."""
     priced = book("deny", local={"mine": {"input": Decimal(1)}})

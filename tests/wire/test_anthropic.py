@@ -2,7 +2,7 @@
 
 import json
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Refusal, Standing
 from gateway.wire import anthropic
 from gateway.wire.shapes import Fields
 
@@ -36,3 +36,27 @@ def test_models_are_one_page() -> None:
 def test_nothing_is_injected() -> None:
     """A Messages stream always tells its usage."""
     assert not anthropic.wants_usage_injection(anthropic.MESSAGES, Fields(stream=True))
+
+
+def test_a_spent_budget_reads_like_anthropics_own() -> None:
+    """Its clients show it as such, as an answer and inside a stream."""
+    refusal = Refusal("budget_exceeded", "$25.00 of $25.00 used.")
+
+    body = json.loads(anthropic.refusal_body(refusal, "req_1"))
+    event = anthropic.error_event(refusal, "req_1", anthropic.MESSAGES)
+
+    expected = {"type": "billing_error", "message": "spend limit reached: $25.00 of $25.00 used."}
+    assert expected == body["error"]
+    assert event.startswith(b"event: error\ndata: ")
+    assert expected == json.loads(event.partition(b"data: ")[2])["error"]
+
+
+def test_a_rate_stands_in_anthropics_headers() -> None:
+    """When it is all there again is an instant, there."""
+    headers = anthropic.limit_headers(Standing("tokens", most=9, left=2, full_ms=5, full_at_s=1_796_083_200))
+
+    assert [
+        (b"anthropic-ratelimit-tokens-limit", b"9"),
+        (b"anthropic-ratelimit-tokens-remaining", b"2"),
+        (b"anthropic-ratelimit-tokens-reset", b"2026-12-01T00:00:00Z"),
+    ] == headers

@@ -1,67 +1,92 @@
-"""What a request is billed by where its answer does not tell."""
+"""Every call to a provider is read, or has no bound; none slips through as cheap."""
 
-import json
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.core.usage import Usage
-from gateway.wire.asked import Asked, add_asked
-from gateway.wire.openai import ENDPOINTS
+from gateway.core.errors import Refusal
+from gateway.wire import anthropic, gemini, openai
+from gateway.wire.asked import read_asked
+from gateway.wire.endpoint import Endpoint
+from gateway.wire.paths import under_provider
+from tests import exchanges
+from tests.wire.asking import asked, encoded
 
-FORM = b'--b\r\nContent-Disposition: form-data; name="n"\r\n\r\n3\r\n--b--\r\n'
-
-
-def added(counts: str, body: bytes, body_bytes: int = 0) -> Usage:
-    """Return what is added to an empty estimate."""
-    usage = Usage()
-    add_asked(usage, Asked(body, counts), body_bytes or len(body))
-    return usage
-
-
-def test_speech_counts_the_characters_that_are_spoken() -> None:
-    """Characters, not bytes; and the tokens of sound that they become, for models that are paid by those."""
-    usage = added("characters", json.dumps({"model": "tts-1", "input": "Größe 10"}, ensure_ascii=False).encode())
-
-    assert (8, 12, 12) == (usage.characters, usage.output_total, usage.output_audio)
+TABLES = {"openai": openai.ENDPOINTS, "anthropic": anthropic.ENDPOINTS, "gemini": gemini.ENDPOINTS}
+READ = {
+    "openai": {"chat", "text_completion", "responses", "embeddings", "image", "audio"},
+    "anthropic": {"messages"},
+    "gemini": {"generate_content", "embeddings", "chat", "responses"},
+}
 
 
-@pytest.mark.parametrize(
-    ("body", "images"),
-    [
-        (b'{"prompt":"a cat"}', 1),
-        (b'{"prompt":"a cat","n":4}', 4),
-        (b'{"prompt":"a cat","n":-4}', 1),
-        (b'{"prompt":"a cat","n":"many"}', 1),
-        (b'{"prompt":"a cat","n":1000000}', 100),
-        (b'{"instances":[{}],"parameters":{"sampleCount":2}}', 2),
-        (FORM, 3),
-        (b"\x89PNG", 1),
-    ],
-)
-def test_pictures_are_as_many_as_were_asked_for(body: bytes, images: int) -> None:
-    """In JSON, in a form, in Google's way; one where nobody says how many."""
-    assert images == added("images", body).images
+def kinds(dialect: str) -> list[Endpoint]:
+    """Return every kind of call that a POST of a dialect can be."""
+    table = TABLES[dialect]
+    found = [*table.posts.values(), *(Endpoint(name=name) for name in table.families.values())]
+    return found + list(gemini.ACTIONS.values()) if dialect == "gemini" else found
 
 
-def test_a_recording_counts_by_its_size() -> None:
-    """Also where only its length is at hand: uploads stream through."""
-    assert 60 == added("seconds", b"", 960_000).seconds
+@pytest.mark.parametrize("dialect", TABLES)
+def test_what_is_not_read_has_no_bound(dialect: str) -> None:
+    """Batches, files, forms, and whatever is added to the tables: nothing is free because nobody looked."""
+    for endpoint in kinds(dialect):
+        found = read_asked(dialect, endpoint, b"{}")
+        if endpoint.name in ("count_tokens", "models"):
+            assert found.free
+        elif endpoint.name in READ[dialect] and endpoint.reads_body:
+            assert not found.free
+        elif endpoint is not openai.FREE:
+            assert f"'{endpoint.name}'" in found.unbounded
+            assert not found.free
 
 
-@given(st.sampled_from(["characters", "images", "seconds"]), st.binary(), st.integers(0, 1 << 40))
-def test_no_request_whatever_raises(counts: str, body: bytes, body_bytes: int) -> None:
-    """Nothing is counted below zero."""
-    usage = added(counts, body, body_bytes)
+def test_moderations_are_free() -> None:
+    """The provider says so; other calls that only look like it are not."""
+    assert read_asked("openai", openai.FREE, b"{}").free
+    assert not read_asked("openai", openai.OTHER, b"{}").free
+    assert not read_asked("gemini", gemini.ACTIONS["predictlongrunning"], b"{}").free
+    assert not read_asked("openai", Endpoint(name="other"), b"{}").free
 
-    assert min(usage.characters, usage.images, usage.seconds, usage.output_total) >= 0
+
+def test_forms_are_not_read() -> None:
+    """They stream through, so that nobody knows what is in them."""
+    assert read_asked("openai", openai.ENDPOINTS.posts["audio/transcriptions"], b"").unbounded
 
 
-def test_every_endpoint_counts_what_is_known() -> None:
-    """A word in the endpoints' tables that nobody counts would break the books."""
-    words = {endpoint.counts for endpoint in ENDPOINTS.posts.values() if endpoint.counts}
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "gemini"])
+def test_a_body_that_is_no_object_is_refused(dialect: str) -> None:
+    """As `body.read` refuses it."""
+    with pytest.raises(Refusal):
+        asked(dialect, [1])
 
-    assert {"characters", "images", "seconds"} == words
-    for word in words:
-        added(word, b"{}")
+
+def test_recorded_requests_are_read_or_say_why_not() -> None:
+    """Over every recorded request to a provider: sizes fit, counts are sane, and what is odd is told by name."""
+    read = bounded = 0
+    for exchange in exchanges.load():
+        dialect = exchanges.dialect_of(exchange)
+        place = under_provider(dialect, exchange["method"], exchanges.path_of(exchange))
+        body = encoded(exchange["request"])
+
+        found = read_asked(place.dialect, place.endpoint, body)
+
+        read += 1
+        assert found.body_bytes == len(body)
+        assert 0 < found.text_bytes <= len(body)
+        assert (found.text_bytes < len(body)) is bool(found.images)
+        assert min(found.choices, found.steps, found.least_output_tokens) >= 1
+        assert not (found.free and found.unbounded)
+        if place.endpoint.meters:
+            bounded += not found.unbounded
+            assert found.max_output_tokens == told_maximum(exchange["request"]), exchange["name"]
+    assert read > 800
+    assert bounded > 600
+
+
+def told_maximum(request: dict[str, Any]) -> int | None:
+    """Find the maximum that a request names, the plain way."""
+    config = request.get("generationConfig", {})
+    names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+    told = [request.get(name) for name in names] + [config.get("maxOutputTokens")]
+    return max((number for number in told if number), default=None)

@@ -322,7 +322,7 @@ def test_every_refusal_has_a_shape_in_every_dialect(dialect: str, kind: str) -> 
     body = json.loads(shapes.refusal_body(refusal, "req_1"))
     event = shapes.error_event(refusal, "req_1", Endpoint(name="responses"))
 
-    assert "what to do" == body["error"]["message"]
+    assert body["error"]["message"].endswith("what to do")
     assert event.endswith((b"\n\n", b"\r\n\r\n"))
     assert "what to do" in event.decode()
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.core.errors import REFUSALS, Refusal
+from gateway.core.errors import REFUSALS, Advice, Refusal, Standing
 from gateway.wire import gemini
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.shapes import Fields
@@ -22,6 +22,29 @@ def test_a_refusal_reads_like_googles_own_errors() -> None:
 def test_every_status_has_googles_name(kind: str) -> None:
     """No refusal is UNKNOWN."""
     assert b'"status":"UNKNOWN"' not in gemini.refusal_body(Refusal(kind, "x"), "req_1")
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(429, "RESOURCE_EXHAUSTED"), (402, "RESOURCE_EXHAUSTED"), (403, "PERMISSION_DENIED"), (422, "INVALID_ARGUMENT")],
+)
+def test_a_spent_budget_has_the_status_that_was_chosen(status: int, name: str) -> None:
+    """Clients that send a 429 again can be told otherwise."""
+    refusal = Refusal("budget_exceeded", "No more.", advice=Advice(status=status))
+
+    error = json.loads(gemini.refusal_body(refusal, "req_1"))["error"]
+
+    assert (status, name, "BUDGET_EXCEEDED") == (error["code"], error["status"], error["details"][0]["reason"])
+
+
+def test_a_rate_limit_says_when_to_come_again() -> None:
+    """In Google's own way; it has no headers for that."""
+    refusal = Refusal("rate_limited", "Later.", advice=Advice(retry_after_ms=1_200))
+
+    details = json.loads(gemini.refusal_body(refusal, "req_1"))["error"]["details"]
+
+    assert {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2s"} == details[1]
+    assert [] == gemini.limit_headers(Standing("requests", 1, 1, 1, 1))
 
 
 def test_an_error_inside_a_stream_is_a_plain_data_line() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Advice, Refusal, Standing
 from gateway.wire import openai
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.shapes import Fields
@@ -34,6 +34,72 @@ def test_an_error_inside_a_stream_is_an_event_of_that_stream() -> None:
     assert responses.startswith(b'event: error\ndata: {"type":"error",')
     assert chat.endswith(b"}\n\n")
     assert responses.endswith(b"}\n\n")
+
+
+def spent(client: str | None = None) -> Refusal:
+    """Refuse for a budget."""
+    refusal = Refusal("budget_exceeded", "$25.00 of $25.00 used.", advice=Advice(resets_s=1_796_083_200))
+    refusal.client = client
+    return refusal
+
+
+def test_a_spent_budget_is_a_quota_to_openais_clients() -> None:
+    """An error of a type that none of them sends again."""
+    expected = {
+        "message": "$25.00 of $25.00 used.",
+        "type": "insufficient_quota",
+        "param": None,
+        "code": "budget_exceeded",
+    }
+
+    assert {"error": expected} == json.loads(openai.refusal_body(spent(), "req_1"))
+
+
+def test_codex_shows_a_spent_budget_as_a_usage_limit() -> None:
+    """With the time when it is over; other refusals are to it what they are to others."""
+    error = json.loads(openai.refusal_body(spent("codex"), "req_1"))["error"]
+    other = Refusal("internal_error", "Gone.")
+    plain = openai.refusal_body(other, "req_1")
+    other.client = "codex"
+
+    assert ("usage_limit_reached", 1_796_083_200) == (error["type"], error["resets_at"])
+    assert plain == openai.refusal_body(other, "req_1")
+
+
+def test_a_budget_that_ends_a_stream_ends_the_turn_of_codex_for_good() -> None:
+    """Other clients get the event that their SDK raises."""
+    usual = openai.error_event(spent(), "req_1", openai.RESPONSES)
+    codex = openai.error_event(spent("codex"), "req_1", openai.RESPONSES)
+
+    assert usual.startswith(b'event: error\ndata: {"type":"error",')
+    assert codex.startswith(b"event: response.failed\ndata: ")
+    event = json.loads(codex.partition(b"data: ")[2])
+    assert ("response.failed", "insufficient_quota") == (event["type"], event["response"]["error"]["code"])
+
+
+@pytest.mark.parametrize("unit", ["requests", "tokens"])
+def test_a_rate_limit_says_what_it_counts(unit: str) -> None:
+    """In the type of the error and in OpenAI's own headers."""
+    standing = Standing(unit, most=600, left=0, full_ms=61_500, full_at_s=0)
+    refusal = Refusal("rate_limited", "Later.", advice=Advice(standing=standing))
+
+    error = json.loads(openai.refusal_body(refusal, "req_1"))["error"]
+
+    assert (unit, "rate_limit_exceeded") == (error["type"], error["code"])
+    assert [
+        (b"x-ratelimit-limit-%b" % unit.encode(), b"600"),
+        (b"x-ratelimit-remaining-%b" % unit.encode(), b"0"),
+        (b"x-ratelimit-reset-%b" % unit.encode(), b"1m1.5s"),
+    ] == openai.limit_headers(standing)
+
+
+@pytest.mark.parametrize(
+    ("whole_ms", "text"),
+    [(0, b"0ms"), (20, b"20ms"), (1_000, b"1s"), (10_000, b"10s"), (1_050, b"1.05s"), (360_000, b"6m0s")],
+)
+def test_durations_are_written_as_openai_does(whole_ms: int, text: bytes) -> None:
+    """Its clients read them."""
+    assert text == openai.limit_headers(Standing("requests", 1, 1, whole_ms, 0))[2][1]
 
 
 def test_models_are_a_list_of_objects() -> None:

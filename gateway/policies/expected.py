@@ -1,0 +1,54 @@
+"""What will a request probably cost? The hold of a soft budget: learned by team and model from what requests did cost.
+
+Agents send a maximum that they never reach, so that a bound would refuse them while nearly all their money is left.
+"""
+
+from typing import Final
+
+from gateway.core.money import nano_from_pico
+from gateway.policies.rates import Rates
+
+REMEMBERED: Final = 2_048  # teams x models; the longest unused is forgotten
+# An answer costs about as much as so many bytes of question do, however short the question is.
+_ANSWER_BYTES: Final = 8_192
+_SCALE: Final = 1 << 20
+_STEADY: Final = 16  # the weight of one cost among those before it is 1/16 at last
+_BYTES_PER_TOKEN: Final = 4
+_MODEST_OUTPUT: Final = 1_000
+
+
+class Expected:
+    """A worker's memory. Integers only: a mean cost per byte, in which late requests weigh more than early ones."""
+
+    __slots__ = ("_learned", "_remembered")
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._learned: dict[tuple[str, str], list[int]] = {}  # [mean, how many]
+
+    def expect(self, team: str, model: str, size_bytes: int) -> int | None:
+        """Return what a request of this size is expected to cost; None: nothing is known yet (`first_guess`)."""
+        learned = self._learned.get((team, model))
+        return None if learned is None else -(-learned[0] * (size_bytes + _ANSWER_BYTES) // _SCALE)
+
+    def learn(self, team: str, model: str, size_bytes: int, cost_nano_usd: int) -> None:
+        """Take in what a request did cost in the end."""
+        key = (team, model)
+        seen = cost_nano_usd * _SCALE // (size_bytes + _ANSWER_BYTES)
+        learned = self._learned.pop(key, None)
+        if learned is None:
+            learned = [seen, 1]
+            if len(self._learned) >= self._remembered:
+                del self._learned[next(iter(self._learned))]
+        else:
+            if learned[1] < _STEADY:
+                learned[1] += 1
+            learned[0] += (seen - learned[0]) // learned[1]
+        self._learned[key] = learned
+
+
+def first_guess(size_bytes: int, max_output_tokens: int | None, rates: Rates) -> int:
+    """Guess a cost of which nothing is known: four bytes a token, and a modest answer."""
+    read = -(-size_bytes // _BYTES_PER_TOKEN)
+    written = _MODEST_OUTPUT if max_output_tokens is None else min(max_output_tokens, _MODEST_OUTPUT)
+    return nano_from_pico(read * rates.input + written * rates.output + rates.request)
