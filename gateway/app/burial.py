@@ -33,14 +33,14 @@ def settle(finished: Finished, routing: Routing, prices: PriceBook) -> Finished:
     if sight.usage is not None and not sight.usage.is_spoiled:
         record.usage, record.usage_source = sight.usage, "partial"
     else:
-        record.request_bytes = record.request_bytes or _length(finished.request)
+        record.request_bytes = max(record.request_bytes, _length(finished.request))
         asked = Billed(b"".join(data for _, _, data in finished.request), endpoint.counts)
         record.usage = estimate(meter, record, asked, sight.usage)
         record.usage_source = "estimated"
     price(record, prices, provider, datetime.fromisoformat(record.started_at).timestamp())
     if sight.job is not None:
         put_off(record, sight.job)
-    record.request_bytes = record.request_bytes or _length(finished.request)
+    record.request_bytes = max(record.request_bytes, _length(finished.request))
     record.response_bytes = record.response_bytes or _length(finished.response)
     return finished._replace(meta=encode(record))
 

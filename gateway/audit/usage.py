@@ -8,6 +8,7 @@ from gateway.audit.findings import Findings
 from gateway.core.record import Record
 from gateway.core.usage import TOKEN_TYPES, Usage, disjoint_tokens
 from gateway.wire.dialect import DIALECTS
+from gateway.wire.openai_usage import take_for_pictures
 
 _TOKENS = tuple(name for name in Usage.__struct_fields__ if name.startswith(("input_", "output_")))
 _INPUT_PARTS = ("input_audio", "input_image", "input_video", "input_tool")
@@ -67,6 +68,8 @@ def _compare(record: Record, usage: Usage, again: Usage, found: Findings) -> Usa
     """Compare field by field; return what was read again, completed by what stood around it."""
     if record.usage_source != "provider" and usage.output_total > again.output_total:
         again.output_total = usage.output_total  # it did not tell all: the rest is an estimate
+    if record.endpoint == "image" and usage.output_image:
+        take_for_pictures(again)
     for name in (*_TOKENS, "provider_cost_nano_usd"):
         found.expect("usage", f"usage.{name}", getattr(usage, name), getattr(again, name))
     for name in _BESIDE:

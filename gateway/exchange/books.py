@@ -61,7 +61,9 @@ class Entry:
             self.record.request_bytes = len(body)
             self._journal.add(BEGIN, encode(self.record), ((REQUEST, 0, body),) if body else ())
         else:
+            self.record.request_bytes = len(body)  # should this process die: the input is estimated by it
             self._journal.add(BEGIN, encode(self.record))
+            self.record.request_bytes = 0  # what is kept of it is counted piece by piece
             self.request(body)
 
     def request(self, data: bytes) -> None:

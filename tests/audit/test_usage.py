@@ -128,6 +128,17 @@ def test_work_that_lapsed_may_have_told_a_part(books: Books) -> None:
     assert {"usage.input_total": (101, 100)} == differences(settled)
 
 
+def test_what_a_model_that_draws_wrote_is_pictures(books: Books) -> None:
+    """Its usage object need not say so: the kind of call does."""
+    answer = b'{"data":[],"usage":{"input_tokens":5,"output_tokens":700,"total_tokens":705}}'
+    settled = books.settle(answer, path="/v1/images/generations").record
+    assert settled.usage is not None
+    assert (700, {}) == (settled.usage.output_image, differences(settled))
+    settled.usage.output_image = 699
+
+    assert {"usage.output_image": (699, 700)} == differences(settled)
+
+
 def test_pages_stand_in_an_object_of_their_own(books: Books) -> None:
     """OCR tells pages instead of tokens."""
     answer = b'{"model":"mistral-ocr-latest","usage_info":{"pages_processed":3,"doc_size_bytes":9}}'

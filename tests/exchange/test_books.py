@@ -68,6 +68,17 @@ def test_small_exchange_is_two_frames(journal: Journal, tmp_path: Path) -> None:
     assert (b"ask", b"answer") == (body(found, 0), body(found, 1))
 
 
+@pytest.mark.parametrize("keep", [0, 10, 1 << 20])
+def test_how_long_a_request_is_stands_in_its_beginning(journal: Journal, tmp_path: Path, keep: int) -> None:
+    """Also where nothing of it is kept: should the process die, its input is estimated by it."""
+    one = entry(journal, keep)
+    one.begin(b"x" * 100_000)
+    one.close("ok")
+
+    begun, *_, ended = frames(tmp_path)
+    assert (100_000, 100_000) == (decode(begun.meta).request_bytes, decode(ended.meta).request_bytes)
+
+
 @pytest.mark.parametrize("sizes", [[200_000], [70_000, 5], [10] * 20_000])
 def test_long_bodies_pass_in_parts(journal: Journal, tmp_path: Path, sizes: list[int]) -> None:
     """Whole in the journal, true lengths in the record, never more than a part held back."""

@@ -159,21 +159,18 @@ def test_exchanges_of_a_killed_worker_audit_clean(gateway: Gateway, provider: Pr
     """What a worker had not finished is booked from its remains; the audit works out the same from them."""
     usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
     text = b'data: {"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":"Hello"}}]}\n\n'
-    gates = [Gate() for _ in range(HUNG)]
-    # Only what fills a part of 64 KiB is in the journal by then.
     plays = [[text, *([usage] if number % 2 else []), text * (1 + number * 150)] for number in range(HUNG)]
-    answers = iter([stream(*play, gate) for play, gate in zip(plays, gates, strict=True)])
     provider.forget()
-    provider.otherwise = lambda asked: next(answers)
+    provider.play(*(stream(*play, Gate()) for play in plays))
     pid = processes(gateway)["worker 0"]
     with contextlib.ExitStack() as stack:
-        for number in range(HUNG):
+        for number, play in enumerate(plays):
             client = stack.enter_context(gateway.client())
             key = SHORT_KEY if number % 3 == 2 else KEY
             headers = [("Authorization", f"Bearer {key}"), ("X-Tollway-Session", "killed")]
             client.send("POST", "/v1/chat/completions", headers, question("n" * 3_000 * (number % 2), 1))
-        for gate in gates:
-            gate.reached()
+            client.head()
+            client.chunks(sum(map(len, play)))  # what fills a part of 64 KiB is in the journal before it comes here
         os.kill(pid, signal.SIGKILL)
     replaced(gateway, "worker 0", pid)
     gateway.wait_rows(HUNG, session="killed")
