@@ -107,3 +107,30 @@ def test_unknown_time_zones_are_refused(zone: str) -> None:
     """The message shows how one is written."""
     with pytest.raises(ValueError, match="Europe/Paris"):
         parse("day", zone)
+
+
+def test_clocks_set_back_across_midnight_do_not_bring_yesterday_back() -> None:
+    """In St John's they went from one minute past midnight to 23:01: the new day had begun, and goes on."""
+    window = parse("day", "America/St_Johns")
+    midnight = int(at("2010-11-07T00:00", "America/St_Johns"))
+
+    assert {midnight} == {window.span(midnight + seconds).start_s for seconds in (0, 59, 60, 1800, 3600, 5000)}
+    assert midnight == window.span(midnight - 1).end_s
+
+
+def test_a_day_that_a_country_skipped_is_no_window() -> None:
+    """Samoa went from the 29th to the 31st of December 2011."""
+    window = parse("day", "Pacific/Apia")
+    first = window.span(at("2011-12-29T12:00", "Pacific/Apia"))
+    second = window.span(first.end_s)
+
+    assert 24 * 3600 == second.end_s - second.start_s
+    assert at("2011-12-31T00:00", "Pacific/Apia") == second.start_s
+
+
+def test_a_calendar_window_counts_from_its_own_beginning() -> None:
+    """Nothing before it."""
+    window = parse("day")
+    noon = at("2026-11-25T12:00")
+
+    assert window.span(noon).start_s == window.reach(noon)

@@ -204,3 +204,8 @@ def test_what_is_no_object_is_not_edited() -> None:
     """Nobody edits what was not read before; if somebody did, it would be refused."""
     with pytest.raises(Refusal):
         body.with_model(b'{"a":', "m")
+
+
+def test_a_model_that_is_null_is_none() -> None:
+    """As one that is not there: some calls need none."""
+    assert None is body.read(b'{"model":null}').model

@@ -222,3 +222,12 @@ def test_elements_that_only_look_like_usage_tell_none() -> None:
         meter.finish()
 
         assert None is meter.usage()
+
+
+def test_an_element_that_is_no_text_tells_nothing() -> None:
+    """Its usage is as damaged as its model's name may be."""
+    meter = new_meter(Endpoint(name="generate_content"), streamed=True, strip_usage=False)
+    meter.feed(b'[{"candidates":[],"usageMetadata":{"promptTokenCount":1},"modelVersion":"\xff"}]')
+    meter.finish()
+
+    assert None is meter.usage()

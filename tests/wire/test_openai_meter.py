@@ -407,3 +407,11 @@ def test_items_are_counted_the_same_however_they_are_cut(parts: list[bytes], pla
 
     assert sorted(numbers) == numbers
     assert response(data).so_far() == meter.so_far()
+
+
+def test_choices_that_are_none_hold_no_content() -> None:
+    """A chunk may have anything there."""
+    meter = new_meter(Endpoint(name="chat"), streamed=True, strip_usage=False)
+    meter.feed(b'data: {"choices":7}\n\ndata: {"choices":null}\n\n')
+
+    assert not meter.content_seen

@@ -160,3 +160,13 @@ def test_what_stands_beside_the_usage_is_read_too() -> None:
 
     assert usage is not None
     assert ("flex", 3) == (usage.service_tier, usage.web_searches)
+
+
+def test_a_cost_of_zero_is_a_placeholder_unless_it_says_how_it_was_billed() -> None:
+    """Believed from everybody, a team would be billed nothing for what its provider bills."""
+    told = b'{"prompt_tokens":1,"completion_tokens":1,"cost":0'
+    bare, billed = read_usage(told + b"}"), read_usage(told + b',"is_byok":false}')
+
+    assert bare is not None
+    assert billed is not None
+    assert (None, 0) == (bare.provider_cost_nano_usd, billed.provider_cost_nano_usd)

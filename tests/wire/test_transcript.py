@@ -296,3 +296,11 @@ def test_what_is_in_no_known_shape_is_shown_as_it_is() -> None:
     said = " ".join(turn.text for turn in answer_turns(json.dumps(answer).encode()))
 
     assert all(each in said for each in ("plain", "7", "hologram", "I can't"))
+
+
+def test_a_call_in_no_known_shape_is_shown_as_it_is() -> None:
+    """Some send the name alone."""
+    answer = {"choices": [{"message": {"tool_calls": [{"type": "function", "function": "look_up"}]}}]}
+
+    (turn,) = answer_turns(json.dumps(answer).encode())
+    assert "look_up" in turn.text
