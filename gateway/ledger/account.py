@@ -1,72 +1,135 @@
 """What may a holder spend of one balance right now? Its side of a lease: holds, settlement, and what to ask for next.
 
 Pure and synchronous: a request is admitted by comparing integers. One ask is under way at a time; while it is, others
-that come short wait for the same answer.
+that come short wait for the same answer. A later ask may take its place, since every answer is absolute: what the
+authority has not heard of then comes back with the answer, as free money or as a debt.
 """
 
-from gateway.ledger.lease import Ask, Grant, Place
+from gateway.ledger.lease import MOST, Ask, Grant, Place
+
+
+class Terms:
+    """A balance as a request needs it. One object serves all requests of a window.
+
+    `limit`: as the config says. `reach_s`, `over_s`: see Ask. `most`: nobody asks for more at once than that, but for
+    what waits. `slack`: so far below zero a holder may go while the authority is lost (0: not at all, MOST: whatever).
+    """
+
+    __slots__ = ("limit", "most", "over_s", "place", "reach_s", "slack")
+
+    def __init__(
+        self, place: Place, reach_s: int, over_s: int, limit: int, *, most: int = MOST, slack: int = 0
+    ) -> None:
+        self.place = place
+        self.reach_s = reach_s
+        self.over_s = over_s
+        self.limit = min(limit, MOST)
+        self.most = most
+        self.slack = min(slack, MOST)
 
 
 class Account:
     """One lease as its holder sees it. All amounts in the balance's own unit (nano-USD, or requests).
 
     `free` is what can still be held: the lease less what was settled and what is held. It falls below zero when a cost
-    was larger than its hold.
+    was larger than its hold. `owed`: debts of asks without an answer. `holds`: how many are not settled. `recalled`:
+    the recall that the next ask answers. `after`: the highest number of an account about the same lease that was
+    dropped; whatever the lease held by then counts as settled.
     """
 
     __slots__ = (
         "_asked",
-        "_given_back",
-        "_number",
+        "_known",
+        "_told",
         "free",
         "granted",
-        "held",
         "holder",
-        "place",
-        "reach_s",
+        "holds",
+        "low",
+        "number",
+        "owed",
+        "recalled",
         "room",
         "settled",
+        "sticky_until_s",
+        "terms",
+        "used",
+        "watched",
     )
 
-    def __init__(self, place: Place, reach_s: int, holder: str) -> None:
-        self.place = place
-        self.reach_s = reach_s
+    def __init__(self, terms: Terms, holder: str, after: int = 0) -> None:
+        self.terms = terms
         self.holder = holder
         self.granted = 0
         self.settled = 0
-        self.held = 0
         self.free = 0
+        self.holds = 0
+        self.owed = 0
+        self.number = after
         self.room: int | None = None  # as the authority last said
-        self._number = 0
+        self.recalled = 0
         self._asked: Ask | None = None
+        self._known = False  # the authority has answered once
+        self._told = 0  # of what was settled
+        # What follows is the holder's own, see there.
+        self.low = 0
+        self.used = 0
+        self.watched = False
+        self.sticky_until_s = 0.0
 
-    def hold(self, amount: int) -> bool:
-        """Set an amount aside for a request; False: there is not enough."""
-        if amount > self.free:
+    def hold(self, amount: int, beyond: int = 0) -> bool:
+        """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free."""
+        if amount > self.free + beyond:
             return False
         self.free -= amount
-        self.held += amount
+        self.holds += 1
         return True
+
+    def grow(self, amount: int, beyond: int = 0) -> bool:
+        """Make a hold larger, or smaller again; False: there is not enough."""
+        if amount > self.free + beyond:
+            return False
+        self.free -= amount
+        return True
+
+    @property
+    def held(self) -> int:
+        """What requests have set aside."""
+        return self.granted - self.settled - self.free
+
+    @property
+    def trust(self) -> int:
+        """How far below zero it may go now, where nobody can be asked."""
+        return max(0, self.terms.slack - self.owed)
 
     def settle(self, held: int, cost: int) -> None:
         """Replace a hold by the real cost. Once for each hold: whoever holds it sees to that."""
-        self.held -= held
         self.settled += cost
         self.free += held - cost
+        self.holds -= 1
 
-    def ask(self, need: int, want: int) -> Ask | None:
+    def ask(self, need: int, want: int, back: int = 0) -> Ask | None:
         """Make the ask that would give a request what it needs; None: one is under way, wait for its answer."""
-        return self._new_ask(back=0, need=need, want=max(want, need))
+        return None if self._asked is not None else self._new_ask(back, need, max(want, need))
+
+    def ask_instead(self, need: int, want: int, back: int) -> Ask | None:
+        """Make an ask in place of the one under way; None: the first answer is not there, wait for it."""
+        return self._new_ask(back, need, max(want, need)) if self._known or self._asked is None else None
 
     def give_back(self, keep: int = 0) -> Ask | None:
-        """Make the ask that returns what is free beyond `keep`; None: there is nothing to return or to pay."""
+        """Make the ask that returns what is free beyond `keep`; None: there is nothing to return, to pay or to tell."""
         back = max(0, self.free - keep)
-        return self._new_ask(back=back, need=0, want=0) if back or self.free < 0 else None
+        return self.ask(0, 0, back) if back or self.free < 0 or self._told != self.settled else None
 
     @property
     def under_way(self) -> Ask | None:
         """The ask without an answer yet: to be sent again, as it is, on a new connection."""
         return self._asked
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is held or free, owed or untold: it can be dropped, and made again."""
+        return self._asked is None and not self.holds and not self.free and self._told == self.settled
 
     def take(self, grant: Grant) -> bool:
         """Take an answer; False: it is not the one that is waited for."""
@@ -74,18 +137,27 @@ class Account:
         if asked is None or grant.number != asked.number:
             return False
         self._asked = None
+        self.owed = 0
         self.room = grant.room
+        if not self._known:
+            self._known = True
+            before = grant.granted - grant.added - self.granted
+            self.settled += before
+            self.granted += before
         self._set_granted(grant.granted)
         return True
 
-    def _new_ask(self, *, back: int, need: int, want: int) -> Ask | None:
-        if self._asked is not None:
-            return None
+    def _new_ask(self, back: int, need: int, want: int) -> Ask:
+        terms, place = self.terms, self.terms.place
         debt = max(0, -self.free)
-        self._number += 1
+        self.number += 1
+        self.owed += debt
+        self._told = self.settled
         self._asked = Ask(
-            self.place.series, self.place.start_s, self.reach_s, self.holder, self._number, back, debt, need, want
-        )
+            place.series, place.start_s, terms.reach_s, self.holder, self.number, back, debt, min(need, MOST),
+            min(want, MOST), terms.limit, terms.over_s, self.settled, self.recalled,
+        )  # fmt: skip
+        self.recalled = 0
         # What is returned is gone from now on, and a debt is charged whatever the answer is.
         self._set_granted(self.granted + debt - back)
         return self._asked

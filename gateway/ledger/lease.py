@@ -14,10 +14,17 @@ A debt is what was spent beyond the holder's lease, because a cost was larger th
 whatever the limit says, and nothing more is granted until it is paid.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
+
+# No amount is larger, nor a second: sums of some of them still fit into the 64 bits of a file.
+MOST: Final = 1 << 60
+
+Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+Second = Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)]
 
 
 class Place(NamedTuple):
@@ -27,23 +34,29 @@ class Place(NamedTuple):
     start_s: int
 
 
-class Ask(msgspec.Struct, array_like=True, frozen=True):
+class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
     """A holder's word about one of its leases.
 
     `number` grows by one with each ask about this lease. `back`: free money that is returned. `debt`: what was spent
     beyond the lease. `want`: what would be good to have; `need`: less than this is of no use (0: anything is).
-    `reach_s`: balances of the series that begin there or later count against the limit together.
+    `reach_s`: balances of the series that begin there or later count against the limit together. `limit`: as the
+    holder's config says. `over_s`: from then on the balance counts no more. `settled`: what it has spent of the lease.
+    `recalled`: the last recall that this answers, 0 for none.
     """
 
     series: str
-    start_s: int
-    reach_s: int
+    start_s: Second
+    reach_s: Second
     holder: str
-    number: int
-    back: int
-    debt: int
-    need: int
-    want: int
+    number: Number
+    back: Amount
+    debt: Amount
+    need: Amount
+    want: Amount
+    limit: Amount = 0
+    over_s: Second = MOST
+    settled: Amount = 0
+    recalled: Amount = 0
 
     @property
     def place(self) -> Place:
@@ -51,7 +64,7 @@ class Ask(msgspec.Struct, array_like=True, frozen=True):
         return Place(self.series, self.start_s)
 
 
-class Grant(msgspec.Struct, array_like=True, frozen=True):
+class Grant(msgspec.Struct, array_like=True, frozen=True, tag="grant"):
     """The authority's answer to the ask of this `number`. `granted`: all that the lease holds now.
 
     `added`: how much of it is new. `room`: what is left to grant, below zero if there are debts.
@@ -66,52 +79,102 @@ class Grant(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Lease(msgspec.Struct):
-    """What a holder may spend of a balance, and the last ask about it."""
+    """What a holder may spend of a balance, and the last ask about it. `settled`: what it said that it has spent."""
 
     granted: int = 0
     number: int = 0
     added: int = 0
+    settled: int = 0
 
 
 class Balance(msgspec.Struct):
-    """Leases by holder, and what closed ones have spent."""
+    """Leases by holder, and what closed ones have spent.
+
+    `corrected`: what people added, or took off. `over_s`: from when on it counts no more; 0: no ask has said so yet.
+    """
 
     spent: int = 0
+    corrected: int = 0
+    over_s: int = 0
     leases: dict[str, Lease] = {}
 
     @property
     def charged(self) -> int:
         """All that was spent, or can be without asking."""
-        return self.spent + sum(lease.granted for lease in self.leases.values())
+        return self.spent + self.corrected + sum(lease.granted for lease in self.leases.values())
+
+    @property
+    def settled(self) -> int:
+        """What closed leases have spent, and open ones said that they have."""
+        return self.spent + sum(lease.settled for lease in self.leases.values())
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether all that was granted is spent: nobody holds anything of it."""
+        return all(lease.granted == lease.settled for lease in self.leases.values())
 
 
 class Stale(Exception):
     """The ask was overtaken by a later one, or its holder is known to be gone: there is no answer."""
 
 
+class Absurd(Exception):
+    """The ask says what cannot be: nothing of it was noted."""
+
+
 class Books:
-    """All balances. Every change is noted in `changed` until somebody has written it down."""
+    """All balances. A balance that changed, or was forgotten, stands in `changed` until somebody wrote that down.
+
+    That an ask was refused is no change, as long as no number was left out: whoever forgot it grants it anew when it
+    comes again, to a holder that does not wait for it any more and finds it with its next answer.
+    """
 
     def __init__(self) -> None:
         self.changed: set[Place] = set()
         self._series: dict[str, dict[int, Balance]] = {}
-        self._gone: set[str] = set()
+        self._gone: dict[str, int] = {}
 
     def ask(self, ask: Ask, limit: int) -> Grant:
-        """Charge what is granted. Raise Stale where no answer is due."""
+        """Note an ask and charge what is granted. Raise Stale where no answer is due."""
+        return self.fill(ask, limit) if self.note(ask) else self.answer(ask, limit)
+
+    def note(self, ask: Ask) -> bool:
+        """Take what is returned and charge what is owed; False: that was done already. Raise Stale, Absurd."""
         if ask.holder in self._gone:
             raise Stale
         balance = self._balance(ask.place)
         lease = balance.leases.get(ask.holder) or Lease()
-        if ask.number < lease.number:
-            raise Stale
-        if ask.number > lease.number:
-            balance.leases[ask.holder] = lease
-            lease.number = ask.number
-            lease.granted += ask.debt - min(ask.back, lease.granted)
-            lease.added = _share(self.room(ask.series, ask.reach_s, limit), ask.need, ask.want)
+        if ask.number <= lease.number:
+            if ask.number < lease.number:
+                raise Stale
+            return False
+        granted = lease.granted + ask.debt - min(ask.back, lease.granted)
+        if granted > MOST:
+            raise Absurd(f"a lease of {granted}")
+        settled = max(ask.settled, lease.settled)
+        if (granted, settled, ask.number) != (lease.granted, lease.settled, lease.number + 1):
+            self.changed.add(ask.place)
+        lease.number, lease.granted, lease.added, lease.settled = ask.number, granted, 0, settled
+        balance.over_s = max(balance.over_s, ask.over_s)
+        balance.leases[ask.holder] = lease
+        return True
+
+    def lack(self, ask: Ask, limit: int) -> int:
+        """Return how much less there is to grant than a noted ask needs."""
+        return max(0, ask.need - max(0, self.room(ask.series, ask.reach_s, limit)))
+
+    def fill(self, ask: Ask, limit: int) -> Grant:
+        """Charge what is granted to an ask that was noted, once. Raise Stale if it was overtaken since."""
+        lease = self._lease(ask)
+        lease.added = _share(self.room(ask.series, ask.reach_s, limit), ask.need, ask.want)
+        if lease.added:
             lease.granted += lease.added
             self.changed.add(ask.place)
+        return self.answer(ask, limit)
+
+    def answer(self, ask: Ask, limit: int) -> Grant:
+        """Say what an ask that was noted has brought. Raise Stale if it was overtaken since."""
+        lease = self._lease(ask)
         room = self.room(ask.series, ask.reach_s, limit)
         return Grant(ask.series, ask.start_s, ask.number, lease.granted, lease.added, room)
 
@@ -120,11 +183,11 @@ class Books:
         balances = self._series.get(series, {})
         return limit - sum(balance.charged for start_s, balance in balances.items() if start_s >= reach_s)
 
-    def close(self, holder: str, spent: Mapping[Place, int]) -> None:
+    def close(self, holder: str, spent: Mapping[Place, int], at_s: int = 0) -> None:
         """End all leases of a holder that is gone: `spent` is what it really spent. Again: nothing happens."""
         if holder in self._gone:
             return
-        self._gone.add(holder)
+        self._gone[holder] = at_s
         for place, amount in spent.items():
             self._balance(place).spent += amount
             self.changed.add(place)
@@ -134,18 +197,34 @@ class Books:
 
     def correct(self, place: Place, amount: int) -> None:
         """Add to what was spent, or take from it: somebody found it wrong."""
-        self._balance(place).spent += amount
+        self._balance(place).corrected += amount
         self.changed.add(place)
+
+    def reset(self, series: str, reach_s: int) -> int:
+        """Let what was spent count no more, as far as it was told; return the correction, which is below zero."""
+        total = 0
+        for place, balance in self.balances(series):
+            if place.start_s >= reach_s:
+                amount = -(balance.settled + balance.corrected)
+                self.correct(place, amount)
+                total += amount
+        return total
+
+    def is_gone(self, holder: str) -> bool:
+        """Whether a holder's leases were closed."""
+        return holder in self._gone
 
     def holders(self) -> set[str]:
         """Return everybody who has a lease."""
         return {holder for _, balance in self.balances() for holder in balance.leases}
 
-    def holding(self, series: str, reach_s: int) -> Iterator[tuple[Place, str]]:
-        """Give the leases that hold something of a series: whom to ask for what is free."""
+    def holding(self, series: str, reach_s: int) -> Iterator[tuple[Place, str, int]]:
+        """Give the leases of a series that are not known to be spent, and how much of each: whom to ask for it."""
         for place, balance in self.balances(series):
             if place.start_s >= reach_s:
-                yield from ((place, holder) for holder, lease in balance.leases.items() if lease.granted > 0)
+                for name, lease in balance.leases.items():
+                    if lease.granted > lease.settled:
+                        yield place, name, lease.granted - lease.settled
 
     def balances(self, series: str | None = None) -> Iterator[tuple[Place, Balance]]:
         """Give all balances, or those of a series."""
@@ -153,16 +232,47 @@ class Books:
             for start_s, balance in self._series.get(name, {}).items():
                 yield Place(name, start_s), balance
 
-    def restore(self, balances: Iterable[tuple[Place, Balance]], gone: Iterable[str]) -> None:
+    def balance(self, place: Place) -> Balance | None:
+        """Return a balance, if there is one."""
+        return self._series.get(place.series, {}).get(place.start_s)
+
+    def restore(self, balances: Iterable[tuple[Place, Balance]], gone: Mapping[str, int]) -> None:
         """Take up what was written down."""
         for place, balance in balances:
             self._series.setdefault(place.series, {})[place.start_s] = balance
         self._gone.update(gone)
 
+    def prune(self, now_s: int, over: Callable[[Place], int]) -> None:
+        """Forget balances that count no more and that nobody holds anything of.
+
+        `over`: says it of those that no ask has been about.
+        """
+        quiet = [(place, balance.over_s or over(place)) for place, balance in self.balances() if balance.is_quiet]
+        for place, over_s in quiet:
+            if over_s <= now_s:
+                self.forget(place)
+
     def forget(self, place: Place) -> None:
-        """Drop a balance whose window is over and that nobody holds anything of."""
-        self._series.get(place.series, {}).pop(place.start_s, None)
-        self.changed.discard(place)
+        """Drop a balance."""
+        series = self._series[place.series]
+        del series[place.start_s]
+        if not series:
+            del self._series[place.series]
+        self.changed.add(place)
+
+    def forget_gone(self, before_s: int) -> list[str]:
+        """Drop, and return, the names of holders that were closed before then: nothing of theirs is on its way."""
+        names = [name for name, at_s in self._gone.items() if at_s < before_s]
+        for name in names:
+            del self._gone[name]
+        return names
+
+    def _lease(self, ask: Ask) -> Lease:
+        balance = self.balance(ask.place)
+        lease = None if balance is None else balance.leases.get(ask.holder)
+        if lease is None or lease.number != ask.number:
+            raise Stale
+        return lease
 
     def _balance(self, place: Place) -> Balance:
         return self._series.setdefault(place.series, {}).setdefault(place.start_s, Balance())

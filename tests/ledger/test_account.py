@@ -4,23 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ledger.account import Account
-from gateway.ledger.lease import Ask, Grant, Place
+from gateway.ledger.account import Account, Terms
+from gateway.ledger.lease import MOST, Ask, Grant, Place
+
+TERMS = Terms(Place("search/daily", 0), 0, 86_400, 1000, slack=30)
 
 
 def account(granted: int = 0) -> Account:
     """Make an account that holds so much."""
-    made = Account(Place("search/daily", 0), 0, "w1")
+    made = Account(TERMS, "w1")
     if granted:
         asked = made.ask(granted, granted)
         assert asked is not None
-        made.take(answer(asked, granted))
+        made.take(answer(asked, granted, added=granted))
     return made
 
 
-def answer(asked: Ask, granted: int, room: int = 0) -> Grant:
+def answer(asked: Ask, granted: int, room: int = 0, added: int = 0) -> Grant:
     """Make the answer to an ask."""
-    return Grant(asked.series, asked.start_s, asked.number, granted, 0, room)
+    return Grant(asked.series, asked.start_s, asked.number, granted, added, room)
 
 
 def test_a_hold_takes_what_is_free_and_no_more() -> None:
@@ -30,7 +32,18 @@ def test_a_hold_takes_what_is_free_and_no_more() -> None:
     assert one.hold(60)
     assert not one.hold(41)
     assert one.hold(40)
-    assert (0, 100) == (one.free, one.held)
+    assert (0, 100, 2) == (one.free, one.held, one.holds)
+
+
+def test_a_hold_can_grow_and_shrink() -> None:
+    """It stays one hold."""
+    one = account(100)
+    one.hold(60)
+
+    assert not one.grow(41)
+    assert one.grow(40)
+    assert one.grow(-30)
+    assert (30, 70, 1) == (one.free, one.held, one.holds)
 
 
 def test_settlement_gives_back_what_was_not_spent() -> None:
@@ -50,7 +63,7 @@ def test_one_ask_is_under_way_at_a_time() -> None:
     one = account()
     asked = one.ask(10, 50)
 
-    assert Ask("search/daily", 0, 0, "w1", 1, 0, 0, 10, 50) == asked == one.under_way
+    assert Ask("search/daily", 0, 0, "w1", 1, 0, 0, 10, 50, 1000, 86_400) == asked == one.under_way
     assert one.ask(5, 5) is None
     assert one.give_back() is None
 
@@ -89,9 +102,9 @@ def test_a_debt_is_told_with_the_next_ask() -> None:
     asked = one.ask(5, 5)
 
     assert asked is not None
-    assert 15 == asked.debt
+    assert (15, 15) == (asked.debt, one.owed)
     assert one.take(answer(asked, 25))
-    assert 0 == one.free
+    assert (0, 0) == (one.free, one.owed)
     again = one.ask(5, 5)
     assert again is not None
     assert 0 == again.debt
@@ -109,15 +122,106 @@ def test_a_debt_is_told_though_nobody_waits() -> None:
     assert (0, 15) == (asked.back, asked.debt)
 
 
+def test_what_was_spent_is_told_though_nothing_is_left() -> None:
+    """Else nobody could know that the lease is used up; then the account may be dropped."""
+    one = account(10)
+    one.hold(10)
+    one.settle(10, 10)
+
+    assert not one.is_quiet
+    asked = one.give_back()
+
+    assert asked is not None
+    assert (0, 0, 10) == (asked.back, asked.debt, asked.settled)
+    assert not one.is_quiet
+    assert one.take(answer(asked, 10))
+    assert one.is_quiet
+    assert one.give_back() is None
+
+
+def test_a_later_ask_takes_the_place_of_one_without_an_answer() -> None:
+    """Only the later one's answer counts; what the authority did not hear of comes back with it."""
+    one = account(100)
+    one.hold(70)
+    first = one.ask(need=50, want=50)
+    one.recalled = 7
+    second = one.ask_instead(80, 80, back=30)
+
+    assert first is not None
+    assert second is not None
+    assert (3, 30, 80, 7) == (second.number, second.back, second.need, second.recalled)
+    assert 0 == one.recalled
+    assert not one.take(answer(first, 150, added=50))
+    assert one.take(answer(second, 70 + 50 + 80, added=80))  # the first was granted, too
+    assert 130 == one.free
+
+
+def test_a_debt_that_nobody_heard_of_comes_back() -> None:
+    """The ask that told it was overtaken in the wire; until then it counts as owed."""
+    one = account(10)
+    one.hold(10)
+    one.settle(10, 25)
+    one.ask(5, 5)
+    second = one.ask_instead(5, 5, back=0)
+
+    assert second is not None
+    assert (0, 15) == (second.debt, one.owed)
+    assert one.take(answer(second, 10))
+    assert -15 == one.free
+
+
+def test_nothing_takes_the_place_of_a_first_ask() -> None:
+    """What its answer would say to be new could not be told from what the lease held before."""
+    one = account()
+    one.ask(10, 10)
+
+    assert one.ask_instead(10, 10, back=0) is None
+
+
+def test_what_a_lease_held_before_the_account_counts_as_spent() -> None:
+    """An account that was dropped and is made again must not spend the same money twice."""
+    again = Account(TERMS, "w1", after=5)
+    asked = again.ask(10, 50)
+
+    assert asked is not None
+    assert 6 == asked.number
+    assert again.take(answer(asked, 90, added=50))
+    assert (50, 40, 90) == (again.free, again.settled, again.granted)
+
+
+def test_slack_goes_below_zero_once() -> None:
+    """What is owed already, told or not, is a part of it."""
+    one = account(10)
+
+    assert one.hold(35, one.trust)
+    assert not one.hold(6, one.trust)
+    assert one.hold(5, one.trust)
+    asked = one.give_back()
+    assert asked is not None
+    assert (30, 0, 0) == (asked.debt, one.free, one.trust)
+
+
+def test_amounts_that_no_message_can_carry_are_cut() -> None:
+    """Nobody has so much money."""
+    huge = Account(Terms(Place("x", 0), 0, 1, MOST * 8, slack=MOST * 8), "w1")
+
+    asked = huge.ask(MOST * 4, MOST * 4)
+
+    assert asked is not None
+    assert {MOST} == {asked.need, asked.want, asked.limit, huge.terms.slack}
+
+
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 150)), max_size=30))
 def test_the_parts_of_a_lease_always_add_up(requests: list[tuple[int, int]]) -> None:
-    """What is settled, held and free is what was granted."""
+    """What is settled, held and free is what was granted; nothing is held once all is settled."""
     one = account(500)
     for held, cost in requests:
         if one.hold(held):
+            assert held == one.held
             one.settle(held, cost)
 
-        assert one.granted == one.settled + one.held + one.free
+        assert one.granted == one.settled + one.free
+        assert 0 == one.held
 
 
 @pytest.mark.parametrize("want", [0, 5, 50])

@@ -1,0 +1,250 @@
+"""What does the authority do with an ask: grant, say no, or first get back what others have free?
+
+An ask whose need cannot be met while other holders have money that they did not spend is parked: they are recalled, and
+it is answered as soon as there is enough, all of them have answered, or the wait is over. Nothing here touches a socket
+or a file: `post` brings a message to a holder, once what the books say is written down.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from gateway.ledger.file import Raise
+from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room, Timer, Timers
+from gateway.ledger.lease import Ask, Balance, Books, Place, Stale
+
+# So long after its end a balance is kept, for what was admitted in its last moment; then nothing is granted of it.
+GRACE_S: Final = 300
+
+Key = tuple[Place, str]  # a lease: of which balance, whose
+
+
+class LeaseState(msgspec.Struct):
+    """What one holder has of a series: `granted` in all, and how much of it it said that it has spent."""
+
+    granted: int = 0
+    settled: int = 0
+
+
+class SeriesState(msgspec.Struct):
+    """A series now, over all balances that count together.
+
+    `limit`: as last asked, raises included; None: not asked since the start. `spent`: by holders that are gone, and by
+    others as far as they have told. `charged`: that, corrections, and all that can be spent without asking.
+    """
+
+    limit: int | None
+    charged: int = 0
+    spent: int = 0
+    corrected: int = 0
+    leases: dict[str, LeaseState] = {}
+
+    def add(self, balance: Balance) -> None:
+        """Count a balance in."""
+        self.charged += balance.charged
+        self.spent += balance.settled
+        self.corrected += balance.corrected
+        for holder, lease in balance.leases.items():
+            mine = self.leases.setdefault(holder, LeaseState())
+            mine.granted += lease.granted
+            mine.settled += lease.settled
+
+
+class _Parked:
+    """An ask that waits, and the leases whose holders have not said yet what they have free."""
+
+    __slots__ = ("ask", "timer", "waits_for")
+
+    def __init__(self, ask: Ask, waits_for: set[Key], timer: Timer) -> None:
+        self.ask = ask
+        self.waits_for = waits_for
+        self.timer = timer
+
+
+class _Recalled:
+    """The last recall of a lease, on this connection of its holder."""
+
+    __slots__ = ("answered", "number", "sent_s")
+
+    def __init__(self, number: int, sent_s: float) -> None:
+        self.number = number
+        self.sent_s = sent_s
+        self.answered = False
+
+
+class Desk:
+    """Take asks of the holders that are here, and see to each being answered. `now` is the clock on the wall."""
+
+    def __init__(
+        self,
+        books: Books,
+        post: Callable[[str, Message], None],
+        timers: Timers,
+        now: Callable[[], float],
+    ) -> None:
+        self._books = books
+        self._raises: dict[str, list[Raise]] = {}
+        self._asked: dict[str, Ask] = {}  # the last one about each series
+        self._post = post
+        self._timers = timers
+        self._now = now
+        self._links: dict[str, dict[Place, _Recalled]] = {}
+        self._parked: dict[str, dict[Key, _Parked]] = {}
+        self._recalls = int(now() * 1000)  # above every one that was sent before a restart
+        self._look_at: set[str] = set()
+
+    @property
+    def parked(self) -> int:
+        """How many asks wait."""
+        return sum(map(len, self._parked.values()))
+
+    def arrive(self, holder: str) -> None:
+        """A holder is here, and has not heard what was sent to it before."""
+        self.leave(holder)
+        self._links[holder] = {}
+
+    def leave(self, holder: str) -> None:
+        """It is not: nobody need wait for its money. What it asked is answered all the same: it will ask again."""
+        if self._links.pop(holder, None) is not None:
+            for series, parked in self._parked.items():
+                for one in parked.values():
+                    one.waits_for = {key for key in one.waits_for if key[1] != holder}
+                self._look_soon(series)
+
+    def take(self, ask: Ask) -> None:
+        """Take an ask. Raise Absurd."""
+        try:
+            fresh = self._books.note(ask)
+        except Stale:
+            return
+        key = (ask.place, ask.holder)
+        self._asked[ask.series] = ask
+        if fresh:
+            self._decide(key, ask)
+        elif key not in self._parked.get(ask.series, ()):
+            self._post(ask.holder, self._books.answer(ask, self._limit(ask)))
+        if ask.recalled:
+            self._answered(key, ask.recalled)
+        if ask.recalled or ask.back:
+            self._look_soon(ask.series)
+
+    def look_again(self, series: str) -> None:
+        """There may be more to grant of a series: answer who waits for it, and tell the others."""
+        self._look_soon(series)
+        last = self._asked.get(series)
+        if last is None:
+            return
+        room = self._books.room(series, last.reach_s, self._limit(last))
+        for place, balance in self._books.balances(series):
+            for holder in balance.leases:
+                self._post(holder, Room(series, place.start_s, room))
+
+    def add_raise(self, one: Raise) -> None:
+        """Let more be spent of a series from now on."""
+        self._raises.setdefault(one.series, []).append(one)
+
+    def state(self) -> dict[str, SeriesState]:
+        """Return how all series stand."""
+        found = {}
+        for series in {place.series for place, _ in self._books.balances()}:
+            last = self._asked.get(series)
+            one = found[series] = SeriesState(None if last is None else self._limit(last))
+            for place, balance in self._books.balances(series):
+                if last is None or place.start_s >= last.reach_s:
+                    one.add(balance)
+        return found
+
+    def tidy(self) -> None:
+        """Forget what is over: raises, and what was asked of series that nobody knows any more."""
+        now = self._now()
+        known = {place.series for place, _ in self._books.balances()}
+        self._asked = {series: ask for series, ask in self._asked.items() if series in known}
+        self._raises = {series: [one for one in some if now < one.until_s] for series, some in self._raises.items()}
+
+    def _limit(self, ask: Ask) -> int:
+        raises = self._raises.get(ask.series)
+        if not raises:
+            return ask.limit
+        now = self._now()
+        return ask.limit + sum(one.amount for one in raises if now < one.until_s)
+
+    def _decide(self, key: Key, ask: Ask) -> None:
+        if ask.over_s + GRACE_S <= self._now():
+            ask = msgspec.structs.replace(ask, need=0, want=0)
+        waits_for = self._recall_others(key, ask)
+        one = self._parked.get(ask.series, {}).get(key)
+        if not waits_for:
+            self._unpark(key)
+            self._answer(ask)
+        elif one is None:
+            timer = self._timers.call_later(RECALL_WAIT_S, self._expire, key)
+            self._parked.setdefault(ask.series, {})[key] = _Parked(ask, waits_for, timer)
+        else:  # it takes the place of an earlier one, which has had its part of the wait
+            one.ask, one.waits_for = ask, waits_for
+
+    def _answer(self, ask: Ask) -> None:
+        if ask.series in self._parked:
+            ask = msgspec.structs.replace(ask, want=ask.need)  # others starve: no more than is needed
+        with suppress(Stale):
+            self._post(ask.holder, self._books.fill(ask, self._limit(ask)))
+
+    def _recall_others(self, asker: Key, ask: Ask) -> set[Key]:
+        """Ask for what others have free, if that can help; return the leases that are waited for."""
+        lack = self._books.lack(ask, self._limit(ask))
+        if not lack:
+            return set()
+        here = {
+            (place, holder): amount
+            for place, holder, amount in self._books.holding(ask.series, ask.reach_s)
+            if holder in self._links and (place, holder) != asker
+        }
+        return {key for key in here if self._recall(key)} if sum(here.values()) >= lack else set()
+
+    def _recall(self, key: Key) -> bool:
+        """Recall a lease; False: it was recalled so lately that what comes free of it is on its way anyhow."""
+        place, holder = key
+        now = self._timers.time()
+        last = self._links[holder].get(place)
+        if last is None or (last.answered and last.sent_s + CALM_S <= now):
+            self._recalls += 1
+            last = self._links[holder][place] = _Recalled(self._recalls, now)
+            self._post(holder, Recall(place.series, place.start_s, self._recalls))
+        return not last.answered
+
+    def _answered(self, key: Key, recall: int) -> None:
+        place, holder = key
+        last = self._links.get(holder, {}).get(place)
+        if last is not None and recall >= last.number:
+            last.answered = True
+            for one in self._parked.get(place.series, {}).values():
+                one.waits_for.discard(key)
+
+    def _look_soon(self, series: str) -> None:
+        """Look at who waits at the end of the turn: what other connections have brought in it counts."""
+        if series in self._parked and series not in self._look_at:
+            self._look_at.add(series)
+            self._timers.call_soon(self._look, series)
+
+    def _look(self, series: str) -> None:
+        self._look_at.discard(series)
+        for key, one in list(self._parked.get(series, {}).items()):
+            if not one.waits_for or not self._books.lack(one.ask, self._limit(one.ask)):
+                self._unpark(key)
+                self._answer(one.ask)
+
+    def _expire(self, key: Key) -> None:
+        one = self._unpark(key)
+        if one is not None:
+            self._answer(one.ask)
+
+    def _unpark(self, key: Key) -> _Parked | None:
+        series = key[0].series
+        parked = self._parked.get(series, {})
+        one = parked.pop(key, None)
+        if one is not None:
+            one.timer.cancel()
+            if not parked:
+                del self._parked[series]
+        return one

@@ -1,0 +1,196 @@
+"""Where does the authority write down what it has granted? A small SQLite file; a commit has reached the disk.
+
+Everything in it is absolute, so that a commit that is tried again changes nothing. The one exception is the trail of
+what people did, whose rows are numbered by who writes them and can be neither changed nor removed.
+"""
+
+import sqlite3
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.ledger.lease import Balance, Lease, Place
+
+VERSION = 1
+LOCK_WAIT_S = 0.25
+
+_SCHEMA = """
+BEGIN;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE balances (
+    series TEXT, start_s INTEGER, over_s INTEGER NOT NULL, spent INTEGER NOT NULL, corrected INTEGER NOT NULL,
+    PRIMARY KEY (series, start_s)
+) WITHOUT ROWID;
+CREATE TABLE leases (
+    series TEXT, start_s INTEGER, holder TEXT,
+    granted INTEGER NOT NULL, number INTEGER NOT NULL, added INTEGER NOT NULL, settled INTEGER NOT NULL,
+    PRIMARY KEY (series, start_s, holder)
+) WITHOUT ROWID;
+CREATE TABLE gone (holder TEXT PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE raises (
+    id INTEGER PRIMARY KEY, series TEXT NOT NULL, amount INTEGER NOT NULL, until_s INTEGER NOT NULL
+);
+CREATE TABLE trail (
+    id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, what TEXT NOT NULL,
+    series TEXT NOT NULL, start_s INTEGER, amount INTEGER NOT NULL, until_s INTEGER
+);
+CREATE TRIGGER trail_stays BEFORE DELETE ON trail BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
+CREATE TRIGGER trail_stands BEFORE UPDATE ON trail BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
+INSERT INTO meta VALUES ('schema_version', '1');
+COMMIT;
+"""
+
+
+_LAST_ID = "SELECT max(coalesce((SELECT max(id) FROM raises), 0), coalesce((SELECT max(id) FROM trail), 0))"
+
+
+class LedgerRefused(Exception):
+    """The file cannot be used, and trying again changes nothing: the text says what to do."""
+
+
+class Raise(NamedTuple):
+    """So much more than the config says may be spent of a series, before `until_s`."""
+
+    id: int
+    series: str
+    amount: int
+    until_s: int
+
+
+class By(NamedTuple):
+    """Who does something to a budget, and why."""
+
+    who: str
+    why: str
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """What somebody did to a budget. `what`: raise | reset | correct; `start_s`: of which balance, None: of all."""
+
+    id: int
+    at_s: int
+    who: str
+    why: str
+    what: str
+    series: str
+    start_s: int | None
+    amount: int
+    until_s: int | None = None
+
+
+class Batch:
+    """What the next commit writes, as rows: it is filled by one thread and written by another."""
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self.balances: list[tuple[object, ...]] = []
+        self.leases: list[tuple[object, ...]] = []
+        self.gone: list[tuple[str, int]] = []
+        self.forgotten: list[tuple[str]] = []
+        self.raises: list[Raise] = []
+        self.deeds: list[Deed] = []
+
+    def __bool__(self) -> bool:
+        return any((self.places, self.gone, self.forgotten, self.raises, self.deeds))
+
+    def add(self, place: Place, balance: Balance | None) -> None:
+        """Write a balance as it is now; None: it is gone."""
+        self.places.append(place)
+        if balance is not None:
+            self.balances.append((*place, balance.over_s, balance.spent, balance.corrected))
+            for holder, lease in balance.leases.items():
+                self.leases.append((*place, holder, lease.granted, lease.number, lease.added, lease.settled))
+
+
+class Kept(NamedTuple):
+    """What a file holds when it is opened. `free_id`: above that of every raise and deed."""
+
+    balances: list[tuple[Place, Balance]]
+    gone: dict[str, int]
+    raises: list[Raise]
+    free_id: int
+
+
+class LedgerFile:
+    """The file, open for its only writer, used by one thread at a time.
+
+    Raises LedgerRefused; sqlite3.OperationalError where trying again may help (locked, disk full, no such folder).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sql = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WAIT_S, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._sql.close()
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                raise LedgerRefused(_damaged(path, str(error))) from error
+            raise
+
+    def load(self) -> Kept:
+        """Read everything that the authority goes on from."""
+        leases: defaultdict[Place, dict[str, Lease]] = defaultdict(dict)
+        for series, start_s, holder, *lease in self._sql.execute("SELECT * FROM leases"):
+            leases[Place(series, start_s)][holder] = Lease(*lease)
+        balances = []
+        for series, start_s, over_s, spent, corrected in self._sql.execute("SELECT * FROM balances"):
+            place = Place(series, start_s)
+            balances.append((place, Balance(spent, corrected, over_s, leases[place])))
+        (last,) = self._sql.execute(_LAST_ID).fetchone()
+        gone = dict(self._sql.execute("SELECT holder, at_s FROM gone").fetchall())
+        raises = [Raise(*row) for row in self._sql.execute("SELECT * FROM raises")]
+        return Kept(balances, gone, raises, last + 1)
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch; when this returns, it is on the disk. Again: nothing changes."""
+        sql = self._sql
+        sql.execute("BEGIN IMMEDIATE")
+        try:
+            sql.executemany("DELETE FROM leases WHERE series = ? AND start_s = ?", batch.places)
+            sql.executemany("DELETE FROM balances WHERE series = ? AND start_s = ?", batch.places)
+            sql.executemany("INSERT INTO balances VALUES (?, ?, ?, ?, ?)", batch.balances)
+            sql.executemany("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", batch.leases)
+            sql.executemany("REPLACE INTO gone VALUES (?, ?)", batch.gone)
+            sql.executemany("DELETE FROM gone WHERE holder = ?", batch.forgotten)
+            sql.executemany("REPLACE INTO raises VALUES (?, ?, ?, ?)", batch.raises)
+            deeds = [msgspec.structs.astuple(deed) for deed in batch.deeds]
+            sql.executemany("INSERT OR IGNORE INTO trail VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", deeds)
+            sql.execute("COMMIT")
+        except BaseException:
+            if sql.in_transaction:
+                sql.execute("ROLLBACK")
+            raise
+
+    def trail(self, most: int) -> list[Deed]:
+        """Return the latest deeds, newest first."""
+        return [Deed(*row) for row in self._sql.execute("SELECT * FROM trail ORDER BY id DESC LIMIT ?", (most,))]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._sql.close()
+
+    def _prepare(self) -> None:
+        sql = self._sql
+        sql.execute("PRAGMA journal_mode=WAL")
+        sql.execute("PRAGMA synchronous=FULL")
+        if not sql.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()[0]:
+            sql.executescript(_SCHEMA)
+        (found,) = sql.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise LedgerRefused(_damaged(self._path, found))
+        (version,) = sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+        if int(version) > VERSION:
+            raise LedgerRefused(
+                f"{self._path} was written by a newer release (schema {version}, this one reads up to {VERSION}): "
+                "run `pip install --upgrade tollway`, or move the file away to begin with empty books"
+            )
+
+
+def _damaged(path: Path, error: str) -> str:
+    return (
+        f"{path} is damaged ({error}): put back a copy, or move it away together with {path.name}-wal to begin with "
+        "empty books"
+    )

@@ -1,0 +1,356 @@
+"""What may this worker spend right now? All its accounts: holds over several balances at once, and who waits for more.
+
+Everything is synchronous, on the worker's event loop. A hold compares integers; only one that comes short waits, for
+the authority's answer and at most WAIT_S. An ask is shared by all that wait on an account, and made ahead while a lease
+runs out.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from gateway.ledger.account import Account, Terms
+from gateway.ledger.interface import STICKY_S, WAIT_S, Authority, Recall, Room, Timer, Timers
+from gateway.ledger.lease import Ask, Grant, Place
+
+SWEEP_S: Final = 0.5
+IDLE_SWEEPS: Final = 2  # after so many without a hold what is free goes back
+LOW: Final = 4  # more is asked for when less than one part in so many is free of what was after the last answer
+SHARE: Final = 4  # of what is left, a lease is at most so small a part of a worker's part: leases shrink with it
+
+
+class Held:
+    """What a request has set aside, of each balance. Settled once."""
+
+    __slots__ = ("parts", "settled")
+
+    def __init__(self, parts: list[tuple[Account, int]]) -> None:
+        self.parts = parts
+        self.settled = False
+
+    def places(self) -> list[tuple[str, int, int]]:
+        """Return series, window and amount of each part: what the journal must know."""
+        return [(*account.terms.place, amount) for account, amount in self.parts]
+
+
+class Short:
+    """What could not be held, and what of it first came short. `lost`: because the authority could not be asked."""
+
+    __slots__ = ("account", "amount", "demands", "heard", "lost", "terms", "then", "timer")
+
+    def __init__(self, demands: Sequence[tuple[Terms, int]], account: Account, terms: Terms, amount: int) -> None:
+        self.demands = demands
+        self.account = account
+        self.terms = terms
+        self.amount = amount
+        self.lost = False
+        self.heard = 0
+        self.then: Callable[[Held | Short], None] | None = None
+        self.timer: Timer | None = None
+
+
+class Holder:
+    """The leases of one worker. `name` is unique for ever; `workers`: how many share the budgets."""
+
+    def __init__(self, name: str, authority: Authority, timers: Timers, workers: int) -> None:
+        self.name = name
+        self.workers = workers
+        self.asks = 0  # how many were made
+        self._authority = authority
+        self._timers = timers
+        self._accounts: dict[Place, Account] = {}
+        self._waiting: dict[Place, list[Short]] = {}
+        self._after = 0  # the highest number of an account that was dropped
+        self._sweeps = 0
+        self._heard = 0  # how often the authority has said something
+        self._sweeping = timers.call_later(SWEEP_S, self._sweep)
+        authority.listen(self)
+
+    # ==== what requests do ===========================================================================================
+
+    def hold(self, demands: Sequence[tuple[Terms, int]]) -> Held | Short:
+        """Set aside an amount of each balance, or nothing of any. For one that comes short there is `more`."""
+        held = self._hold(demands)
+        if isinstance(held, Short) and not self._authority.connected:
+            return self._hold_on_trust(held)
+        return held
+
+    def more(self, short: Short, then: Callable[[Held | Short], None]) -> None:
+        """Call back, once, with what could be held after all; or with what came short and will: it is refused.
+
+        Never from in here; at once when the authority is lost, and at the latest after WAIT_S.
+        """
+        short.then = then
+        short.heard = self._heard
+        short.timer = self._timers.call_later(WAIT_S, self._expire, short)
+        if self._authority.connected:
+            self._wait(short)
+        else:
+            self._resolve(short, self._hold_on_trust(short))
+
+    def leave(self, short: Short) -> None:
+        """Nobody waits any more: `then` is not called."""
+        short.then = None
+        if short.timer is not None:
+            short.timer.cancel()
+        self._forget(short)
+
+    def settle(self, held: Held, costs: Sequence[int]) -> None:
+        """Replace what was held by the real costs, in the order of the demands. A second time nothing happens."""
+        if held.settled:
+            return
+        held.settled = True
+        for (account, amount), cost in zip(held.parts, costs, strict=True):
+            account.settle(amount, cost)
+            if account.watched or account.free < 0:
+                self._freed(account)
+
+    def extend(self, held: Held, more: Sequence[int]) -> bool:
+        """Set aside more of each balance for a request that goes on, or nothing of any.
+
+        False: there is not enough. It is asked for; the next time there may be.
+        """
+        if held.settled:
+            return False
+        connected = self._authority.connected
+        grown: list[tuple[Account, int]] = []
+        for (account, amount), extra in zip(held.parts, more, strict=True):
+            if not account.grow(extra, 0 if connected else account.trust):
+                for (other, before), (_, after) in zip(held.parts, grown, strict=False):
+                    other.grow(before - after)
+                if connected:
+                    self._ask_behind(account, extra)
+                return False
+            grown.append((account, amount + extra))
+        held.parts = grown
+        return True
+
+    # ==== what the authority says ====================================================================================
+
+    def granted(self, grant: Grant) -> None:
+        """An ask was answered."""
+        self._heard += 1
+        account = self._accounts.get(Place(grant.series, grant.start_s))
+        asked = account.under_way if account is not None else None
+        if account is None or asked is None or not account.take(grant):
+            return
+        self._serve(account)
+        if asked.need and not grant.added:
+            self._refuse(account, asked.need)
+        account.low = account.free // LOW
+        self._next(account)
+
+    def recalled(self, recall: Recall) -> None:
+        """Somebody needs what is free: it goes back, now and for a while as it comes free."""
+        self._heard += 1
+        place = Place(recall.series, recall.start_s)
+        # Of an unknown account nothing is free, as far as we know; the authority shall hear so.
+        account = self._accounts.get(place) or self._open(Terms(place, recall.start_s, 0, 0))
+        account.recalled = recall.recall
+        account.sticky_until_s = self._timers.time() + STICKY_S
+        account.low = 0
+        self._next(account)
+
+    def has_room(self, room: Room) -> None:
+        """There is more to grant."""
+        self._heard += 1
+        account = self._accounts.get(Place(room.series, room.start_s))
+        if account is not None:
+            account.room = room.room
+
+    def found(self) -> None:
+        """The authority can be asked: tell it what was spent on trust."""
+        for account in self._accounts.values():
+            self._next(account)
+
+    def lost(self) -> None:
+        """It cannot: nobody need wait."""
+        waiting = [short for queue in self._waiting.values() for short in queue]
+        self._waiting = {}
+        for account in self._accounts.values():
+            account.recalled = 0
+            account.sticky_until_s = 0.0
+            account.watched = False
+        for short in waiting:
+            self._resolve(short, self._hold_on_trust(short))
+
+    def stop(self) -> None:
+        """Be done: what is free goes back. Nobody must hold anything any more, or wait."""
+        self._sweeping.cancel()
+        for account in self._accounts.values():
+            self._send(account, account.give_back())
+        self._authority.close()
+
+    # ==== holds ======================================================================================================
+
+    def _hold(self, demands: Sequence[tuple[Terms, int]]) -> Held | Short:
+        parts: list[tuple[Account, int]] = []
+        accounts, sweeps = self._accounts, self._sweeps
+        for terms, amount in demands:
+            account = accounts.get(terms.place) or self._open(terms)
+            if not account.hold(amount):
+                _undo(parts)
+                return Short(demands, account, terms, amount)
+            account.used = sweeps
+            if account.free < account.low:
+                self._ask_ahead(account, terms, amount)
+            parts.append((account, amount))
+        return Held(parts)
+
+    def _hold_on_trust(self, short: Short) -> Held | Short:
+        """Hold what the authority would have been asked for, as far as the slack of each balance goes."""
+        parts: list[tuple[Account, int]] = []
+        for terms, amount in short.demands:
+            account = self._accounts.get(terms.place) or self._open(terms)
+            account.terms = terms
+            account.used = self._sweeps
+            if not account.hold(amount, account.trust):
+                _undo(parts)
+                short.lost = True
+                return short
+            parts.append((account, amount))
+        return Held(parts)
+
+    def _open(self, terms: Terms) -> Account:
+        account = self._accounts[terms.place] = Account(terms, self.name, self._after)
+        account.used = self._sweeps
+        return account
+
+    # ==== waiting ====================================================================================================
+
+    def _wait(self, short: Short) -> None:
+        """Wait for what comes short, unless something came free meanwhile."""
+        held = self._hold(short.demands)
+        if isinstance(held, Held):
+            self._resolve(short, held)
+        else:
+            self._queue(short, held)
+            self._next(short.account)
+
+    def _queue(self, short: Short, now: Short) -> None:
+        """Let a request wait on the account that comes short now."""
+        account = short.account = now.account
+        short.terms = now.terms
+        short.amount = now.amount
+        account.terms = now.terms
+        account.watched = True
+        self._waiting.setdefault(now.terms.place, []).append(short)
+
+    def _serve(self, account: Account) -> None:
+        """Let those that wait on an account hold what there is, first come first served."""
+        others = []
+        for short in self._waiting.pop(account.terms.place, ()):
+            if short.amount > account.free:
+                self._queue(short, short)
+                continue
+            held = self._hold(short.demands)
+            if isinstance(held, Held):
+                self._resolve(short, held)
+            else:
+                self._queue(short, held)
+                others.append(held.account)
+        for other in others:
+            if other is not account:
+                self._next(other)
+
+    def _refuse(self, account: Account, need: int) -> None:
+        """There is not so much to be had: refuse who needs that, or more."""
+        free = max(0, account.free)
+        for short in list(self._waiting.get(account.terms.place, ())):
+            if short.amount - free >= need:
+                self._forget(short)
+                self._resolve(short, short)
+
+    def _expire(self, short: Short) -> None:
+        self._forget(short)
+        silent = self._heard == short.heard
+        self._resolve(short, self._hold_on_trust(short) if silent else short)
+
+    def _forget(self, short: Short) -> None:
+        place = short.terms.place
+        queue = self._waiting.get(place)
+        if queue is not None and short in queue:
+            queue.remove(short)
+            if not queue:
+                del self._waiting[place]
+
+    def _resolve(self, short: Short, result: Held | Short) -> None:
+        if short.timer is not None:
+            short.timer.cancel()
+        self._timers.call_soon(self._deliver, short, result)
+
+    def _deliver(self, short: Short, result: Held | Short) -> None:
+        if short.then is not None:
+            short.then(result)
+        elif isinstance(result, Held):
+            self.settle(result, [0] * len(result.parts))  # left in the meantime
+
+    # ==== asks =======================================================================================================
+
+    def _freed(self, account: Account) -> None:
+        """Something came free that is waited for, or a debt was made."""
+        self._serve(account)
+        self._next(account)
+
+    def _next(self, account: Account) -> None:
+        """Ask for what waiting requests need, pay what is owed, return what was recalled; or nothing is to be said."""
+        queue = self._waiting.get(account.terms.place)
+        sticky = self._timers.time() < account.sticky_until_s
+        account.watched = sticky or queue is not None
+        free = max(0, account.free)
+        back = free if sticky else 0
+        returns = back > 0 or account.recalled > 0
+        if not (returns or (account.under_way is None and (queue is not None or account.free < 0))):
+            return
+        if not self._authority.connected:
+            return  # a debt that nobody has heard of counts against the slack
+        need = want = 0
+        if queue is not None:
+            amounts = [short.amount for short in queue]
+            need = min(amounts) - free + back
+            want = sum(amounts) - free + back
+        self._send(account, account.ask_instead(need, max(want, self._chunk(account)) if need else want, back))
+
+    def _ask_ahead(self, account: Account, terms: Terms, amount: int) -> None:
+        """Ask for the next part of the lease, unless that is less than a request needs: then each asks for itself."""
+        account.low = 0
+        account.terms = terms
+        chunk = self._chunk(account)
+        if chunk >= max(1, amount):
+            self._send(account, account.ask(0, chunk))
+
+    def _ask_behind(self, account: Account, amount: int) -> None:
+        """Ask for what a request would need that does not wait."""
+        need = amount - max(0, account.free)
+        self._send(account, account.ask(need, self._chunk(account)))
+
+    def _chunk(self, account: Account) -> int:
+        """Return how much to have in hand: less and less as the balance empties, nothing where somebody starves."""
+        if account.room is None or self._timers.time() < account.sticky_until_s:
+            return 0
+        return max(0, min(account.room // (SHARE * self.workers), account.terms.most))
+
+    def _send(self, account: Account, ask: Ask | None) -> None:
+        if ask is not None:
+            self.asks += 1
+            account.low = 0
+            self._authority.send(ask)
+
+    def _sweep(self) -> None:
+        """Return what is idle, and drop the accounts of which nothing is left: most of all those of past windows."""
+        self._sweeping = self._timers.call_later(SWEEP_S, self._sweep)
+        self._sweeps += 1
+        if not self._authority.connected:
+            return
+        for place, account in list(self._accounts.items()):
+            if self._sweeps - account.used < IDLE_SWEEPS or place in self._waiting:
+                continue
+            if account.is_quiet:
+                self._after = max(self._after, account.number)
+                del self._accounts[place]
+            else:
+                self._send(account, account.give_back())
+
+
+def _undo(parts: list[tuple[Account, int]]) -> None:
+    for account, amount in parts:
+        account.settle(amount, 0)

@@ -1,0 +1,272 @@
+"""The authority on one host: where do holders reach it, and what can the rest of the recorder ask of it?
+
+It lives on the recorder's event loop; only commits run in a thread. Nothing leaves before what it speaks of is on the
+disk.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from gateway.ledger.commits import Commits
+from gateway.ledger.desk import GRACE_S, Desk, SeriesState
+from gateway.ledger.file import By, Deed, LedgerFile, LedgerRefused, Raise
+from gateway.ledger.interface import VERSION, Hello, Message
+from gateway.ledger.lease import MOST, Absurd, Ask, Books, Place
+from gateway.ledger.peer import Garbage, Peer, frame
+
+GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
+TIDY_S: Final = 10.0
+CONNECTIONS_MOST: Final = 1_024
+SOCKET: Final = "ledger.sock"
+# A balance that no ask has ever been about: longer than any window.
+UNASKED_KEPT_S: Final = 400 * 86_400
+
+_CREDENTIALS: Final = struct.Struct("3i")  # of the kernel: pid, uid, gid
+
+logger = logging.getLogger("tollway.recorder")
+
+
+class Server:
+    """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on."""
+
+    def __init__(
+        self, file: LedgerFile, now: Callable[[], float], over: Callable[[Place], int], uid: int, path: Path
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        kept = file.load()
+        self._now = now
+        self._over = over
+        self._uid = uid
+        self._path = path
+        self._next_id = kept.free_id
+        self._books = Books()
+        self._books.restore(kept.balances, kept.gone)
+        self._commits = Commits(file, self._books, loop)
+        self._desk = Desk(self._books, self._post, loop, now)
+        for one in kept.raises:
+            self._desk.add_raise(one)
+        self._links: dict[str, Link] = {}
+        self._connections: set[Link] = set()
+        self._tidying = loop.call_later(TIDY_S, self._tidy)
+        self._listening: asyncio.AbstractServer | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        *,
+        now: Callable[[], float] = time.time,
+        over: Callable[[Place], int] = lambda place: place.start_s + UNASKED_KEPT_S,
+        uid: int | None = None,
+    ) -> "Server":
+        """Begin to serve at `folder/ledger.sock` from `folder/ledger.db`. Raises LedgerRefused, OSError, sqlite3.Error.
+
+        `over`: when a balance counts no more that no ask has been about. `uid`: whose processes may connect.
+        """
+        listener = _bound(folder / SOCKET)
+        try:
+            file = LedgerFile(folder / "ledger.db")
+            server = cls(file, now, over, os.getuid() if uid is None else uid, folder / SOCKET)
+        except BaseException:
+            listener.close()
+            raise
+        server._listening = await asyncio.get_running_loop().create_unix_server(server._connection, sock=listener)
+        return server
+
+    async def stop(self) -> None:
+        """Serve no more, and write what is left."""
+        self._tidying.cancel()
+        if self._listening is not None:
+            self._listening.close()
+        for connection in list(self._connections):
+            connection.abort()
+        await self._commits.close()
+
+    # ==== what the recorder and its people do ========================================================================
+
+    async def close(self, holder: str, spent: Mapping[Place, int]) -> None:
+        """End all leases of a holder that is gone: `spent` is what its records say. Durable when it returns."""
+        now_s = int(self._now())
+        known = {
+            place: amount
+            for place, amount in spent.items()
+            if self._books.balance(place) is not None or self._over(place) > now_s
+        }
+        held = [place for place, balance in self._books.balances() if holder in balance.leases]
+        if not self._books.is_gone(holder):
+            self._books.close(holder, known, now_s)
+            self._commits.batch.gone.append((holder, now_s))
+        if (link := self._links.get(holder)) is not None:
+            link.complain("it was taken for dead")
+            link.abort()
+        for series in {place.series for place in [*held, *known]}:
+            self._desk.look_again(series)
+        await self._commits.reached()
+
+    async def raise_limit(self, series: str, amount: int, by: By, until_s: int = MOST) -> Deed:
+        """Let so much more be spent of a series, before `until_s`; below zero: less. In force at once."""
+        deed = self._deed("raise", series, amount, by, until_s=until_s)
+        one = Raise(deed.id, series, amount, until_s)
+        self._commits.batch.raises.append(one)
+        self._desk.add_raise(one)
+        return await self._done(deed)
+
+    async def correct(self, place: Place, amount: int, by: By) -> Deed:
+        """Add to what was spent of a balance, or take from it. In force at once."""
+        deed = self._deed("correct", place.series, amount, by, start_s=place.start_s)
+        self._books.correct(place, amount)
+        return await self._done(deed)
+
+    async def reset(self, series: str, reach_s: int, by: By) -> Deed:
+        """Let what was spent of a series in its window count no more. In force at once."""
+        amount = self._books.reset(series, reach_s)
+        return await self._done(self._deed("reset", series, amount, by, start_s=reach_s))
+
+    async def trail(self, most: int) -> list[Deed]:
+        """Return what people did, newest first."""
+        return await self._commits.read(lambda file: file.trail(most))
+
+    def state(self) -> dict[str, SeriesState]:
+        """Return how all series stand."""
+        return self._desk.state()
+
+    def holders(self) -> set[str]:
+        """Return everybody who has a lease, and is not known to be gone."""
+        return self._books.holders()
+
+    def _deed(
+        self, what: str, series: str, amount: int, by: By, *, start_s: int | None = None, until_s: int | None = None
+    ) -> Deed:
+        if not -MOST <= amount <= MOST:
+            raise ValueError(f"an amount of {amount}")
+        deed = Deed(self._next_id, int(self._now()), by.who, by.why, what, series, start_s, amount, until_s)
+        self._next_id += 1
+        self._commits.batch.deeds.append(deed)
+        return deed
+
+    async def _done(self, deed: Deed) -> Deed:
+        self._desk.look_again(deed.series)
+        await self._commits.reached()
+        return deed
+
+    # ==== holders ====================================================================================================
+
+    def _connection(self) -> "Link":
+        return Link(self)
+
+    def admits(self, link: "Link", uid: int) -> bool:
+        """Whether a connection may stay: of our own user, and not one too many."""
+        if uid != self._uid:
+            link.complain(f"it belongs to user {uid}")
+            return False
+        self._connections.add(link)
+        return len(self._connections) <= CONNECTIONS_MOST
+
+    def greet(self, link: "Link", hello: Hello) -> None:
+        """A holder says who it is; what it had before is no longer it. Raise Garbage."""
+        if hello.version != VERSION or self._books.is_gone(hello.holder):
+            raise Garbage(f"{hello} is of another release, or was taken for dead")
+        before = self._links.get(hello.holder)
+        if before is not None:
+            before.abort()
+        self._links[hello.holder] = link
+        self._desk.arrive(hello.holder)
+
+    def take(self, ask: Ask) -> None:
+        """A holder asks. Raise Garbage."""
+        try:
+            self._desk.take(ask)
+        except Absurd as absurd:
+            raise Garbage(str(absurd)) from None
+        self._commits.soon()
+
+    def leave(self, link: "Link") -> None:
+        """A connection is at its end."""
+        self._connections.discard(link)
+        if link.holder and self._links.get(link.holder) is link:
+            del self._links[link.holder]
+            self._desk.leave(link.holder)
+
+    def _post(self, holder: str, message: Message) -> None:
+        link = self._links.get(holder)
+        if link is None:
+            return
+        data = frame(message)
+        if self._commits.idle:
+            link.send(data)
+        else:
+            self._commits.after(partial(link.send, data))
+
+    def _tidy(self) -> None:
+        now_s = int(self._now())
+        self._tidying = asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
+        self._books.prune(now_s - GRACE_S, self._over)
+        self._desk.tidy()
+        forgotten = self._books.forget_gone(now_s - GONE_KEPT_S)
+        self._commits.batch.forgotten += [(name,) for name in forgotten]
+        self._commits.soon()
+
+
+class Link(Peer):
+    """The connection of one holder; `holder` is empty until it has said who it is."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self.holder = ""
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let in our own user only."""
+        super().connection_made(transport)
+        if not self._server.admits(self, _uid(transport)):
+            self.abort()
+
+    def take(self, message: Message) -> None:
+        """Take what a holder may say: Hello, then asks in its own name."""
+        if isinstance(message, Ask) and message.holder == self.holder:
+            self._server.take(message)
+        elif isinstance(message, Hello) and not self.holder:
+            self._server.greet(self, message)
+            self.holder = message.holder
+        else:
+            raise Garbage(f"a holder must not say {message}")
+
+    def ended(self) -> None:
+        """Tell the server."""
+        self._server.leave(self)
+
+    def complain(self, what: str) -> None:
+        """Log it: both ends are ours, so it is a mistake, or an attack."""
+        logger.warning("a connection to the ledger is cut off: %s holder=%r", what, self.holder)
+
+
+def _bound(path: Path) -> socket.socket:
+    """Listen at a path that only our user can use, in the place of whatever a killed process left there."""
+    hidden = path.with_name(f"{path.name}.new")
+    hidden.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(hidden))
+        hidden.chmod(0o600)
+        listener.listen(CONNECTIONS_MOST)
+        hidden.rename(path)
+    except OSError as error:
+        listener.close()
+        if "too long" in str(error):
+            raise LedgerRefused(f"{path} is too long for a socket's name: give data_dir a shorter one") from error
+        raise
+    return listener
+
+
+def _uid(transport: asyncio.BaseTransport) -> int:
+    peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    uid: int = _CREDENTIALS.unpack(peer)[1]
+    return uid
