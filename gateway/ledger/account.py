@@ -2,7 +2,7 @@
 
 Pure and synchronous: a request is admitted by comparing integers. One ask is under way at a time; while it is, others
 that come short wait for the same answer. A later ask may take its place, since every answer is absolute: what the
-authority has not heard of then comes back with the answer, as free money or as a debt.
+authority did not hear of then comes back with its answer, as free money or as a debt.
 """
 
 from gateway.ledger.lease import MOST, Ask, Grant, Place
@@ -68,7 +68,7 @@ class Account:
         self.number = after
         self.room: int | None = None  # as the authority last said
         self.recalled = 0
-        self._asked: Ask | None = None
+        self._asked: list[Ask] = []  # without an answer yet; each takes the place of those before it
         self._known = False  # the authority has answered once
         self._told = 0  # of what was settled
         # What follows is the holder's own, see there.
@@ -110,11 +110,11 @@ class Account:
 
     def ask(self, need: int, want: int, back: int = 0) -> Ask | None:
         """Make the ask that would give a request what it needs; None: one is under way, wait for its answer."""
-        return None if self._asked is not None else self._new_ask(back, need, max(want, need))
+        return None if self._asked else self._new_ask(back, need, max(want, need))
 
     def ask_instead(self, need: int, want: int, back: int) -> Ask | None:
         """Make an ask in place of the one under way; None: the first answer is not there, wait for it."""
-        return self._new_ask(back, need, max(want, need)) if self._known or self._asked is None else None
+        return self._new_ask(back, need, max(want, need)) if self._known or not self._asked else None
 
     def give_back(self, keep: int = 0) -> Ask | None:
         """Make the ask that returns what is free beyond `keep`; None: there is nothing to return, to pay or to tell."""
@@ -124,27 +124,34 @@ class Account:
     @property
     def under_way(self) -> Ask | None:
         """The ask without an answer yet: to be sent again, as it is, on a new connection."""
-        return self._asked
+        return self._asked[-1] if self._asked else None
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is held or free, owed or untold: it can be dropped, and made again."""
-        return self._asked is None and not self.holds and not self.free and self._told == self.settled
+        return not self._asked and not self.holds and not self.free and self._told == self.settled
 
     def take(self, grant: Grant) -> bool:
-        """Take an answer; False: it is not the one that is waited for."""
-        asked = self._asked
-        if asked is None or grant.number != asked.number:
+        """Take an answer; False: it is not one that is waited for.
+
+        Of asks that were overtaken, too: what they brought is there. What later ones return and owe is added to it.
+        """
+        number = grant.number
+        if not any(ask.number == number for ask in self._asked):
             return False
-        self._asked = None
-        self.owed = 0
+        self._asked = [ask for ask in self._asked if ask.number > number]
         self.room = grant.room
+        self.owed = 0
+        granted = grant.granted
+        for ask in self._asked:
+            self.owed += ask.debt
+            granted += ask.debt - ask.back
         if not self._known:
             self._known = True
-            before = grant.granted - grant.added - self.granted
+            before = granted - grant.added - self.granted
             self.settled += before
             self.granted += before
-        self._set_granted(grant.granted)
+        self._set_granted(granted)
         return True
 
     def _new_ask(self, back: int, need: int, want: int) -> Ask:
@@ -153,14 +160,15 @@ class Account:
         self.number += 1
         self.owed += debt
         self._told = self.settled
-        self._asked = Ask(
+        ask = Ask(
             place.series, place.start_s, terms.reach_s, self.holder, self.number, back, debt, min(need, MOST),
             min(want, MOST), terms.limit, terms.over_s, self.settled, self.recalled,
         )  # fmt: skip
+        self._asked.append(ask)
         self.recalled = 0
         # What is returned is gone from now on, and a debt is charged whatever the answer is.
         self._set_granted(self.granted + debt - back)
-        return self._asked
+        return ask
 
     def _set_granted(self, granted: int) -> None:
         self.free += granted - self.granted

@@ -121,7 +121,7 @@ class Commits:
     def _try(self, batch: Batch) -> bool:
         try:
             self._file.write(batch)
-        except (sqlite3.Error, OSError, OverflowError) as error:
+        except Exception as error:
             self.failed += 1
             now = time.monotonic()
             if now - self._complained_at_s >= COMPLAIN_S:

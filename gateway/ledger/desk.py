@@ -53,25 +53,29 @@ class SeriesState(msgspec.Struct):
 
 
 class _Parked:
-    """An ask that waits, and the leases whose holders have not said yet what they have free."""
+    """An ask that waits for its turn, or for others' money; answered by the timer at the latest."""
 
-    __slots__ = ("ask", "timer", "waits_for")
+    __slots__ = ("ask", "timer")
 
-    def __init__(self, ask: Ask, waits_for: set[Key], timer: Timer) -> None:
+    def __init__(self, ask: Ask, timer: Timer) -> None:
         self.ask = ask
-        self.waits_for = waits_for
         self.timer = timer
 
 
 class _Recalled:
-    """The last recall of a lease, on this connection of its holder."""
+    """The last recall of a lease, on this connection of its holder.
 
-    __slots__ = ("answered", "number", "sent_s")
+    For a while after it was answered what comes free of the lease is returned without another one; but for what was
+    `granted` since it was sent: the holder may not have known of that.
+    """
+
+    __slots__ = ("answered", "granted", "number", "sent_s")
 
     def __init__(self, number: int, sent_s: float) -> None:
         self.number = number
         self.sent_s = sent_s
         self.answered = False
+        self.granted = False
 
 
 class Desk:
@@ -108,9 +112,7 @@ class Desk:
     def leave(self, holder: str) -> None:
         """It is not: nobody need wait for its money. What it asked is answered all the same: it will ask again."""
         if self._links.pop(holder, None) is not None:
-            for series, parked in self._parked.items():
-                for one in parked.values():
-                    one.waits_for = {key for key in one.waits_for if key[1] != holder}
+            for series in self._parked:
                 self._look_soon(series)
 
     def take(self, ask: Ask) -> None:
@@ -121,12 +123,12 @@ class Desk:
             return
         key = (ask.place, ask.holder)
         self._asked[ask.series] = ask
+        if ask.recalled:
+            self._answered(key, ask.recalled)
         if fresh:
             self._decide(key, ask)
         elif key not in self._parked.get(ask.series, ()):
             self._post(ask.holder, self._books.answer(ask, self._limit(ask)))
-        if ask.recalled:
-            self._answered(key, ask.recalled)
         if ask.recalled or ask.back:
             self._look_soon(ask.series)
 
@@ -171,73 +173,73 @@ class Desk:
         return ask.limit + sum(one.amount for one in raises if now < one.until_s)
 
     def _decide(self, key: Key, ask: Ask) -> None:
+        """Answer a fresh ask, or let it wait for its turn: nothing is granted past one that waits.
+
+        So nothing is on its way to a holder while others are recalled, and what they answer is all there is.
+        """
         if ask.over_s + GRACE_S <= self._now():
             ask = msgspec.structs.replace(ask, need=0, want=0)
-        waits_for = self._recall_others(key, ask)
-        one = self._parked.get(ask.series, {}).get(key)
-        if not waits_for:
-            self._unpark(key)
+        parked = self._parked.get(ask.series)
+        if not parked and not self._books.lack(ask, self._limit(ask)):
             self._answer(ask)
-        elif one is None:
+        elif not ask.need:
+            self._unpark(key)
+            self._answer(msgspec.structs.replace(ask, want=0))
+        elif parked and key in parked:
+            parked[key].ask = ask  # it takes the place of an earlier one, which has had its part of the wait
+            self._look_soon(ask.series)
+        else:
             timer = self._timers.call_later(RECALL_WAIT_S, self._expire, key)
-            self._parked.setdefault(ask.series, {})[key] = _Parked(ask, waits_for, timer)
-        else:  # it takes the place of an earlier one, which has had its part of the wait
-            one.ask, one.waits_for = ask, waits_for
+            self._parked.setdefault(ask.series, {})[key] = _Parked(ask, timer)
+            self._look_soon(ask.series)
 
     def _answer(self, ask: Ask) -> None:
-        if ask.series in self._parked:
-            ask = msgspec.structs.replace(ask, want=ask.need)  # others starve: no more than is needed
+        others = len(self._parked.get(ask.series, ()))
+        if others:
+            room = self._books.room(ask.series, ask.reach_s, self._limit(ask))
+            ask = msgspec.structs.replace(ask, want=max(ask.need, min(ask.want, room // (1 + others))))
         with suppress(Stale):
-            self._post(ask.holder, self._books.fill(ask, self._limit(ask)))
+            grant = self._books.fill(ask, self._limit(ask))
+            self._post(ask.holder, grant)
+            last = self._links.get(ask.holder, {}).get(ask.place)
+            if last is not None and grant.added:
+                last.granted = True
 
-    def _recall_others(self, asker: Key, ask: Ask) -> set[Key]:
-        """Ask for what others have free, if that can help; return the leases that are waited for."""
-        lack = self._books.lack(ask, self._limit(ask))
-        if not lack:
-            return set()
+    def _look(self, series: str) -> None:
+        """Answer those that wait, in their order, until one of them must wait for others' money."""
+        self._look_at.discard(series)
+        for key, one in list(self._parked.get(series, {}).items()):
+            lack = self._books.lack(one.ask, self._limit(one.ask))
+            if lack and self._recall_others(key, one.ask, lack):
+                break
+            self._unpark(key)
+            self._answer(one.ask)
+
+    def _recall_others(self, asker: Key, ask: Ask, lack: int) -> bool:
+        """Ask for what others have free, if that can help; whether anything of it is still to come."""
         here = {
             (place, holder): amount
             for place, holder, amount in self._books.holding(ask.series, ask.reach_s)
             if holder in self._links and (place, holder) != asker
         }
-        return {key for key in here if self._recall(key)} if sum(here.values()) >= lack else set()
+        return sum(here.values()) >= lack and sum(map(self._recall, here)) > 0
 
     def _recall(self, key: Key) -> bool:
-        """Recall a lease; False: it was recalled so lately that what comes free of it is on its way anyhow."""
+        """Recall a lease, and say whether its answer is to be waited for."""
         place, holder = key
         now = self._timers.time()
         last = self._links[holder].get(place)
-        if last is None or (last.answered and last.sent_s + CALM_S <= now):
+        if last is None or (last.answered and (last.granted or now >= last.sent_s + CALM_S)):
             self._recalls += 1
             last = self._links[holder][place] = _Recalled(self._recalls, now)
             self._post(holder, Recall(place.series, place.start_s, self._recalls))
-        return not last.answered
-
-    def _answered(self, key: Key, recall: int) -> None:
-        place, holder = key
-        last = self._links.get(holder, {}).get(place)
-        if last is not None and recall >= last.number:
-            last.answered = True
-            for one in self._parked.get(place.series, {}).values():
-                one.waits_for.discard(key)
-
-    def _look_soon(self, series: str) -> None:
-        """Look at who waits at the end of the turn: what other connections have brought in it counts."""
-        if series in self._parked and series not in self._look_at:
-            self._look_at.add(series)
-            self._timers.call_soon(self._look, series)
-
-    def _look(self, series: str) -> None:
-        self._look_at.discard(series)
-        for key, one in list(self._parked.get(series, {}).items()):
-            if not one.waits_for or not self._books.lack(one.ask, self._limit(one.ask)):
-                self._unpark(key)
-                self._answer(one.ask)
+        return not last.answered and now < last.sent_s + RECALL_WAIT_S
 
     def _expire(self, key: Key) -> None:
         one = self._unpark(key)
         if one is not None:
             self._answer(one.ask)
+            self._look_soon(key[0].series)
 
     def _unpark(self, key: Key) -> _Parked | None:
         series = key[0].series
@@ -248,3 +250,15 @@ class Desk:
             if not parked:
                 del self._parked[series]
         return one
+
+    def _answered(self, key: Key, recall: int) -> None:
+        place, holder = key
+        last = self._links.get(holder, {}).get(place)
+        if last is not None and recall >= last.number:
+            last.answered = True
+
+    def _look_soon(self, series: str) -> None:
+        """Look at who waits at the end of the turn: what other connections have brought in it counts."""
+        if series in self._parked and series not in self._look_at:
+            self._look_at.add(series)
+            self._timers.call_soon(self._look, series)

@@ -43,6 +43,19 @@ COMMIT;
 """
 
 
+# What a commit does, in this order: the part of the batch, how many columns its rows have, and the statement. All rows
+# of a part come as one JSON array: with the interpreter's lock given away for each row, a commit would wait as often for
+# whatever else this process computes.
+_WRITES = (
+    ("places", 2, "DELETE FROM leases WHERE (series, start_s) IN ({})"),
+    ("forgotten_places", 2, "DELETE FROM balances WHERE (series, start_s) IN ({})"),
+    ("balances", 5, "REPLACE INTO balances {}"),
+    ("leases", 7, "INSERT INTO leases {}"),
+    ("gone", 2, "REPLACE INTO gone {}"),
+    ("forgotten", 1, "DELETE FROM gone WHERE holder IN ({})"),
+    ("raises", 4, "REPLACE INTO raises {}"),
+    ("deeds", 9, "INSERT OR IGNORE INTO trail {}"),
+)
 _LAST_ID = "SELECT max(coalesce((SELECT max(id) FROM raises), 0), coalesce((SELECT max(id) FROM trail), 0))"
 
 
@@ -66,7 +79,7 @@ class By(NamedTuple):
     why: str
 
 
-class Deed(msgspec.Struct, frozen=True):
+class Deed(msgspec.Struct, array_like=True, frozen=True):
     """What somebody did to a budget. `what`: raise | reset | correct; `start_s`: of which balance, None: of all."""
 
     id: int
@@ -85,6 +98,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.places: list[Place] = []
+        self.forgotten_places: list[Place] = []
         self.balances: list[tuple[object, ...]] = []
         self.leases: list[tuple[object, ...]] = []
         self.gone: list[tuple[str, int]] = []
@@ -93,12 +107,14 @@ class Batch:
         self.deeds: list[Deed] = []
 
     def __bool__(self) -> bool:
-        return any((self.places, self.gone, self.forgotten, self.raises, self.deeds))
+        return any(getattr(self, part) for part, _, _ in _WRITES)
 
     def add(self, place: Place, balance: Balance | None) -> None:
         """Write a balance as it is now; None: it is gone."""
         self.places.append(place)
-        if balance is not None:
+        if balance is None:
+            self.forgotten_places.append(place)
+        else:
             self.balances.append((*place, balance.over_s, balance.spent, balance.corrected))
             for holder, lease in balance.leases.items():
                 self.leases.append((*place, holder, lease.granted, lease.number, lease.added, lease.settled))
@@ -149,15 +165,9 @@ class LedgerFile:
         sql = self._sql
         sql.execute("BEGIN IMMEDIATE")
         try:
-            sql.executemany("DELETE FROM leases WHERE series = ? AND start_s = ?", batch.places)
-            sql.executemany("DELETE FROM balances WHERE series = ? AND start_s = ?", batch.places)
-            sql.executemany("INSERT INTO balances VALUES (?, ?, ?, ?, ?)", batch.balances)
-            sql.executemany("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", batch.leases)
-            sql.executemany("REPLACE INTO gone VALUES (?, ?)", batch.gone)
-            sql.executemany("DELETE FROM gone WHERE holder = ?", batch.forgotten)
-            sql.executemany("REPLACE INTO raises VALUES (?, ?, ?, ?)", batch.raises)
-            deeds = [msgspec.structs.astuple(deed) for deed in batch.deeds]
-            sql.executemany("INSERT OR IGNORE INTO trail VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", deeds)
+            for part, columns, statement in _WRITES:
+                if rows := getattr(batch, part):
+                    sql.execute(statement.format(_select(columns)), (msgspec.json.encode(rows).decode(),))
             sql.execute("COMMIT")
         except BaseException:
             if sql.in_transaction:
@@ -187,6 +197,11 @@ class LedgerFile:
                 f"{self._path} was written by a newer release (schema {version}, this one reads up to {VERSION}): "
                 "run `pip install --upgrade tollway`, or move the file away to begin with empty books"
             )
+
+
+def _select(columns: int) -> str:
+    values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(columns))
+    return f"SELECT {values} FROM json_each(?)"  # noqa: S608 only numbers
 
 
 def _damaged(path: Path, error: str) -> str:

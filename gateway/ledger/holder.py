@@ -9,43 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.ledger.account import Account, Terms
-from gateway.ledger.interface import STICKY_S, WAIT_S, Authority, Recall, Room, Timer, Timers
+from gateway.ledger.holds import Held, Short, Wait, part
+from gateway.ledger.interface import STICKY_S, WAIT_S, Authority, Recall, Room, Timers
 from gateway.ledger.lease import Ask, Grant, Place
 
 SWEEP_S: Final = 0.5
 IDLE_SWEEPS: Final = 2  # after so many without a hold what is free goes back
 LOW: Final = 4  # more is asked for when less than one part in so many is free of what was after the last answer
 SHARE: Final = 4  # of what is left, a lease is at most so small a part of a worker's part: leases shrink with it
-
-
-class Held:
-    """What a request has set aside, of each balance. Settled once."""
-
-    __slots__ = ("parts", "settled")
-
-    def __init__(self, parts: list[tuple[Account, int]]) -> None:
-        self.parts = parts
-        self.settled = False
-
-    def places(self) -> list[tuple[str, int, int]]:
-        """Return series, window and amount of each part: what the journal must know."""
-        return [(*account.terms.place, amount) for account, amount in self.parts]
-
-
-class Short:
-    """What could not be held, and what of it first came short. `lost`: because the authority could not be asked."""
-
-    __slots__ = ("account", "amount", "demands", "heard", "lost", "terms", "then", "timer")
-
-    def __init__(self, demands: Sequence[tuple[Terms, int]], account: Account, terms: Terms, amount: int) -> None:
-        self.demands = demands
-        self.account = account
-        self.terms = terms
-        self.amount = amount
-        self.lost = False
-        self.heard = 0
-        self.then: Callable[[Held | Short], None] | None = None
-        self.timer: Timer | None = None
 
 
 class Holder:
@@ -58,7 +29,7 @@ class Holder:
         self._authority = authority
         self._timers = timers
         self._accounts: dict[Place, Account] = {}
-        self._waiting: dict[Place, list[Short]] = {}
+        self._waiting: dict[Place, list[Wait]] = {}
         self._after = 0  # the highest number of an account that was dropped
         self._sweeps = 0
         self._heard = 0  # how often the authority has said something
@@ -82,10 +53,10 @@ class Holder:
         short.then = then
         short.heard = self._heard
         short.timer = self._timers.call_later(WAIT_S, self._expire, short)
-        if self._authority.connected:
-            self._wait(short)
-        else:
+        if not self._authority.connected:
             self._resolve(short, self._hold_on_trust(short))
+        elif not self._serve_one(short):
+            self._ask_for(short)
 
     def leave(self, short: Short) -> None:
         """Nobody waits any more: `then` is not called."""
@@ -134,9 +105,10 @@ class Holder:
         if account is None or asked is None or not account.take(grant):
             return
         self._serve(account)
-        if asked.need and not grant.added:
-            self._refuse(account, asked.need)
-        account.low = account.free // LOW
+        if account.under_way is None:
+            if asked.need and not grant.added:
+                self._refuse(account, asked)
+            account.low = account.free // LOW
         self._next(account)
 
     def recalled(self, recall: Recall) -> None:
@@ -164,7 +136,7 @@ class Holder:
 
     def lost(self) -> None:
         """It cannot: nobody need wait."""
-        waiting = [short for queue in self._waiting.values() for short in queue]
+        waiting = dict.fromkeys(wait.short for queue in self._waiting.values() for wait in queue)
         self._waiting = {}
         for account in self._accounts.values():
             account.recalled = 0
@@ -217,46 +189,40 @@ class Holder:
 
     # ==== waiting ====================================================================================================
 
-    def _wait(self, short: Short) -> None:
-        """Wait for what comes short, unless something came free meanwhile."""
-        held = self._hold(short.demands)
-        if isinstance(held, Held):
-            self._resolve(short, held)
-        else:
-            self._queue(short, held)
-            self._next(short.account)
-
-    def _queue(self, short: Short, now: Short) -> None:
-        """Let a request wait on the account that comes short now."""
-        account = short.account = now.account
-        short.terms = now.terms
-        short.amount = now.amount
-        account.terms = now.terms
-        account.watched = True
-        self._waiting.setdefault(now.terms.place, []).append(short)
-
     def _serve(self, account: Account) -> None:
         """Let those that wait on an account hold what there is, first come first served."""
-        others = []
-        for short in self._waiting.pop(account.terms.place, ()):
-            if short.amount > account.free:
-                self._queue(short, short)
-                continue
-            held = self._hold(short.demands)
-            if isinstance(held, Held):
-                self._resolve(short, held)
-            else:
-                self._queue(short, held)
-                others.append(held.account)
-        for other in others:
-            if other is not account:
-                self._next(other)
+        for wait in list(self._queue(account)):
+            if wait.amount <= account.free and not self._serve_one(wait.short):
+                self._ask_for(wait.short)
 
-    def _refuse(self, account: Account, need: int) -> None:
-        """There is not so much to be had: refuse who needs that, or more."""
+    def _serve_one(self, short: Short) -> bool:
+        held = self._hold(short.demands)
+        if isinstance(held, Short):
+            return False
+        self._forget(short)
+        self._resolve(short, held)
+        return True
+
+    def _ask_for(self, short: Short) -> None:
+        """Let a request wait on every account that comes short, at once."""
+        waits_on = {wait.account for wait in short.waits}
+        for terms, amount in short.demands:
+            account = self._accounts.get(terms.place) or self._open(terms)
+            if amount > account.free and account not in waits_on:
+                account.terms = terms
+                account.watched = True
+                wait = Wait(short, account, terms, amount)
+                short.waits.append(wait)
+                self._waiting.setdefault(terms.place, []).append(wait)
+                self._next(account)
+
+    def _refuse(self, account: Account, asked: Ask) -> None:
+        """So much is not to be had: refuse who needs that or more, and waited already when it was asked for."""
         free = max(0, account.free)
-        for short in list(self._waiting.get(account.terms.place, ())):
-            if short.amount - free >= need:
+        for wait in list(self._queue(account)):
+            if wait.since < asked.number and wait.amount - free >= asked.need:
+                short = wait.short
+                short.account, short.terms, short.amount = account, wait.terms, wait.amount
                 self._forget(short)
                 self._resolve(short, short)
 
@@ -266,12 +232,15 @@ class Holder:
         self._resolve(short, self._hold_on_trust(short) if silent else short)
 
     def _forget(self, short: Short) -> None:
-        place = short.terms.place
-        queue = self._waiting.get(place)
-        if queue is not None and short in queue:
-            queue.remove(short)
-            if not queue:
-                del self._waiting[place]
+        """It waits no more."""
+        for wait in short.waits:
+            place = wait.terms.place
+            queue = self._waiting.get(place)
+            if queue is not None:
+                queue.remove(wait)
+                if not queue:
+                    del self._waiting[place]
+        short.waits = []
 
     def _resolve(self, short: Short, result: Held | Short) -> None:
         if short.timer is not None:
@@ -289,26 +258,48 @@ class Holder:
     def _freed(self, account: Account) -> None:
         """Something came free that is waited for, or a debt was made."""
         self._serve(account)
-        self._next(account)
+        if self._is_sticky(account):
+            self._say(account, self._queue(account), account.free)
+        else:
+            self._next(account)
 
     def _next(self, account: Account) -> None:
-        """Ask for what waiting requests need, pay what is owed, return what was recalled; or nothing is to be said."""
-        queue = self._waiting.get(account.terms.place)
-        sticky = self._timers.time() < account.sticky_until_s
-        account.watched = sticky or queue is not None
-        free = max(0, account.free)
-        back = free if sticky else 0
-        returns = back > 0 or account.recalled > 0
-        if not (returns or (account.under_way is None and (queue is not None or account.free < 0))):
+        """Say what is to be said about an account, if anything is.
+
+        A recall takes everything, and those that wait ask for it anew. Else what there is is kept for them: a request
+        that waits for another balance, too, would never find both.
+        """
+        queue = self._queue(account)
+        if account.recalled:
+            self._say(account, queue, account.free)
+        else:
+            self._say(account, *part(queue, account.free))
+
+    def _say(self, account: Account, lacking: Sequence[Wait], spare: int) -> None:
+        """Ask for what is lacking, pay what is owed, return what is spare if somebody starves."""
+        sticky = self._is_sticky(account)
+        account.watched = sticky or len(self._queue(account)) > 0
+        back = max(0, spare) if sticky else 0
+        if account.under_way is not None:
+            if not back and not account.recalled:
+                return
+        elif not (lacking or back or account.recalled or account.free < 0):
             return
         if not self._authority.connected:
             return  # a debt that nobody has heard of counts against the slack
         need = want = 0
-        if queue is not None:
-            amounts = [short.amount for short in queue]
-            need = min(amounts) - free + back
-            want = sum(amounts) - free + back
-        self._send(account, account.ask_instead(need, max(want, self._chunk(account)) if need else want, back))
+        if lacking:
+            amounts = [wait.amount for wait in lacking]
+            need = min(amounts) - max(0, account.free) + back
+            want = max(sum(amounts) - max(0, spare) + back, self._chunk(account))
+        self._send(account, account.ask_instead(need, want, back))
+
+    def _queue(self, account: Account) -> list[Wait]:
+        return self._waiting.get(account.terms.place, _NOBODY)
+
+    def _is_sticky(self, account: Account) -> bool:
+        """Whether it was recalled lately: what comes free of it is returned at once."""
+        return self._timers.time() < account.sticky_until_s
 
     def _ask_ahead(self, account: Account, terms: Terms, amount: int) -> None:
         """Ask for the next part of the lease, unless that is less than a request needs: then each asks for itself."""
@@ -325,7 +316,7 @@ class Holder:
 
     def _chunk(self, account: Account) -> int:
         """Return how much to have in hand: less and less as the balance empties, nothing where somebody starves."""
-        if account.room is None or self._timers.time() < account.sticky_until_s:
+        if account.room is None or self._is_sticky(account):
             return 0
         return max(0, min(account.room // (SHARE * self.workers), account.terms.most))
 
@@ -349,6 +340,9 @@ class Holder:
                 del self._accounts[place]
             else:
                 self._send(account, account.give_back())
+
+
+_NOBODY: Final[list[Wait]] = []
 
 
 def _undo(parts: list[tuple[Account, int]]) -> None:

@@ -147,6 +147,7 @@ class Server:
     ) -> Deed:
         if not -MOST <= amount <= MOST:
             raise ValueError(f"an amount of {amount}")
+        "".join((series, *by)).encode()  # raises for what no file can hold
         deed = Deed(self._next_id, int(self._now()), by.who, by.why, what, series, start_s, amount, until_s)
         self._next_id += 1
         self._commits.batch.deeds.append(deed)
