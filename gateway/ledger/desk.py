@@ -90,7 +90,8 @@ class Desk:
     ) -> None:
         self._books = books
         self._raises: dict[str, list[Raise]] = {}
-        self._asked: dict[str, Ask] = {}  # the last one about each series
+        self._asked: dict[str, Ask] = {}  # the last one about each series that wanted something
+        self._refused: dict[str, set[Key]] = {}  # who was told that there is no room
         self._post = post
         self._timers = timers
         self._now = now
@@ -122,7 +123,8 @@ class Desk:
         except Stale:
             return
         key = (ask.place, ask.holder)
-        self._asked[ask.series] = ask
+        if ask.want or ask.series not in self._asked:
+            self._asked[ask.series] = ask
         if ask.recalled:
             self._answered(key, ask.recalled)
         if fresh:
@@ -133,15 +135,12 @@ class Desk:
             self._look_soon(ask.series)
 
     def look_again(self, series: str) -> None:
-        """There may be more to grant of a series: answer who waits for it, and tell the others."""
+        """There may be more to grant of a series: answer who waits for it, and tell who was refused."""
         self._look_soon(series)
-        last = self._asked.get(series)
-        if last is None:
-            return
-        room = self._books.room(series, last.reach_s, self._limit(last))
-        for place, balance in self._books.balances(series):
-            for holder in balance.leases:
-                self._post(holder, Room(series, place.start_s, room))
+        for place, holder in self._refused.pop(series, ()):
+            last = self._asked[series]
+            room = self._books.room(series, last.reach_s, self._limit(last))
+            self._post(holder, Room(series, place.start_s, room))
 
     def add_raise(self, one: Raise) -> None:
         """Let more be spent of a series from now on."""
@@ -163,6 +162,7 @@ class Desk:
         now = self._now()
         known = {place.series for place, _ in self._books.balances()}
         self._asked = {series: ask for series, ask in self._asked.items() if series in known}
+        self._refused = {series: keys for series, keys in self._refused.items() if series in known}
         self._raises = {series: [one for one in some if now < one.until_s] for series, some in self._raises.items()}
 
     def _limit(self, ask: Ask) -> int:
@@ -202,7 +202,9 @@ class Desk:
             grant = self._books.fill(ask, self._limit(ask))
             self._post(ask.holder, grant)
             last = self._links.get(ask.holder, {}).get(ask.place)
-            if last is not None and grant.added:
+            if ask.need and not grant.added:
+                self._refused.setdefault(ask.series, set()).add((ask.place, ask.holder))
+            elif last is not None and grant.added:
                 last.granted = True
 
     def _look(self, series: str) -> None:

@@ -44,8 +44,8 @@ COMMIT;
 
 
 # What a commit does, in this order: the part of the batch, how many columns its rows have, and the statement. All rows
-# of a part come as one JSON array: with the interpreter's lock given away for each row, a commit would wait as often for
-# whatever else this process computes.
+# of a part come as one JSON array: SQLite gives the interpreter's lock away with each step, and a commit would wait for
+# it, and whatever else this process computes, as often as it has rows.
 _WRITES = (
     ("places", 2, "DELETE FROM leases WHERE (series, start_s) IN ({})"),
     ("forgotten_places", 2, "DELETE FROM balances WHERE (series, start_s) IN ({})"),
@@ -206,6 +206,6 @@ def _select(columns: int) -> str:
 
 def _damaged(path: Path, error: str) -> str:
     return (
-        f"{path} is damaged ({error}): put back a copy, or move it away together with {path.name}-wal to begin with "
+        f"{path} is damaged ({' '.join(error.split())}): put back a copy, or move it away together with {path.name}-wal to begin with "
         "empty books"
     )

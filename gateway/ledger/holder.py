@@ -108,7 +108,8 @@ class Holder:
         if account.under_way is None:
             if asked.need and not grant.added:
                 self._refuse(account, asked)
-            account.low = account.free // LOW
+            _, spare = part(self._queue(account), account.free)
+            account.low = max(0, spare) // LOW
         self._next(account)
 
     def recalled(self, recall: Recall) -> None:

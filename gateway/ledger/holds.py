@@ -51,9 +51,9 @@ class Wait:
 
 
 def part(queue: Sequence[Wait], free: int) -> tuple[list[Wait], int]:
-    """Return those whom what is free does not reach, and what is left over once everybody else has some of it set aside.
+    """Return those that need more than is free, and what is spare once some of it is set aside for the others.
 
-    Who is reached waits for another balance, too: what it will take here must not be returned meanwhile.
+    They wait for another balance, too: what they will take here must not be returned meanwhile.
     """
     lacking = []
     spare = free

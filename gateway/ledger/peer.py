@@ -10,7 +10,7 @@ import msgspec
 from gateway.ledger.interface import Message
 
 FRAME_MOST: Final = 64 * 1024  # a longer frame is garbage: the longest text in one is a series
-UNREAD_MOST: Final = 1 << 20  # a peer that leaves more unread is cut off
+UNREAD_MOST: Final = 4 << 20  # a peer that leaves more unread is cut off
 
 _LENGTH: Final = Struct("<I")
 _pack = msgspec.msgpack.Encoder().encode
