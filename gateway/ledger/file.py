@@ -205,7 +205,8 @@ def _select(columns: int) -> str:
 
 
 def _damaged(path: Path, error: str) -> str:
+    error = " ".join(error.split())
     return (
-        f"{path} is damaged ({' '.join(error.split())}): put back a copy, or move it away together with {path.name}-wal to begin with "
+        f"{path} is damaged ({error}): put back a copy, or move it away together with {path.name}-wal to begin with "
         "empty books"
     )

@@ -1,18 +1,21 @@
-"""An authority and its holders as the tests of the ledger need them: real sockets, real files."""
+"""An authority and its holders as the tests of the ledger need them: on real sockets and files, or by a clock of ours."""
 
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway.ledger.account import Terms
 from gateway.ledger.client import Client
+from gateway.ledger.desk import Desk
 from gateway.ledger.file import LedgerFile
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.lease import MOST, Balance, Place
+from gateway.ledger.interface import Listener, Message, Recall, Room
+from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place
 from gateway.ledger.server import SOCKET, Server
 from tests.http.uv import until
 
@@ -69,9 +72,140 @@ def on_disk(folder: Path) -> dict[Place, Balance]:
         file.close()
 
 
-def spent(costs: Sequence[int]) -> int:
-    """Add up."""
-    return sum(costs)
+class Clock:
+    """An event loop's time, moved by hand."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._calls: list[_Call] = []
+
+    def time(self) -> float:
+        """Return the seconds so far."""
+        return self._now
+
+    def call_later(self, delay: float, callback: Callable[..., None], *args: Any) -> "_Call":
+        """Note what to call then."""
+        self._calls.append(_Call(self._now + delay, callback, args))
+        return self._calls[-1]
+
+    def call_soon(self, callback: Callable[..., None], *args: Any) -> "_Call":
+        """Note what to call next."""
+        return self.call_later(0.0, callback, *args)
+
+    def run(self, seconds: float = 0.0) -> None:
+        """Let time pass, and call what becomes due, in order."""
+        end = self._now + seconds
+        while any(call.at <= end for call in self._calls):
+            self.step()
+        self._now = end
+
+    def step(self) -> None:
+        """Let pass what is needed for the next thing, and do it."""
+        first = min(self._calls, key=lambda call: call.at)
+        self._calls.remove(first)
+        self._now = max(self._now, first.at)
+        if not first.cancelled:
+            first.callback(*first.args)
+
+
+@dataclass
+class _Call:
+    at: float
+    callback: Callable[..., None]
+    args: tuple[Any, ...]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Bank:
+    """An authority in memory, and the lines of its holders; everything happens by one clock moved by hand.
+
+    `deaf`: it hears nothing and says nothing. `heard`: what it was asked.
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.books = Books()
+        self.desk = Desk(self.books, self._post, self.clock, lambda: 0.0)
+        self.deaf = False
+        self.heard: list[Ask] = []
+        self.lines: dict[str, Line] = {}
+
+    def holder(self, name: str, workers: int = 1) -> Holder:
+        """Make a holder that has found it."""
+        line = self.lines[name] = Line(self, name)
+        made = Holder(name, line, self.clock, workers)
+        line.mend()
+        self.clock.run()
+        return made
+
+    def _post(self, holder: str, message: Message) -> None:
+        if not self.deaf:
+            self.clock.call_soon(self.lines[holder].tell, message)
+
+
+class Line:
+    """What one holder has of a bank."""
+
+    def __init__(self, bank: Bank, name: str) -> None:
+        self.connected = False
+        self.closed = False
+        self._bank = bank
+        self._name = name
+        self._unanswered: dict[Place, Ask] = {}
+        self._listener: Listener | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Tell this one."""
+        self._listener = listener
+
+    def send(self, ask: Ask) -> None:
+        """Ask, now or when it is mended."""
+        self._unanswered[ask.place] = ask
+        if self.connected and not self._bank.deaf:
+            self._bank.clock.call_soon(self._hear, ask)
+
+    def close(self) -> None:
+        """Be done."""
+        self.closed = True
+
+    def cut(self) -> None:
+        """Lose the authority."""
+        assert self._listener is not None
+        self.connected = False
+        self._bank.desk.leave(self._name)
+        self._listener.lost()
+
+    def mend(self) -> None:
+        """Find it again."""
+        assert self._listener is not None
+        self.connected = True
+        self._bank.desk.arrive(self._name)
+        for ask in self._unanswered.values():
+            self._bank.clock.call_soon(self._hear, ask)
+        self._listener.found()
+
+    def tell(self, message: Message) -> None:
+        """Bring a message to the holder."""
+        assert self._listener is not None
+        if not self.connected:
+            return
+        if isinstance(message, Grant):
+            waits = self._unanswered.get(Place(message.series, message.start_s))
+            if waits is not None and waits.number == message.number:
+                del self._unanswered[waits.place]
+            self._listener.granted(message)
+        elif isinstance(message, Recall):
+            self._listener.recalled(message)
+        elif isinstance(message, Room):
+            self._listener.has_room(message)
+
+    def _hear(self, ask: Ask) -> None:
+        if self.connected:
+            self._bank.heard.append(ask)
+            self._bank.desk.take(ask)
 
 
 class Slow:
