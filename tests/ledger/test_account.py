@@ -139,21 +139,51 @@ def test_what_was_spent_is_told_though_nothing_is_left() -> None:
     assert one.give_back() is None
 
 
-def test_a_later_ask_takes_the_place_of_one_without_an_answer() -> None:
-    """Only the later one's answer counts; what the authority did not hear of comes back with it."""
+def overtaken() -> tuple[Account, Ask, Ask]:
+    """Make an account with 70 of 100 held, whose ask for 50 is overtaken by one that returns the rest and wants 80."""
     one = account(100)
     one.hold(70)
     first = one.ask(need=50, want=50)
     one.recalled = 7
     second = one.ask_instead(80, 80, back=30)
-
     assert first is not None
     assert second is not None
     assert (3, 30, 80, 7) == (second.number, second.back, second.need, second.recalled)
     assert 0 == one.recalled
+    return one, first, second
+
+
+def test_a_later_ask_takes_the_place_of_one_without_an_answer() -> None:
+    """What the first brought is there as soon as that is known, and what the second returned is not."""
+    one, first, second = overtaken()
+    assert one.take(answer(first, 150, added=50))
+    assert (50, second) == (one.free, one.under_way)
     assert not one.take(answer(first, 150, added=50))
-    assert one.take(answer(second, 70 + 50 + 80, added=80))  # the first was granted, too
-    assert 130 == one.free
+
+    assert one.take(answer(second, 200, added=80))
+    assert (130, None) == (one.free, one.under_way)
+
+
+def test_the_last_answer_is_enough() -> None:
+    """Whether the first ask was granted, or never heard of; its answer then comes too late."""
+    for granted, free in ((200, 130), (150, 80)):
+        one, first, second = overtaken()
+
+        assert one.take(answer(second, granted, added=80))
+        assert free == one.free
+        assert not one.take(answer(first, 150, added=50))
+
+
+def test_a_return_that_nobody_heard_of_comes_back() -> None:
+    """It is charged to this holder all the same."""
+    one = account(100)
+    one.ask_instead(0, 0, back=30)
+    second = one.ask_instead(0, 0, back=0)
+
+    assert second is not None
+    assert 70 == one.free
+    assert one.take(answer(second, 100))
+    assert 100 == one.free
 
 
 def test_a_debt_that_nobody_heard_of_comes_back() -> None:
@@ -168,6 +198,22 @@ def test_a_debt_that_nobody_heard_of_comes_back() -> None:
     assert (0, 15) == (second.debt, one.owed)
     assert one.take(answer(second, 10))
     assert -15 == one.free
+
+
+def test_a_debt_is_owed_until_the_ask_that_told_it_is_answered() -> None:
+    """The answer to an earlier one says nothing about it."""
+    one = account(10)
+    one.hold(10)
+    first = one.ask(5, 5)
+    one.settle(10, 25)
+    second = one.ask_instead(5, 5, back=0)
+
+    assert first is not None
+    assert second is not None
+    assert one.take(answer(first, 15, added=5))
+    assert (5, 15) == (one.free, one.owed)
+    assert one.take(answer(second, 35, added=5))
+    assert (10, 0) == (one.free, one.owed)
 
 
 def test_nothing_takes_the_place_of_a_first_ask() -> None:
