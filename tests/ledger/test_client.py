@@ -250,11 +250,11 @@ async def test_a_connection_that_comes_after_the_end_is_closed(tmp_path: Path) -
     """It was being made when the worker ended."""
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
-    for end in (ours, theirs):
-        end.setblocking(False)
     client, _ = calling(tmp_path / "s")
-    await loop.create_unix_connection(lambda: ledger_client._Line(client), sock=ours)
+    with ours, theirs:
+        for end in (ours, theirs):
+            end.setblocking(False)
+        await loop.create_unix_connection(lambda: ledger_client._Line(client), sock=ours)
 
-    assert b"" == await loop.sock_recv(theirs, 10)
-    assert not client.connected
-    theirs.close()
+        assert b"" == await loop.sock_recv(theirs, 10)
+        assert not client.connected

@@ -1,0 +1,425 @@
+"""Holders on a real socket, books in a real file, and peers that do what they must not."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.ledger import server as ledger_server
+from gateway.ledger.account import Terms
+from gateway.ledger.desk import GRACE_S, LeaseState, SeriesState
+from gateway.ledger.file import By, LedgerFile, LedgerRefused
+from gateway.ledger.holds import Held, Short
+from gateway.ledger.interface import VERSION, Hello, Message, Recall
+from gateway.ledger.lease import MOST, Ask, Grant, Place
+from gateway.ledger.peer import Frames, frame
+from gateway.ledger.server import GONE_KEPT_S, SOCKET, Server
+from tests.http.uv import on_uvloop, until
+from tests.ledger.parts import held, holder, is_connected, on_disk, serving, terms
+
+DAILY = terms()
+ANN = By("ann", "a good reason")
+
+
+class Wire:
+    """The bare end of a holder's connection."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.setblocking(False)
+        self.socket.connect(str(folder / SOCKET))
+        self._frames = Frames()
+        self._came: list[Message] = []
+
+    def say(self, *messages: Message | bytes) -> None:
+        """Send."""
+        self.socket.sendall(b"".join(one if isinstance(one, bytes) else frame(one) for one in messages))
+
+    async def hear(self) -> Message | None:
+        """Receive the next message; None: cut off."""
+        loop = asyncio.get_running_loop()
+        while not self._came:
+            try:
+                data = await loop.sock_recv(self.socket, 65536)
+            except ConnectionResetError:
+                return None
+            if not data:
+                return None
+            self._came += self._frames.feed(data)
+        return self._came.pop(0)
+
+
+@contextlib.contextmanager
+def wires(folder: Path, many: int) -> Iterator[list[Wire]]:
+    """Connect so many."""
+    with contextlib.ExitStack() as stack:
+        made = [Wire(folder) for _ in range(many)]
+        for each in made:
+            stack.enter_context(each.socket)
+        yield made
+
+
+def ask(name: str, number: int = 1, need: int = 0, **more: int) -> Ask:
+    """Make an ask about DAILY."""
+    series, start_s = DAILY.place
+    return msgspec.structs.replace(Ask(series, start_s, 0, name, number, 0, 0, need, need, DAILY.limit), **more)
+
+
+async def must(holding: Awaitable[Held | Short]) -> Held:
+    """Wait for what can be held."""
+    found = await holding
+    assert isinstance(found, Held)
+    return found
+
+
+# ==== granting ========================================================================================================
+
+
+@on_uvloop
+async def test_a_holder_gets_money_that_is_on_the_disk(tmp_path: Path) -> None:
+    """And the next authority goes on from there, with the same holders."""
+    async with serving(tmp_path) as (_, [one]):
+        await must(held(one, (DAILY, 700)))
+        name = one.name
+    assert 700 == on_disk(tmp_path)[DAILY.place].leases[name].granted
+
+    server = await Server.open(tmp_path)
+    assert {name} == server.holders()
+    other = holder(tmp_path)
+    await until(lambda: is_connected(other))
+    assert isinstance(await held(other, (DAILY, 301)), Short)
+    assert isinstance(await held(other, (DAILY, 300)), Held)
+    other.stop()
+    await server.stop()
+
+
+async def test_it_serves_on_any_event_loop(tmp_path: Path) -> None:
+    """The recorder's is asyncio's own."""
+    async with serving(tmp_path) as (_, [one]):
+        assert isinstance(await held(one, (DAILY, 700)), Held)
+
+
+@on_uvloop
+async def test_a_holder_goes_on_after_the_authority_came_back(tmp_path: Path) -> None:
+    """It settles what it has meanwhile, and tells it then."""
+    server = await Server.open(tmp_path)
+    one = holder(tmp_path)
+    await until(lambda: is_connected(one))
+    kept = await must(held(one, (DAILY, 500)))
+    await server.stop()
+    await until(lambda: not is_connected(one))
+    one.settle(kept, [650])
+    assert isinstance(one.hold([(DAILY, 1)]), Short)
+
+    server = await Server.open(tmp_path)
+    await until(lambda: server.state()["search/daily"].charged == 650)
+    assert isinstance(await held(one, (DAILY, 350)), Held)
+    one.stop()
+    await server.stop()
+
+
+@on_uvloop
+async def test_money_of_others_comes_within_the_wait(tmp_path: Path) -> None:
+    """All of it is with one holder, and the other needs half."""
+    async with serving(tmp_path, 2) as (server, [one, other]):
+        one.settle(await must(held(one, (DAILY, 1000))), [100])
+        assert isinstance(await held(other, (DAILY, 450)), Held)
+
+        assert {one.name: LeaseState(100, 100), other.name: LeaseState(450, 0)} == server.state()["search/daily"].leases
+
+
+@on_uvloop
+async def test_the_last_connection_of_a_holder_counts(tmp_path: Path) -> None:
+    """The one before may be half dead."""
+    async with serving(tmp_path, 0):
+        with wires(tmp_path, 2) as (first, second):
+            first.say(Hello("w1"), ask("w1", need=5))
+            assert isinstance(await first.hear(), Grant)
+
+            second.say(Hello("w1"), ask("w1", need=5))
+            assert Grant("search/daily", 0, 1, 5, 5, 995) == await second.hear()
+            assert await first.hear() is None
+            second.say(ask("w1", 2, need=5))
+            assert Grant("search/daily", 0, 2, 10, 5, 990) == await second.hear()
+
+
+@on_uvloop
+async def test_nothing_overtakes_what_was_said_before(tmp_path: Path) -> None:
+    """A recall follows the grant whose money it is about, though that waits for the disk."""
+    async with serving(tmp_path, 0):
+        with wires(tmp_path, 2) as (one, other):
+            for wire, name in ((one, "w1"), (other, "w2")):
+                wire.say(Hello(name))
+            one.say(ask("w1", need=1000))
+            other.say(ask("w2", need=5))
+
+            assert isinstance(await one.hear(), Grant)
+            assert isinstance(await one.hear(), Recall)
+
+
+# ==== people and the recorder =========================================================================================
+
+
+@on_uvloop
+async def test_a_raise_is_in_force_at_once_and_survives(tmp_path: Path) -> None:
+    """It stands in the trail, with who and why."""
+    async with serving(tmp_path) as (server, [one]):
+        await must(held(one, (DAILY, 1000)))
+        assert isinstance(await held(one, (DAILY, 200)), Short)
+        deed = await server.raise_limit("search/daily", 200, ANN)
+        assert isinstance(await held(one, (DAILY, 200)), Held)
+
+        assert ("ann", "a good reason", "raise", "search/daily", None, 200, MOST) == (
+            deed.who, deed.why, deed.what, deed.series, deed.start_s, deed.amount, deed.until_s,
+        )  # fmt: skip
+        assert 1200 == server.state()["search/daily"].limit
+    server = await Server.open(tmp_path)
+    one = holder(tmp_path)
+    await until(lambda: is_connected(one))
+    assert isinstance(await held(one, (DAILY, 1)), Short)
+    assert 1200 == server.state()["search/daily"].limit
+    again = await server.raise_limit("search/daily", -100, ANN, until_s=5)
+    assert [again, deed] == await server.trail(10)
+    assert deed.id < again.id
+    one.stop()
+    await server.stop()
+
+
+@on_uvloop
+async def test_a_raise_serves_who_waits(tmp_path: Path) -> None:
+    """In the moment that it is made."""
+    async with serving(tmp_path, 0) as (server, _):
+        with wires(tmp_path, 2) as (stubborn, poor):
+            stubborn.say(Hello("w1"), ask("w1", need=1000))
+            assert isinstance(await stubborn.hear(), Grant)
+            poor.say(Hello("w2"), ask("w2", need=5))
+            assert isinstance(await stubborn.hear(), Recall)
+
+            await server.raise_limit("search/daily", 5, ANN)
+            assert Grant("search/daily", 0, 1, 5, 5, 0) == await poor.hear()
+
+
+@on_uvloop
+async def test_corrections_and_resets_count_at_once(tmp_path: Path) -> None:
+    """A reset takes off what was spent, not what can still be."""
+    async with serving(tmp_path) as (server, [one]):
+        one.settle(await must(held(one, (DAILY, 600))), [600])
+        await server.correct(DAILY.place, 400, ANN)
+        assert isinstance(await held(one, (DAILY, 1)), Short)
+        assert SeriesState(1000, 1000, 600, 400, {one.name: LeaseState(600, 600)}) == server.state()["search/daily"]
+
+        deed = await server.reset("search/daily", 0, ANN)
+        assert ("reset", -1000) == (deed.what, deed.amount)
+        assert isinstance(await held(one, (DAILY, 1000)), Held)
+    assert -600 == on_disk(tmp_path)[DAILY.place].corrected
+
+
+@pytest.mark.parametrize(("amount", "by"), [(MOST + 1, ANN), (-MOST - 1, ANN), (1, By("ann", "\ud800"))])
+@on_uvloop
+async def test_what_no_file_can_hold_is_refused(amount: int, by: By, tmp_path: Path) -> None:
+    """And nothing of it stays."""
+    async with serving(tmp_path, 0) as (server, _):
+        with pytest.raises(ValueError, match=r"amount|surrogates"):
+            await server.correct(DAILY.place, amount, by)
+
+        assert {} == server.state()
+        assert [] == await server.trail(5)
+
+
+@on_uvloop
+async def test_a_dead_holder_is_closed_once(tmp_path: Path) -> None:
+    """What it really spent replaces what it had; what it still says is not heard, in this life or the next."""
+    async with serving(tmp_path) as (server, [one]):
+        with wires(tmp_path, 2) as (dead, late):
+            dead.say(Hello("dead"), ask("dead", need=1000))
+            assert isinstance(await dead.hear(), Grant)
+            await server.close("dead", {DAILY.place: 300, Place("other", 0): 7})
+            assert await dead.hear() is None
+            await server.close("dead", {DAILY.place: 300})
+
+            assert isinstance(await held(one, (DAILY, 700)), Held)
+            assert {"search/daily": 300, "other": 7} == {name: state.spent for name, state in server.state().items()}
+            late.say(Hello("dead"))
+            assert await late.hear() is None
+    server = await Server.open(tmp_path)
+    with wires(tmp_path, 1) as [late]:
+        late.say(Hello("dead"))
+        assert await late.hear() is None
+    await server.stop()
+
+
+@on_uvloop
+async def test_a_closed_holder_frees_money_for_who_waits(tmp_path: Path) -> None:
+    """At once."""
+    async with serving(tmp_path, 0) as (server, _):
+        with wires(tmp_path, 2) as (dead, poor):
+            dead.say(Hello("dead"), ask("dead", need=1000))
+            assert isinstance(await dead.hear(), Grant)
+            poor.say(Hello("w2"), ask("w2", need=5))
+            assert isinstance(await dead.hear(), Recall)
+
+            await server.close("dead", {})
+            assert Grant("search/daily", 0, 1, 5, 5, 995) == await poor.hear()
+
+
+@on_uvloop
+async def test_what_is_over_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Balances of past windows, and holders that are long gone; not what somebody holds."""
+    monkeypatch.setattr(ledger_server, "TIDY_S", 0.01)
+    clock = [1000.0]
+    server = await Server.open(tmp_path, now=lambda: clock[0], over=lambda _: 1100)
+    one = holder(tmp_path)
+    await until(lambda: is_connected(one))
+    spent, kept = (Terms(Place(name, 0), 0, 1100, 1000) for name in ("spent", "kept"))
+    one.settle(await must(held(one, (spent, 10))), [10])
+    await must(held(one, (kept, 10)))
+    await server.close("gone", {Place("unasked", 0): 5})
+    await until(lambda: server.state()["spent"].leases[one.name] == LeaseState(10, 10))
+    clock[0] = 1100.0 + GRACE_S - 1
+    await asyncio.sleep(0.03)
+    assert {"spent", "kept", "unasked"} == server.state().keys()
+
+    clock[0] += 1
+    await until(lambda: server.state().keys() == {"kept"})
+    await server.close("late", {Place("unasked", 0): 5})
+    assert {"kept"} == server.state().keys()
+    clock[0] += GONE_KEPT_S
+    await until(lambda: not server._books.is_gone("gone"))
+    clock[0] += 1
+    await until(lambda: not server._books.is_gone("late"))
+    one.stop()
+    await server.stop()
+    assert [kept.place] == list(on_disk(tmp_path))
+    file = LedgerFile(tmp_path / "ledger.db")
+    assert {} == file.load().gone
+    file.close()
+
+
+@on_uvloop
+async def test_an_unasked_balance_is_kept_longer_than_any_window(tmp_path: Path) -> None:
+    """Where nobody says when it is over."""
+    now_s = 1_000_000_000
+    server = await Server.open(tmp_path, now=lambda: now_s)
+    await server.close("a", {Place("x", now_s - 366 * 86_400): 5, Place("x", now_s - 500 * 86_400): 5})
+
+    assert 5 == server.state()["x"].spent
+    await server.stop()
+
+
+# ==== hostile and broken peers ========================================================================================
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param([b"GET / HTTP/1.1\r\n\r\n"], id="another protocol"),
+        pytest.param([ask("w1", need=5)], id="no hello"),
+        pytest.param([Hello("w1"), Hello("w1")], id="two hellos"),
+        pytest.param([Hello("w1", VERSION + 1)], id="another version"),
+        pytest.param([Hello("w1"), ask("w2", need=5)], id="in another's name"),
+        pytest.param([Hello("w1"), Recall("x", 0, 1)], id="a word of the authority's"),
+        pytest.param([Hello("w1"), ask("w1", debt=MOST), ask("w1", 2, debt=MOST)], id="more than there is"),
+    ],
+)
+@on_uvloop
+async def test_who_says_what_must_not_be_said_is_cut_off(
+    said: list[Message | bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and others notice nothing."""
+    async with serving(tmp_path) as (_, [one]):
+        with wires(tmp_path, 1) as [wire]:
+            wire.say(*said)
+            heard = await wire.hear()
+            while isinstance(heard, Grant):
+                heard = await wire.hear()
+
+            assert heard is None
+        assert "a connection to the ledger is cut off" in caplog.text
+        assert isinstance(await held(one, (terms("other"), 5)), Held)
+
+
+@on_uvloop
+async def test_who_does_not_read_is_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its answers do not pile up, and others do not wait for it."""
+    async with serving(tmp_path) as (server, [one]):
+        with wires(tmp_path, 1) as [deaf]:
+            deaf.say(Hello("deaf"))
+            number = 0
+            while len(server._connections) < 2 or "unread" not in caplog.text:
+                with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+                    deaf.say(b"".join(frame(ask("deaf", number + at)) for at in range(1, 201)))
+                    number += 200
+                await asyncio.sleep(0)
+
+            await until(lambda: len(server._connections) == 1)
+        assert isinstance(await held(one, (DAILY, 5)), Held)
+
+
+@on_uvloop
+async def test_other_users_are_not_let_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the socket's permissions are; and those are for its owner alone."""
+    server = await Server.open(tmp_path, uid=os.getuid() + 1)
+    with wires(tmp_path, 1) as [wire]:
+        wire.say(Hello("w1"), ask("w1", need=5))
+        assert await wire.hear() is None
+
+    assert f"it belongs to user {os.getuid()}" in caplog.text
+    assert 0o600 == (tmp_path / SOCKET).stat().st_mode & 0o777
+    assert {} == server.state()
+    await server.stop()
+
+
+@on_uvloop
+async def test_connections_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One too many is closed; when another has gone there is a place again."""
+    monkeypatch.setattr(ledger_server, "CONNECTIONS_MOST", 2)
+    async with serving(tmp_path, 0) as (server, _):
+        with wires(tmp_path, 2) as (first, _):
+            await until(lambda: len(server._connections) == 2)
+            with wires(tmp_path, 1) as [surplus]:
+                assert await surplus.hear() is None
+            first.socket.close()
+            await until(lambda: len(server._connections) == 1)
+
+            with wires(tmp_path, 1) as [late]:
+                late.say(Hello("w1"), ask("w1", need=5))
+                assert isinstance(await late.hear(), Grant)
+
+
+# ==== beginning =======================================================================================================
+
+
+@on_uvloop
+async def test_what_a_killed_authority_left_is_replaced(tmp_path: Path) -> None:
+    """Its socket, and one that it was just making."""
+    for name in (SOCKET, f"{SOCKET}.new"):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(tmp_path / name))
+
+    async with serving(tmp_path) as (_, [one]):
+        assert isinstance(await held(one, (DAILY, 5)), Held)
+
+
+@on_uvloop
+async def test_a_socket_whose_name_is_too_long_says_what_to_do(tmp_path: Path) -> None:
+    """Names of Unix sockets end after about a hundred characters."""
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+
+    with pytest.raises(LedgerRefused, match="give data_dir a shorter one"):
+        await Server.open(folder)
+
+
+@on_uvloop
+async def test_an_authority_that_cannot_begin_leaves_nothing_open(tmp_path: Path) -> None:
+    """Neither without a folder nor with a file that it must not read."""
+    with pytest.raises(FileNotFoundError):
+        await Server.open(tmp_path / "nowhere")
+    (tmp_path / "ledger.db").write_bytes(b"nonsense" * 1000)
+    with pytest.raises(LedgerRefused):
+        await Server.open(tmp_path)
