@@ -34,6 +34,11 @@ _CREDENTIALS: Final = struct.Struct("3i")  # of the kernel: pid, uid, gid
 logger = logging.getLogger("tollway.recorder")
 
 
+def _unasked_over_s(place: Place) -> int:
+    """Say when a balance is over of which only its beginning is known; one that began with time itself never is."""
+    return place.start_s + UNASKED_KEPT_S if place.start_s else MOST
+
+
 class Server:
     """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on."""
 
@@ -64,7 +69,7 @@ class Server:
         folder: Path,
         *,
         now: Callable[[], float] = time.time,
-        over: Callable[[Place], int] = lambda place: place.start_s + UNASKED_KEPT_S,
+        over: Callable[[Place], int] = _unasked_over_s,
         uid: int | None = None,
     ) -> "Server":
         """Begin to serve at `folder/ledger.sock` from `folder/ledger.db`. Raises LedgerRefused, OSError, sqlite3.Error.
