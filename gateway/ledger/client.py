@@ -57,7 +57,7 @@ class Client:
     def made(self, line: "_Line") -> None:
         """A connection is there: say who we are, and everything that has no answer yet."""
         if self._listener is None:
-            line.abort()
+            self._loop.call_soon(line.abort)
             return
         self._line = line
         self._found_s = self._loop.time()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.ledger.account import Account, Terms
-from gateway.ledger.holds import Held, Short, Wait, part
+from gateway.ledger.holds import Held, Short, Wait, give_way, part
 from gateway.ledger.interface import STICKY_S, WAIT_S, Authority, Recall, Room, Timers
 from gateway.ledger.lease import Ask, Grant, Place
 
@@ -206,16 +206,22 @@ class Holder:
 
     def _ask_for(self, short: Short) -> None:
         """Let a request wait on every account that comes short, at once."""
-        waits_on = {wait.account for wait in short.waits}
+        waits = {wait.account: wait for wait in short.waits}
         for terms, amount in short.demands:
             account = self._accounts.get(terms.place) or self._open(terms)
-            if amount > account.free and account not in waits_on:
+            if amount <= account.free:
+                continue
+            wait = waits.get(account)
+            if wait is None:
                 account.terms = terms
                 account.watched = True
                 wait = Wait(short, account, terms, amount)
                 short.waits.append(wait)
                 self._waiting.setdefault(terms.place, []).append(wait)
-                self._next(account)
+            elif not wait.yields:
+                continue
+            wait.yields = False
+            self._next(account)
 
     def _refuse(self, account: Account, asked: Ask) -> None:
         """So much is not to be had: refuse who needs that or more, and waited already when it was asked for."""
@@ -259,20 +265,17 @@ class Holder:
     def _freed(self, account: Account) -> None:
         """Something came free that is waited for, or a debt was made."""
         self._serve(account)
-        if self._is_sticky(account):
-            self._say(account, self._queue(account), account.free)
-        else:
-            self._next(account)
+        self._next(account, returns=self._is_sticky(account))
 
-    def _next(self, account: Account) -> None:
+    def _next(self, account: Account, *, returns: bool = False) -> None:
         """Say what is to be said about an account, if anything is.
 
-        A recall takes everything, and those that wait ask for it anew. Else what there is is kept for them: a request
-        that waits for another balance, too, would never find both.
+        A recall takes everything, and so does what comes free for a while after it. Else what there is is kept for
+        those that wait: one that waits for another balance, too, would never find both.
         """
         queue = self._queue(account)
-        if account.recalled:
-            self._say(account, queue, account.free)
+        if returns or account.recalled:
+            self._say(account, give_way(queue, account.free), account.free)
         else:
             self._say(account, *part(queue, account.free))
 

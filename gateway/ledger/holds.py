@@ -38,9 +38,13 @@ class Short:
 
 
 class Wait:
-    """A request in the queue of one of its accounts. `since`: the number of the last ask that was made without it."""
+    """A request in the queue of one of its accounts. `since`: the number of the last ask that was made without it.
 
-    __slots__ = ("account", "amount", "short", "since", "terms")
+    `yields`: it had what it needs here, but not elsewhere, and others were in need of it. Until it has the rest it
+    asks for nothing here: two that wait for different balances would take each other's money in turn.
+    """
+
+    __slots__ = ("account", "amount", "short", "since", "terms", "yields")
 
     def __init__(self, short: Short, account: Account, terms: Terms, amount: int) -> None:
         self.short = short
@@ -48,6 +52,7 @@ class Wait:
         self.terms = terms
         self.amount = amount
         self.since = account.number
+        self.yields = False
 
 
 def part(queue: Sequence[Wait], free: int) -> tuple[list[Wait], int]:
@@ -58,8 +63,21 @@ def part(queue: Sequence[Wait], free: int) -> tuple[list[Wait], int]:
     lacking = []
     spare = free
     for wait in queue:
+        if wait.yields:
+            continue
         if wait.amount > free:
             lacking.append(wait)
         elif wait.amount <= spare:
             spare -= wait.amount
     return lacking, spare
+
+
+def give_way(queue: Sequence[Wait], free: int) -> list[Wait]:
+    """Let those that have what they need here give way, since everything that is free goes; return the others."""
+    lacking = []
+    for wait in queue:
+        if wait.amount <= free:
+            wait.yields = True
+        elif not wait.yields:
+            lacking.append(wait)
+    return lacking

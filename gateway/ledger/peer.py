@@ -1,6 +1,7 @@
 """How do messages travel between holder and authority? Length, then MessagePack, over a stream; garbage ends it."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from struct import Struct
 from typing import Final, cast
@@ -58,7 +59,7 @@ def _message(body: bytes) -> Message:
     return message
 
 
-class Peer(asyncio.Protocol):
+class Peer(asyncio.Protocol, ABC):
     """One end of a connection. Whoever sends garbage, or does not read what it is sent, is cut off.
 
     `alive`: from the first byte that can be sent until the connection is known to be at its end.
@@ -116,14 +117,14 @@ class Peer(asyncio.Protocol):
             self.alive = False
             self._transport.close()
 
+    @abstractmethod
     def take(self, message: Message) -> None:
         """Take a message. Raise Garbage for one that makes no sense."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended(self) -> None:
         """The connection is at its end. Called once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def complain(self, what: str) -> None:
         """The other side did what it must not."""
-        raise NotImplementedError

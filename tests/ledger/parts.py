@@ -1,4 +1,4 @@
-"""An authority and its holders as the tests of the ledger need them: on real sockets and files, or by a clock of ours."""
+"""An authority and its holders as the tests of the ledger need them: on real sockets, or by a clock of ours."""
 
 import asyncio
 import contextlib

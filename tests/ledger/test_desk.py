@@ -21,7 +21,9 @@ class Office:
         self.wall = 1000.0
         self.books = Books()
         self._posted: list[tuple[str, Message]] = []
-        self.desk = Desk(self.books, lambda holder, message: self._posted.append((holder, message)), self.clock, self.now)
+        self.desk = Desk(
+            self.books, lambda holder, message: self._posted.append((holder, message)), self.clock, self.now
+        )
         self._numbers: dict[tuple[str, int], int] = {}
         for holder in holders:
             self.desk.arrive(holder)

@@ -64,7 +64,7 @@ def lease(bank: Bank, holder: str, of: Terms = DAILY) -> Lease:
 
 
 def test_a_first_hold_asks_and_the_next_ones_do_not(bank: Bank) -> None:
-    """The first learns how much there is, the second takes a part of it; from then on the lease is made longer ahead."""
+    """The first learns how much there is, the second takes a part of it; then it is made longer ahead."""
     one = bank.holder("a")
     must_hold(bank, one, (DAILY, 1))
     assert [(1, 1)] == [(ask.need, ask.want) for ask in bank.heard]

@@ -1,7 +1,7 @@
 """What a request has set aside, and who waits for how much."""
 
 from gateway.ledger.account import Account
-from gateway.ledger.holds import Held, Short, Wait, part
+from gateway.ledger.holds import Held, Short, Wait, give_way, part
 from tests.ledger.parts import terms
 
 
@@ -33,3 +33,12 @@ def test_who_needs_more_than_is_free_lacks_it() -> None:
     assert ([waits[1]], 10) == part(waits, 100)
     assert (waits, -5) == part(waits, -5)
     assert ([], 100) == part([], 100)
+
+
+def test_who_has_what_it_needs_gives_way() -> None:
+    """It waits for the rest, and asks for nothing here until that is there."""
+    waits = queue(60, 200, 50)
+
+    assert [waits[1]] == give_way(waits, 100)
+    assert ([waits[1]], 0) == part(waits, 0)
+    assert [waits[1]] == give_way(waits, 0)
