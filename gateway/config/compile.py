@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.config.budgets import compile_budgets, compile_facts, compile_limits
 from gateway.config.load import Config, Sources, parse
 from gateway.config.model import Provider as ProviderSection
 from gateway.config.problems import ConfigError, Problem
@@ -27,6 +28,7 @@ def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: Pr
 
     `listed`: the public price list in force; by default the bundled one.
     """
+    company, teams = config.company, config.teams
     return Snapshot(
         generation=generation,
         access=_access(config),
@@ -34,6 +36,9 @@ def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: Pr
         prices=price_book(config, listed),
         server=_server(config, env),
         price_source=price_source(config),
+        budgets=compile_budgets(company.budgets, {name: team.budgets for name, team in teams.items()}),
+        limits=compile_limits(company.limits, {name: team.limits for name, team in teams.items()}),
+        facts=compile_facts(company.models.__pydantic_extra__),
     )
 
 

@@ -156,8 +156,7 @@ class CompanyModels(Models):
     """[models] of the company, and [models.NAME] below it."""
 
     model_config = ConfigDict(extra="allow")
-    # dict[str, ModelTable], once strict budgets are built
-    __pydantic_extra__: dict[str, Annotated[NotBuilt, TABLE]] = Field(init=False)
+    __pydantic_extra__: dict[str, ModelTable] = Field(init=False)
 
 
 # What a scope can name, and a balance can be parted by.
@@ -256,8 +255,8 @@ class Company(Section):
     models: CompanyModels = CompanyModels()
     store: Store = Store()
     ledger: Ledger = Ledger()
-    budgets: NotBuilt = None
-    limits: NotBuilt = None
+    budgets: list[Budget] = []
+    limits: list[Limit] = []
     evaluators: NotBuilt = None
     evaluation: NotBuilt = None
 
@@ -293,6 +292,6 @@ class Team(Section):
     keys: list[Key] = []
     models: Models = Models()
     logging: Logging = Logging()
-    budgets: NotBuilt = None
-    limits: NotBuilt = None
+    budgets: list[Budget] = []
+    limits: list[Limit] = []
     evaluation: NotBuilt = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from gateway.config.budget_rules import broken_budgets, broken_limits
 from gateway.config.defaults import KNOWN
 from gateway.config.model import Company, Server, Team
 from gateway.config.problems import Problem, suggestion
@@ -19,11 +20,22 @@ RESERVED_NAMES = frozenset(
 
 def broken_rules(file: str, company: Company, teams: Mapping[str, Team]) -> Iterator[Problem]:
     """Find everything that does not fit together; `file` is the name of the main one."""
-    for where, message in (*_server(company.server), *_providers(company), *_routes(company)):
+    routes = [route.model for route in company.routes]
+    for where, message in (
+        *_server(company.server),
+        *_providers(company),
+        *_routes(company),
+        *broken_budgets(company.budgets, None, routes),
+        *broken_limits(company.limits, None),
+    ):
         yield Problem(file, where, message)
     owners: dict[str, str] = {}
     for stem, team in teams.items():
-        for where, message in _team(stem, team, owners):
+        for where, message in (
+            *_team(stem, team, owners),
+            *broken_budgets(team.budgets, stem, routes),
+            *broken_limits(team.limits, stem),
+        ):
             yield Problem(f"teams/{stem}.toml", where, message)
 
 

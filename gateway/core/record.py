@@ -36,6 +36,22 @@ class Job(msgspec.Struct, omit_defaults=True, kw_only=True):
     usage: Usage | None = None
 
 
+class Hold(msgspec.Struct, array_like=True):
+    """What an exchange set aside of one balance of a budget, and what it was charged there in the end.
+
+    `series`, `start_s`: which balance (see `ledger/lease.py`); `unit`: usd (amounts are nano-USD) | requests.
+    `charged`: what the worker settled, 0 as long as the exchange runs. `late`: what was found to be missing after that
+    (less, if it is below zero): the cost of work that went on at the provider, or of an exchange whose worker died.
+    """
+
+    series: str
+    start_s: int
+    unit: str
+    held: int
+    charged: int = 0
+    late: int = 0
+
+
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Everything known about one exchange, filled phase by phase; `begin` and `end` frames both carry it.
 
@@ -43,6 +59,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     `status` is what the client was sent (None: nothing). `outcome` is one of OUTCOMES; None: still running.
     `rates`: the prices that were applied, as a JSON object of pico-USD by kind of thing (`policies/rates.py`); a kind
     that is not named paid what stands in for it. With `usage` they explain the cost, whatever became of the price list.
+    `holder`: which worker process held money for it; `holds`: of which balances. `bound_nano_usd`: the most that it can
+    cost, where a strict budget asked for that; what ends without usage is booked at it.
     `request_bytes`, `response_bytes`: the bodies' true lengths. `truncated`: a body was cut by `max_body`.
     """
 
@@ -74,6 +92,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     price_version: str | None = None
     rates: msgspec.Raw = msgspec.Raw(b"")
     job: Job | None = None
+    holder: str | None = None
+    holds: list[Hold] = []
+    bound_nano_usd: int | None = None
     first_byte_ms: float | None = None
     first_token_ms: float | None = None
     duration_ms: float | None = None
@@ -121,6 +142,7 @@ def public(record: Record) -> dict[str, Any]:
     shown["usage"] = public_usage(record.usage) if record.usage else None
     shown["rates"] = record.rates if bytes(record.rates) else None
     shown["job"] = _public_job(record.job) if record.job else None
+    shown["holds"] = [{name: getattr(hold, name) for name in hold.__struct_fields__} for hold in record.holds]
     shown["attempts"] = [msgspec.structs.asdict(attempt) for attempt in record.attempts]
     shown["cost_usd"] = usd_text(record.cost_nano_usd)
     return shown

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 
 from gateway.policies.access import Access
+from gateway.policies.budget import Budgets
+from gateway.policies.limiter import Limits
+from gateway.policies.model_facts import FactBook
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Routing
 
@@ -72,3 +75,6 @@ class Snapshot:
     prices: PriceBook
     server: Server
     price_source: PriceSource | None = None
+    budgets: Budgets = field(default_factory=Budgets)
+    limits: Limits = field(default_factory=Limits)
+    facts: FactBook = field(default_factory=FactBook)
