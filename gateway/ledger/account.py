@@ -108,6 +108,11 @@ class Account:
         self.free += held - cost
         self.holds -= 1
 
+    def adjust(self, amount: int) -> None:
+        """Settle so much more of what was settled already; below zero: less."""
+        self.settled += amount
+        self.free -= amount
+
     def ask(self, need: int, want: int, back: int = 0) -> Ask | None:
         """Make the ask that would give a request what it needs; None: one is under way, wait for its answer."""
         return None if self._asked else self._new_ask(back, need, max(want, need))

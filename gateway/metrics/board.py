@@ -19,6 +19,9 @@ REJECTED_AUTH = 8
 REJECTED_OTHER = 9  # refused before the caller was known, for another reason
 JOURNAL_LOST = 10
 STARTS = 11
+ADMISSIONS: Final = 12  # requests that came to the gate
+ADMISSIONS_ASKED: Final = 13  # of them, those that had to wait for the ledger
+LEDGER_ASKS = 14
 
 FIRST_COUNTER = 8
 
