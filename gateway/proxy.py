@@ -34,7 +34,7 @@ from gateway.http.reactor import Reactor
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.writer import Journal
-from gateway.metrics.board import ADMISSIONS, ADMISSIONS_ASKED, IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
+from gateway.metrics.board import IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
 from gateway.wire.clients import addressed
@@ -245,14 +245,12 @@ class Flight:
         """Hold the money that the request may cost; False: more must be asked for first."""
         body, length = self._body, self._request.length
         size = len(body) if self._intake.whole or length is None else length
-        admission = entry.admission = self._proxy.gate.admission(
-            entry, self._place, self._way, self._fields, body, size
-        )
-        slot = self._proxy.slot
-        slot.add(ADMISSIONS)
+        gate = self._proxy.gate
+        admission = entry.admission = gate.admission(entry, self._place, self._way, self._fields, body, size)
         if admission is None or admission.enter():
+            gate.at_once += 1
             return True
-        slot.add(ADMISSIONS_ASKED)
+        gate.asked += 1
         admission.wait(self._admitted)
         return False
 

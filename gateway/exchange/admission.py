@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from gateway.core.errors import Refusal
-from gateway.core.money import usd_text
-from gateway.core.record import Hold, Record
+from gateway.core.record import Record
 from gateway.exchange.charging import charge
 from gateway.exchange.plan import EXPECTED, Plan, Share
 from gateway.ledger.account import Terms
@@ -29,38 +28,34 @@ class Guard(Protocol):
     def holder(self) -> Holder:
         """The worker's leases."""
 
-    def learn(self, alike: tuple[str, str], size: int, cost_nano_usd: int) -> None:
+    def learn(self, plan: Plan, size: int, cost_nano_usd: int) -> None:
         """Take in what a request did cost."""
 
 
 class Admission:
     """`plan`: which balances it touches; `amounts`: what of each kind (plan.EXPECTED …) it needs.
 
-    `alike`: team and model, by which costs are learned; `size`: of the body, in bytes.
+    `size`: of the body, in bytes.
 
     What cannot be had of an expected cost in full is taken as far as it is there: while there is anything left,
     nobody is refused for a guess.
     """
 
     __slots__ = (
-        "_alike", "_amounts", "_held", "_now_ns", "_of", "_shares", "_short", "_size", "_then", "_tries",
+        "_amounts", "_charges", "_held", "_now_ns", "_of", "_short", "_size", "_then", "_tries",
         "plan", "starves", "waited",
     )  # fmt: skip
 
-    def __init__(
-        self, gate: Guard, plan: Plan, amounts: list[int], alike: tuple[str, str], size: int, now_ns: int
-    ) -> None:
+    def __init__(self, gate: Guard, plan: Plan, amounts: list[int], size: int, now_ns: int) -> None:
         self.plan = plan
         self.waited = False
         self.starves = False  # a stream needs more than is held, and could not have it when it asked last
         self._of = gate
-        # What costs nothing needs no money.
-        self._shares = [share for share in plan.shares if amounts[share.kind]]
-        self._amounts = [amounts[share.kind] for share in self._shares]
-        self._alike = alike
+        self._amounts = [amounts[share.kind] for share in plan.shares]
         self._size = size
         self._now_ns = now_ns
         self._held: Held | None = None
+        self._charges: list[int] = []  # once it is settled
         self._short: Short | None = None
         self._then: Then | None = None
         self._tries = 0
@@ -93,48 +88,49 @@ class Admission:
 
     def release(self) -> None:
         """Give back what is held: the request goes nowhere."""
-        if self._held is not None:
-            self._of.holder.settle(self._held, [0] * len(self._held.parts))
-
-    def note(self, record: Record) -> None:
-        """Write into the record what is held: whoever finds its beginning alone must know whose money is in it."""
         held = self._held
+        if held is not None and not held.settled:
+            self._charges = [0] * len(held.parts)
+            self._of.holder.settle(held, self._charges)
+
+    def members(self, *, ended: bool) -> bytes:
+        """Write what a frame of the journal says of it, behind the record's own members.
+
+        Whoever finds the beginning alone must know whose money is in it.
+        """
+        held, charges = self._held, self._charges
         if held is None:
-            return
-        record.holder = self._of.holder.name
-        record.holds = [
-            Hold(*account.terms.place, share.unit, amount)
-            for share, (account, amount) in zip(self._shares, held.parts, strict=True)
-        ]
+            return b"}"
+        if not ended:
+            return self.plan.begun
+        numbers: list[int] = []
+        for at, (_, amount) in enumerate(held.parts):
+            numbers.append(amount)
+            numbers.append(charges[at])
+        return self.plan.ended % tuple(numbers)
 
     def settle(self, record: Record, *, called: bool) -> None:
-        """Replace every hold by what it is charged, once, and write that into the record."""
+        """Replace every hold by what it is charged, once."""
         held = self._held
         if held is None or held.settled:
             return
-        costs = []
-        for hold, (_, amount) in zip(record.holds, held.parts, strict=True):
-            hold.held = amount
-            hold.charged = charge(hold.unit, amount, record, called=called)
-            costs.append(hold.charged)
-        self._of.holder.settle(held, costs)
+        charges = self._charges
+        for at, share in enumerate(self.plan.shares):
+            charges.append(charge(share.unit, held.parts[at][1], record, called=called))
+        self._of.holder.settle(held, charges)
         if record.usage_source in _LEARNED_FROM:
-            self._of.learn(self._alike, self._size, record.cost_nano_usd)
+            self._of.learn(self.plan, self._size, record.cost_nano_usd)
 
     def amend(self, record: Record) -> None:
         """Charge what an end turned out to be that was written too early."""
-        held = self._held
-        if held is None:
+        held, charges = self._held, self._charges
+        if held is None or not charges:
             return
-        for hold, (account, amount) in zip(record.holds, held.parts, strict=True):
-            charged = charge(hold.unit, amount, record, called=True)
-            account.adjust(charged - hold.charged)
-            hold.charged = charged
-
-    @property
-    def guesses(self) -> bool:
-        """Whether something is held for an expected cost: a stream may turn out to need more."""
-        return any([share.kind == EXPECTED for share in self._shares])
+        for at, share in enumerate(self.plan.shares):
+            account, amount = held.parts[at]
+            charged = charge(share.unit, amount, record, called=True)
+            account.adjust(charged - charges[at])
+            charges[at] = charged
 
     def grow(self, cost_nano_usd: int) -> Refusal | None:
         """Hold more for a stream that costs so much by now. Return what it is stopped for, if it must be.
@@ -146,7 +142,7 @@ class Admission:
             return None
         more = []
         lacks: Share | None = None
-        for share, (account, amount) in zip(self._shares, held.parts, strict=True):
+        for share, (account, amount) in zip(self.plan.shares, held.parts, strict=True):
             extra = cost_nano_usd + cost_nano_usd // _AHEAD - amount if share.kind == EXPECTED else 0
             more.append(max(0, extra))
             if extra > 0 and extra > account.free and account.under_way is None and share.budget.stops:
@@ -163,17 +159,22 @@ class Admission:
         if held is None:
             return b""
         least = -1
-        for share, (account, _) in zip(self._shares, held.parts, strict=True):
-            if share.unit == USD and share.budget.mode != "track":
-                left = max(0, account.free + (account.room or 0))
+        for at, share in enumerate(self.plan.shares):
+            if share.shown:
+                account = held.parts[at][0]
+                left = account.free
+                if account.room is not None:
+                    left += account.room
                 if least < 0 or left < least:
-                    least = left
+                    least = max(0, left)
         if least < 0:
             return b""
-        return b"x-tollway-budget-left-usd: %b\r\n%b" % (usd_text(least).encode(), self.plan.reset_line)
+        whole, rest = divmod(least, _NANO)
+        return b"x-tollway-budget-left-usd: %d.%09d\r\n%b" % (whole, rest, self.plan.reset_line)
 
     def _demands(self) -> list[tuple[Terms, int]]:
-        return [(share.terms, amount) for share, amount in zip(self._shares, self._amounts, strict=True)]
+        amounts = self._amounts
+        return [(share.terms, amounts[at]) for at, share in enumerate(self.plan.shares)]
 
     def _told(self, found: Held | Short) -> None:
         """The ledger has answered: go, try with less, or be refused."""
@@ -182,7 +183,7 @@ class Admission:
             self._tell(None)
             return
         at = self._share_of(found)
-        share = self._shares[at]
+        share = self.plan.shares[at]
         left = max(0, found.account.free) + max(0, found.account.room or 0)
         if not found.lost and share.kind == EXPECTED and 0 < left < self._amounts[at] and self._tries < 4:
             self._tries += 1
@@ -202,7 +203,7 @@ class Admission:
             then(refusal)
 
     def _share_of(self, short: Short) -> int:
-        return next(at for at, share in enumerate(self._shares) if share.terms is short.terms)
+        return next(at for at, share in enumerate(self.plan.shares) if share.terms is short.terms)
 
 
 def _refusal(share: Share, short: Short, left: int, at_s: float) -> Refusal:

@@ -62,14 +62,12 @@ class Entry:
     def begin(self, body: bytes) -> None:
         """Write what is known before the first upstream byte."""
         self.begun = True
-        if self.admission is not None:
-            self.admission.note(self.record)
         if len(body) <= _SMALL_BYTES and len(body) <= self._keep:
             self.record.request_bytes = len(body)
-            self._journal.add(BEGIN, encode(self.record), ((REQUEST, 0, body),) if body else ())
+            self._journal.add(BEGIN, self._meta(ended=False), ((REQUEST, 0, body),) if body else ())
         else:
             self.record.request_bytes = len(body)  # should this process die: the input is estimated by it
-            self._journal.add(BEGIN, encode(self.record))
+            self._journal.add(BEGIN, self._meta(ended=False))
             self.record.request_bytes = 0  # what is kept of it is counted piece by piece
             self.request(body)
 
@@ -152,7 +150,12 @@ class Entry:
         if self._request is not None:
             pieces = [*self._request.rest(), *pieces]
             record.truncated = record.truncated or self._request.cut
-        self._journal.add(kind, encode(record), pieces)
+        self._journal.add(kind, self._meta(ended=True), pieces)
+
+    def _meta(self, *, ended: bool) -> bytes:
+        meta = encode(self.record)
+        admission = self.admission
+        return meta if admission is None else meta[:-1] + admission.members(ended=ended)
 
     def _part(self, due: Sequence[Piece]) -> None:
         if not self._part_meta:

@@ -159,7 +159,7 @@ class Relay:
         record.stream = record.stream or streamed
         self._meter = self._new_meter(streamed)
         admission = self._entry.admission
-        if streamed and admission is not None and (admission.guesses or admission.plan.drains):
+        if streamed and admission is not None and (admission.plan.guesses or admission.plan.drains):
             self._watch = _WATCH_BYTES
 
     def _new_meter(self, streamed: bool) -> Meter:

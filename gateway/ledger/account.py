@@ -78,8 +78,11 @@ class Account:
         self.sticky_until_s = 0.0
 
     def hold(self, amount: int, beyond: int = 0) -> bool:
-        """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free."""
-        if amount > self.free + beyond:
+        """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free.
+
+        Nothing at all can always be held, also where there are debts.
+        """
+        if amount and amount > self.free + beyond:
             return False
         self.free -= amount
         self.holds += 1

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import KEY, Gateway, standing_before, team_file
-from tests.provider import EVENTS, Answer, Provider, answer, providing, until
+from tests.gateway import Gateway, standing_before, team_file
+from tests.provider import Answer, Provider, answer, providing
 
 # One dollar for a token, in USD per million: costs are easy to tell.
 PRICES = '{ "*" = { input = "1000000", output = "1000000" } }'
