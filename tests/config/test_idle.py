@@ -26,7 +26,7 @@ model = "fast"
 targets = [{ provider = "openai", model = "gpt-4o-mini" }]
 [[routes]]
 model = "calm"
-targets = [{ provider = "anthropic", model = "claude-sonnet-4-5" }]
+targets = [{ provider = "anthropic", model = "house-model" }, { provider = "own", model = "own-model", weight = 0 }]
 """
 DAY = "[[budgets]]\nwindow='day'\nlimit_usd=1\n"
 STRICT = DAY + "mode='strict'\n"
@@ -85,6 +85,11 @@ def said(company: str = "", search: str = "", ads: str = "") -> list[str]:
             "budget covers comes in the API of anthropic",
         ),
         (DAY + "on_exceeded='fallback:fast'\nscope={model='claude-*'}", "budgets[0].on_exceeded: never happens"),
+        (DAY + "on_exceeded='fallback:fast'\nscope={model='house-model'}", "budgets[0].on_exceeded: never happens"),
+        (
+            DAY + "on_exceeded='fallback:fast'\nscope={model='zz*',provider='anthropic'}",
+            "budgets[0].on_exceeded: never happens",
+        ),
         (DAY + "on_exceeded='fallback:calm'\nscope={model='fast'}", "budgets[0].on_exceeded: never happens"),
         (REQUESTS + "on_exceeded='fallback:fast'", "budgets[0].on_exceeded: never happens: what goes to 'fast' counts"),
         (
@@ -127,17 +132,33 @@ def test_what_works_is_not_complained_of(company: str) -> None:
     assert [] == said(company)
 
 
-def test_requests_without_a_maximum_are_told_apart() -> None:
-    """A model with a price, of which nobody knows how much it writes: only requests that say how much can be held."""
-    prices = "prices = { 'own-model' = { input = '1', output = '2' } }"
-    company = PROVIDERS.replace("free = true", prices) + STRICT + "scope={provider='own'}"
+OWN = """
+[providers.own]
+dialect = "{dialect}"
+base_url = "http://127.0.0.1:10"
+models = ["own-model"]
+prices = {{ "own-model" = {{ input = "1", output = "2" }} }}
+"""
 
+
+@pytest.mark.parametrize(("dialect", "told"), [("openai", True), ("gemini", True), ("anthropic", False)])
+def test_requests_without_a_maximum_are_told_apart(dialect: str, told: bool) -> None:
+    """A model with a price, of which nobody knows how much it writes. Anthropic's API asks for a maximum anyway."""
+    company = OWN.format(dialect=dialect) + STRICT
     config = parse({"config.toml": company, "teams/ads.toml": key("web", "c")}, {}, Path("/nowhere"))
-    (found,) = idle(config, snapshot(config, {}, 1), AT_S)
 
-    assert found.startswith(
-        "config.toml: budgets[0]: refuses requests for 'own-model' (own) that name no maximum of tokens. "
-    )
+    found = list(idle(config, snapshot(config, {}, 1), AT_S))
+
+    expected = "config.toml: budgets[0]: refuses requests for 'own-model' (own) that name no maximum of tokens. "
+    assert [expected] * told == [each[: len(expected)] for each in found]
+
+
+def test_a_target_without_a_share_is_not_looked_at() -> None:
+    """Nobody is sent there."""
+    targets = "[{ provider = 'local', model = 'my-model', weight = 0 }, { provider = 'own' }]"
+    company = f"[[routes]]\nmodel = 'own-model'\ntargets = {targets}\n{STRICT}scope={{model='own-model'}}"
+
+    assert [] == said(company)
 
 
 def test_places_in_the_files_of_teams_are_named() -> None:

@@ -132,6 +132,8 @@ def test_claude_codes_user_is_taken_apart(said: Body, user: str | None, session:
         ({}, {"conversation": "conv_1"}, "chat"),
         ({"x--session-id": "", "session-id-x": "x", "-session-id": "x"}, {"previous_response_id": "r"}, "responses"),
         ({"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, {}, "chat"),
+        ({"acme-session-id": "x"}, {}, "chat"),
+        ({"baggage": "session.id=x" + "," * 8_192}, {}, "chat"),
         ({"baggage": "session.idx=a,xsession.id=b,session.id"}, {}, "chat"),
     ],
 )
