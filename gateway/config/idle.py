@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, NamedTuple, TypeVar
 
 from gateway.config.load import TEAMS, Config
@@ -98,11 +98,27 @@ class _There:
 
     def callers(self, scope: Scope) -> list[Principal]:
         """Return one key of each team that a scope covers: of a team, all may ask for the same models."""
-        found: dict[str, Principal] = {}
+        found: list[Principal] = []
+        for team in self.teams(scope):
+            of_team = (each for each in self._principals.get(team, ()) if _matches(scope.key, each.key))
+            found += islice(of_team, 1)
+        return found
+
+    def teams(self, scope: Scope) -> list[str]:
+        """Return the teams that a scope covers. There may be thousands of budgets that each name one."""
+        teams, patterns = self.config.teams, scope.team
+        if patterns is None:
+            return list(teams)
+        if len(patterns.exact()) == len(patterns.texts):
+            return [text for text in patterns.texts if text in teams]
+        return [name for name in teams if patterns.matches(name)]
+
+    @cached_property
+    def _principals(self) -> dict[str, list[Principal]]:
+        found: dict[str, list[Principal]] = {}
         for each in self.snapshot.access.principals():
-            if _matches(scope.team, each.team) and _matches(scope.key, each.key):
-                found.setdefault(each.team, each)
-        return list(found.values())
+            found.setdefault(each.team, []).append(each)
+        return found
 
     def covered(self, scope: Scope) -> list[Way]:
         """Return the models by name that somebody may ask for so that the scope covers it."""
@@ -160,9 +176,11 @@ def _scope(section: Scoped, compiled: Budget | Limit, team: str | None, there: _
 
 def _matches_nobody(scope: Scope, there: _There) -> Found:
     config = there.config
-    keys = [key.name for name, team in config.teams.items() if _matches(scope.team, name) for key in team.keys]
     yield from _unknown("team", scope.team, config.teams)
-    yield from _unknown("key", scope.key, keys)
+    if scope.key is not None:
+        yield from _unknown(
+            "key", scope.key, [key.name for name in there.teams(scope) for key in config.teams[name].keys]
+        )
     yield from _unknown("provider", scope.provider, config.company.providers)
     if scope.model is not None and there.callers(scope) and not _may_ask(scope, scope.model, there):
         yield ".scope.model", f"holds for nothing: nobody whom it covers may ask for {_quoted(scope.model.texts)}"
@@ -172,7 +190,7 @@ def _unknown(what: str, patterns: Patterns | None, names: Collection[str]) -> Fo
     """Find names in a scope that nothing has. Where there is nothing at all yet, that is said elsewhere."""
     if patterns is None or not names:
         return
-    unknown = [text for text in patterns.texts if not any(map(Patterns([text]).matches, names))]
+    unknown = [text for text in patterns.texts if text not in names and not any(map(Patterns([text]).matches, names))]
     if unknown:
         effect = "holds for nobody: " if len(unknown) == len(patterns.texts) else ""
         hint = suggestion(unknown[0], names) or f" There are: {', '.join(dict.fromkeys(names))}."
