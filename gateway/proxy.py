@@ -171,7 +171,8 @@ class Flight:
         if intake.whole:
             body = intake.release()
             fields = self._fields = json_body.read(body)
-            note_body_claims(entry.record, fields)
+            if fields.claims:
+                note_body_claims(entry.record, fields)
             self._depart(entry, self._place.model or fields.model, body)
         elif intake.is_form:
             intake.is_form = False
