@@ -7,7 +7,7 @@ from rich.table import Table
 
 from gateway.core.money import NANO_PER_USD, usd_text
 from gateway.policies.budget import Budget
-from gateway.policies.limiter import CONCURRENT, Limit
+from gateway.policies.limit import CONCURRENT, Limit
 from gateway.policies.scope import DIMENSIONS, Scope
 from gateway.policies.snapshot import Snapshot
 

@@ -15,7 +15,7 @@ from gateway.core.asked import Asked
 from gateway.policies.access import Principal
 from gateway.policies.bounds import Bounds, Unbounded
 from gateway.policies.budget import Budget
-from gateway.policies.limiter import Limit
+from gateway.policies.limit import Limit
 from gateway.policies.patterns import Patterns
 from gateway.policies.routing import Provider
 from gateway.policies.scope import Scope
