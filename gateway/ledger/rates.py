@@ -41,7 +41,9 @@ class Lows:
         marks.append(mark)
         lows.append(low)
         if len(lows) > LOWS_MOST:
-            del marks[0], lows[1]  # the lowest counts for a longer time
+            # Of the two that differ least the lower one counts for the time of both.
+            least = min(range(LOWS_MOST), key=lambda at: lows[at + 1] - lows[at])
+            del marks[least], lows[least + 1]
 
     def since(self, mark: int, now: int) -> int:
         """Return how low it has been after that mark; `now` it is so low."""
