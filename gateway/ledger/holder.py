@@ -268,10 +268,10 @@ class Holder:
                 wait = Wait(short, account, terms, amount)
                 short.waits.append(wait)
                 self._waiting.setdefault(terms.place, []).append(wait)
-            elif not wait.yields:
+            elif not wait.yields and account.under_way is not None:
                 continue
             wait.yields = False
-            self._next(account)
+            self._next(account)  # also where another request has taken what this one had here
 
     def _refuse(self, account: Account, asked: Ask) -> None:
         """So much is not to be had: refuse who needs that or more, and waited already when it was asked for."""
