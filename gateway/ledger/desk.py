@@ -155,9 +155,7 @@ class Desk:
 
     def recall(self, series: str, reach_s: int) -> int:
         """Let holders return what they have free, and say what they spent; return how many have something."""
-        here = {
-            (place, holder) for place, holder, _ in self._books.holding(series, reach_s) if holder in self._links
-        }
+        here = {(place, holder) for place, holder, _ in self._books.holding(series, reach_s) if holder in self._links}
         return sum(map(self._recall, here))
 
     def add_raise(self, one: Raise) -> None:
