@@ -149,7 +149,7 @@ def _nano_usd(value: object) -> int:
         found = Decimal(value)
     except InvalidOperation:
         raise ValueError(_NO_USD) from None
-    if not found.is_finite() or abs(found) > MOST_USD:
+    if not found.is_finite() or not -MOST_USD <= found <= MOST_USD:
         raise ValueError(f"at most {MOST_USD} USD")
     return nano_from_usd(found)
 
@@ -160,7 +160,7 @@ def _requests(value: object) -> int:
     return value
 
 
-_NO_USD: Final = 'an amount in USD, in quotes unless it is whole, such as "20" or "-0.50"'
+_NO_USD: Final = 'an amount in USD, a text or a whole number, such as "20" or "-0.50"'
 _AMOUNTS: Final[dict[str, tuple[str, Callable[[object], int]]]] = {
     "amount_usd": (USD, _nano_usd),
     "amount_requests": (REQUESTS, _requests),

@@ -1,7 +1,6 @@
 """`tollway budget`: how the budgets of the running gateway stand, and what people do to them."""
 
 import getpass
-
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -11,7 +10,7 @@ import typer
 
 from gateway.cli.admin_port import AdminPort
 from gateway.cli.budget_tables import deed_sentence, show_list, show_one, standing_sentence
-from gateway.cli.options import USAGE, AsJson, ConfigFile, fail, place_of
+from gateway.cli.options import USAGE, AsJson, ConfigFile, Offered, fail, place_of, with_options
 from gateway.cli.output import print_json_line, printable
 from gateway.cli.reading import instant
 from gateway.config.budgets import compile_budgets
@@ -37,6 +36,7 @@ OPTIONS: Final = {
     "limit": "--limit",
     "team": "--team",
 }
+_ONE_AMOUNT: Final = "give an AMOUNT in USD, or --requests N"
 # A minus sign begins an amount, too.
 _WITH_AMOUNT: Final = {"ignore_unknown_options": True}
 
@@ -56,24 +56,17 @@ Id = Annotated[
     str, typer.Argument(metavar="ID", help="The budget: TEAM/NAME.", show_default=False, autocompletion=_ids)
 ]
 Amount = Annotated[
-    str | None, typer.Argument(metavar="[AMOUNT]", help="How much, in USD; may be negative.", show_default=False)
-]
-Requests = Annotated[
-    int | None, typer.Option("--requests", metavar="N", help="How many requests, instead of USD.", show_default=False)
+    str | None, typer.Argument(metavar="AMOUNT", help="How much, in USD; may be negative.", show_default=False)
 ]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the trail.", show_default=False)]
-Who = Annotated[
-    str | None, typer.Option("--who", metavar="NAME", help="Who does it. Default: your user.", show_default=False)
-]
-User = Annotated[
-    str | None, typer.Option("--user", metavar="NAME", help="Short for --value user=NAME.", show_default=False)
-]
-Values = Annotated[
-    list[str] | None,
-    typer.Option("--value", metavar="NAME=VALUE", help="Whose balance, where each has one.", show_default=False),
-]
-Shared = Annotated[bool, typer.Option("--shared", help="The balance of all who have none of their own.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="So many balances, busiest first.", show_default=False)]
+
+_REQUESTS: Final = {"requests": Offered(int, "N", "How many requests, instead of USD.")}
+_WHOSE: Final = {
+    "value": Offered(list[str], "NAME=VALUE", "Whose balance, where each has one; 'shared': of who has none."),
+    "user": Offered(str, "NAME", "Short for --value user=NAME."),
+    "who": Offered(str, "NAME", "Who does it. Default: your user."),
+}
 
 
 @app.command("list")
@@ -108,78 +101,49 @@ def show(budget: Id, limit: Limit = None, config: ConfigFile = None, as_json: As
 
 
 @app.command("raise", context_settings=_WITH_AMOUNT)
+@with_options({**_REQUESTS, "end": Offered(int, "RAISE", "End this raise instead."), **_WHOSE})
 def raise_budget(
     budget: Id,
     why: Why,
     amount: Amount = None,
-    requests: Requests = None,
     how_long: Annotated[
         str | None,
         typer.Option("--for", metavar="TIME", help="90m, 24h, 7d, or 'window': until it ends.", show_default=False),
     ] = None,
-    end: Annotated[
-        int | None, typer.Option("--end", metavar="RAISE", help="End this raise instead.", show_default=False)
-    ] = None,
-    user: User = None,
-    value: Values = None,
-    shared: Shared = False,
-    who: Who = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
+    **given: Any,
 ) -> None:
     """Let more be spent from now on: for good, for some time, or of one balance; less with a negative amount."""
-    by = {"who": _who(who), "why": why}
-    if end is not None:
-        if amount is not None or requests is not None:
-            fail("--end takes no amount: it ends the raise of this number", USAGE)
-        _change(config, budget, "end", {"raise": end, **by}, as_json=as_json)
-        return
-    order = {**_amounts(amount, requests), "for": how_long, "values": _values(user, value, shared=shared), **by}
-    _change(config, budget, "raise", order, as_json=as_json)
+    order = {**_amounts(amount, given), "for": how_long, "raise": given["end"], **_whose(given), "why": why}
+    what = "raise"
+    if given["end"] is not None:
+        what = "end"
+        if any(order[name] is not None for name in ("amount_usd", "amount_requests", "for", "values")):
+            fail("--end ends the raise of this number: give no more than --why with it", USAGE)
+    elif order["amount_usd"] is None and order["amount_requests"] is None:
+        fail(_ONE_AMOUNT, USAGE)
+    _change(config, budget, what, order, as_json=as_json)
 
 
 @app.command("reset")
-def reset(
-    budget: Id,
-    why: Why,
-    user: User = None,
-    value: Values = None,
-    shared: Shared = False,
-    who: Who = None,
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
+@with_options(_WHOSE)
+def reset(budget: Id, why: Why, config: ConfigFile = None, as_json: AsJson = False, **given: Any) -> None:
     """Let what was spent in this window count no more."""
-    order = {"values": _values(user, value, shared=shared), "who": _who(who), "why": why}
-    _change(config, budget, "reset", order, as_json=as_json)
+    _change(config, budget, "reset", {**_whose(given), "why": why}, as_json=as_json)
 
 
 @app.command("correct", context_settings=_WITH_AMOUNT)
+@with_options({**_REQUESTS, "at": Offered(str, "WHEN", "When it was spent: 2h (ago), or a time."), **_WHOSE})
 def correct(
-    budget: Id,
-    why: Why,
-    amount: Amount = None,
-    requests: Requests = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="WHEN", help="When it was spent: 2h ago, or a time.", show_default=False),
-    ] = None,
-    user: User = None,
-    value: Values = None,
-    shared: Shared = False,
-    who: Who = None,
-    config: ConfigFile = None,
-    as_json: AsJson = False,
+    budget: Id, why: Why, amount: Amount = None, config: ConfigFile = None, as_json: AsJson = False, **given: Any
 ) -> None:
     """Add to what was spent, or take from it with a negative amount: a cost that was recorded was wrong."""
-    at_ms = instant("at", at)
-    order = {
-        **_amounts(amount, requests),
-        "at": None if at_ms is None else stamp(at_ms / 1000),
-        "values": _values(user, value, shared=shared),
-        "who": _who(who),
-        "why": why,
-    }
+    at_ms = instant("at", given["at"])
+    at = None if at_ms is None else stamp(at_ms / 1000)
+    order = {**_amounts(amount, given), "at": at, **_whose(given), "why": why}
+    if order["amount_usd"] is None and order["amount_requests"] is None:
+        fail(_ONE_AMOUNT, USAGE)
     _change(config, budget, "correct", order, as_json=as_json)
 
 
@@ -193,7 +157,7 @@ def _change(config: Any, budget: str, what: str, order: Mapping[str, object], *,
     changed = {deed["balance"] for deed in answer["deeds"]}
     for balance in answer["budget"]["balances"]:
         if balance["balance"] in changed:
-            typer.echo(printable(standing_sentence(balance)))
+            typer.echo(printable(standing_sentence(budget, balance)))
 
 
 def _port(config: Any) -> AdminPort:
@@ -207,29 +171,26 @@ def _path(budget: str) -> str:
     return f"{PATH}/{quote(owner, safe='')}/{quote(name, safe='')}"
 
 
-def _who(given: str | None) -> str:
-    if given is not None:
-        return given
+def _amounts(amount: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    if amount is not None and given["requests"] is not None:
+        fail(_ONE_AMOUNT, USAGE)
+    return {"amount_usd": amount, "amount_requests": given["requests"]}
+
+
+def _whose(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Read whose balance is meant, None: nobody said; and who does it."""
+    written = [*(given["value"] or ()), *([f"user={given['user']}"] if given["user"] is not None else [])]
+    values: object = "shared"
+    if written != ["shared"]:
+        wrong = next((each for each in written if "=" not in each), None)
+        if wrong is not None:
+            fail(f"--value: NAME=VALUE such as user=ann, or shared alone; not '{wrong}'", USAGE)
+        values = dict(each.split("=", 1) for each in written) or None
+    return {"values": values, "who": given["who"] if given["who"] is not None else _user()}
+
+
+def _user() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
         fail("--who: this system does not say who you are, so say it", USAGE)
-
-
-def _amounts(amount: str | None, requests: int | None) -> dict[str, object]:
-    if (amount is None) == (requests is None):
-        fail("give an AMOUNT in USD or --requests N, one of them", USAGE)
-    return {"amount_usd": amount, "amount_requests": requests}
-
-
-def _values(user: str | None, value: list[str] | None, *, shared: bool) -> object:
-    """Read whose balance is meant; None: nobody said."""
-    written = [*(value or ()), *([f"user={user}"] if user is not None else [])]
-    if shared:
-        if written:
-            fail("--shared is the balance of nobody in particular: give it alone", USAGE)
-        return "shared"
-    wrong = next((each for each in written if "=" not in each), None)
-    if wrong is not None:
-        fail(f"--value: NAME=VALUE such as user=ann, not '{wrong}'", USAGE)
-    return dict(each.split("=", 1) for each in written) or None

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from gateway.cli.output import Cell, console, print_facts, printable, table
+from gateway.cli.output import Cell, console, print_facts, table
 
 COLUMNS: Final = ("BUDGET", "WINDOW", "SPENT", "OF", "USED", "LEFT", "RESERVED", "RESETS IN")
 NUMBERS: Final = frozenset({"SPENT", "OF", "LEFT", "RESERVED", "AMOUNT"})
@@ -60,13 +60,13 @@ def deed_sentence(deed: Shown) -> str:
         "reset": f"reset: {_signed(deed)} spent",
         "correct": f"corrected: {_signed(deed)} spent",
     }[deed["what"]]
-    return f"{_whose(deed) or deed['budget']}: {what}"
+    return f"{deed['budget']}{', each balance' if deed['every'] else _whose(deed)}: {what}"
 
 
-def standing_sentence(balance: Shown) -> str:
-    """Say how a balance stands."""
+def standing_sentence(budget: str, balance: Shown) -> str:
+    """Say how a balance of a budget stands."""
     return (
-        f"{balance['balance']} now: {_amount(balance, 'spent')} of {_amount(balance, 'limit')} spent, "
+        f"{budget}{_whose(balance)} now: {_amount(balance, 'spent')} of {_amount(balance, 'limit')} spent, "
         f"{_amount(balance, 'left')} left, {_amount(balance, 'reserved')} with workers"
     )
 
@@ -77,14 +77,15 @@ def bar(percent: float | None) -> Text:
         return Text("no limit left", style="red")
     full = min(CELLS, max(0, int(percent * CELLS / 100)))
     style = next((style for least, style in _STYLES if percent >= least), "green")
-    return Text(f"{'█' * full}{'░' * (CELLS - full)} {percent:.0f} %", style=style)
+    return Text(f"{'█' * full}{'░' * (CELLS - full)} {int(percent)} %", style=style)
 
 
 def money(usd: str) -> str:
     """Write USD for people: whole cents, of small amounts some digits more; `--json` has all of them."""
     amount = Decimal(usd)
     fine = amount.quantize(_FINE, ROUND_HALF_UP)
-    text = f"{fine:,f}" if fine != amount.quantize(_CENTS, ROUND_HALF_UP) else f"{amount:,.2f}"
+    cents = fine.quantize(_CENTS, ROUND_HALF_UP)
+    text = f"{(cents if cents == fine else fine) or abs(cents):,f}"
     return f"-${text[1:]}" if text.startswith("-") else f"${text}"
 
 
@@ -106,7 +107,7 @@ def _rows(one: Shown, now: datetime) -> Iterator[tuple[Cell, ...]]:
         yield one["id"], one["window"], None, f"{' and '.join(limits)} each", None, None, None, resets
     for balance in one["balances"]:
         yield (
-            " ".join([one["id"], *_whose(balance).split()]),
+            f"{one['id']}{_whose(balance)}",
             one["window"],
             _amount(balance, "spent"),
             _amount(balance, "limit"),
@@ -122,7 +123,7 @@ def _leases(one: Shown) -> Iterator[tuple[Cell, ...]]:
         for lease in balance["leases"]:
             yield (
                 lease["holder"],
-                balance["balance"],
+                _balance(balance),
                 _amount(lease, "spent", balance["unit"]),
                 _amount(lease, "reserved", balance["unit"]),
                 "yes" if lease["connected"] else Text("no: settled once its journal is read", style="yellow"),
@@ -147,14 +148,14 @@ def _deed(deed: Shown) -> tuple[Cell, ...]:
 
 
 def _balance(named: Shown) -> str:
-    return "all" if named["every"] else _whose(named) or "-"
+    return "all" if named["every"] else _whose(named).lstrip() or "-"
 
 
 def _whose(named: Shown) -> str:
-    """Say whose balance it is; nothing where a budget has one alone."""
+    """Say whose balance it is, to stand behind the budget's id; nothing where a budget has one alone."""
     if named["shared"]:
-        return "(shared)"
-    return printable(" ".join(f"{name}={value}" for name, value in named["values"].items()))
+        return " (shared)"
+    return "".join(f" {name}={value}" for name, value in named["values"].items())
 
 
 def _until(deed: Shown) -> str:
@@ -188,5 +189,5 @@ def _amount(shown: Shown, name: str, unit: str | None = None) -> str:
     """Write an amount in its unit."""
     if (unit or shown["unit"]) == "requests":
         number = shown[f"{name}_requests"]
-        return f"{number:,} request{'' if number == 1 else 's'}"
+        return f"{number:,} request{'' if abs(number) == 1 else 's'}"
     return money(shown[f"{name}_usd"])
