@@ -37,9 +37,11 @@ def answering(status: int, body: bytes) -> Iterator[tuple[int, list[Any]]]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
-        yield server.server_port, asked
-        server.shutdown()
-        serving.join()
+        try:
+            yield server.server_port, asked
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def port_of(folder: Path, port: int, more: str = "", host: str = "127.0.0.1") -> AdminPort:

@@ -72,14 +72,19 @@ def deed(what: str, **more: Any) -> dict[str, Any]:
     return {**usual, "what": what, "amount_usd": "5", **more}
 
 
+def requests(number: int) -> dict[str, Any]:
+    """Make an amount of requests."""
+    return {"unit": "requests", "amount_requests": number}
+
+
 @pytest.mark.parametrize(
     ("done", "said"),
     [
         (deed("raise", until="2026-11-24T00:00:00Z"), ": +$5.00 from now on until 2026-11-24T00:00:00Z (raise 3)"),
-        (deed("raise", every=True, unit="requests", amount_requests=-1), ", each balance: -1 request from now on (raise 3)"),
+        (deed("raise", every=True, **requests(-1)), ", each balance: -1 request from now on (raise 3)"),
         (deed("end", amount_usd="-5"), ": a raise was ended: -$5.00"),
         (deed("reset", values={"user": "ann"}), " user=ann: reset: +$5.00 spent"),
-        (deed("correct", shared=True, unit="requests", amount_requests=2000), " (shared): corrected: +2,000 requests spent"),
+        (deed("correct", shared=True, **requests(2000)), " (shared): corrected: +2,000 requests spent"),
     ],
 )  # fmt: skip
 def test_what_was_done_in_a_sentence(done: dict[str, Any], said: str) -> None:
