@@ -16,22 +16,13 @@ class Terms:
 
     `limit`: as the config says. `reach_s`, `over_s`: see Ask. `most`: nobody asks for more at once than that, but for
     what waits. `slack`: so far below zero a holder may go while the authority is lost (0: not at all, MOST: whatever).
-    Of a rate: `rate` in each `per_ns` (0: it is none), and `limit` may come at once.
+    `rate` in each `per_ns` (0: it is none), and `limit` at once: see `rate_terms`.
     """
 
     __slots__ = ("limit", "most", "over_s", "per_ns", "place", "rate", "reach_s", "slack")
 
     def __init__(
-        self,
-        place: Place,
-        reach_s: int,
-        over_s: int,
-        limit: int,
-        *,
-        most: int = MOST,
-        slack: int = 0,
-        rate: int = 0,
-        per_ns: int = 0,
+        self, place: Place, reach_s: int, over_s: int, limit: int, *, most: int = MOST, slack: int = 0
     ) -> None:
         self.place = place
         self.reach_s = reach_s
@@ -39,8 +30,16 @@ class Terms:
         self.limit = min(limit, MOST)
         self.most = most
         self.slack = min(slack, MOST)
-        self.rate = min(rate, MOST)
-        self.per_ns = per_ns
+        self.rate = 0
+        self.per_ns = 0
+
+
+def rate_terms(place: Place, rate: int, per_ns: int, burst: int) -> Terms:
+    """Make the terms of a rate. While nobody can be asked it lets everything pass: it is no money."""
+    terms = Terms(place, place.start_s, MOST, burst, slack=MOST)
+    terms.rate = min(rate, MOST)
+    terms.per_ns = per_ns
+    return terms
 
 
 class Account:

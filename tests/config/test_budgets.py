@@ -10,7 +10,6 @@ from gateway.config.budgets import RATES, compile_budgets, compile_facts, compil
 from gateway.config.model import Budget, Limit, ModelFacts
 from gateway.policies.budget import Budget as Compiled
 from gateway.policies.limit import MINUTE_NS, SECOND_NS, UNITS, Rate
-
 from gateway.policies.model_facts import Facts
 from gateway.policies.routing import Provider
 from gateway.policies.scope import Caller

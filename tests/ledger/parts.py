@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.ledger.account import Terms
+from gateway.ledger.account import Terms, rate_terms
 from gateway.ledger.client import Client
 from gateway.ledger.desk import Desk
 from gateway.ledger.file import LedgerFile
@@ -31,7 +31,7 @@ def terms(series: str = "search/daily", limit: int = 1000, *, slack: int = 0, st
 
 def permits(rate: int, burst: int = 0, *, per_ns: int = MINUTE_NS, series: str = "search/limit-1#requests") -> Terms:
     """Make the terms of a rate; without a burst of its own a period's worth may come at once."""
-    return Terms(Place(series, 0), 0, MOST, burst or rate, slack=MOST, rate=rate, per_ns=per_ns)
+    return rate_terms(Place(series, 0), rate, per_ns, burst or rate)
 
 
 def holder(folder: Path, *, workers: int = 1, name: str = "") -> Holder:

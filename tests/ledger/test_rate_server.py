@@ -145,7 +145,7 @@ async def test_a_holder_that_comes_again_has_nothing(tmp_path: Path) -> None:
             await say(second)
 
             bucket = server._rates._buckets[TINY.place.series]
-            assert (1, 2) == (bucket.unspent, bucket.level // bucket.per_ns)
+            assert (1, 2) == (bucket.unspent, -(-bucket.level // bucket.per_ns))
             assert await first.hear() is None
 
 

@@ -213,7 +213,9 @@ STEP = st.one_of(
 
 @settings(max_examples=1000)
 @given(st.integers(1, 2), st.lists(STEP, min_size=5, max_size=30))
-def test_a_corrected_bucket_is_as_full_as_if_the_real_costs_had_been_known(rate: int, steps: list[tuple[str, int]]) -> None:
+def test_a_corrected_bucket_is_as_full_as_if_the_real_costs_had_been_known(
+    rate: int, steps: list[tuple[str, int]]
+) -> None:
     """Neither more, which would refuse wrongly, nor less, which would let too much through."""
     bucket, lease, now_ns = Bucket(1, 0, 0), Lease(), 0
     bucket.rate = rate
