@@ -10,7 +10,6 @@ import asyncio
 import logging
 import random
 import time
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -19,13 +18,15 @@ from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.ids import IdMaker
 from gateway.exchange.books import Entry
 from gateway.exchange.destination import check_price, find_way
+from gateway.exchange.farewell import Farewell, write_down
+from gateway.exchange.gate import Gate
 from gateway.exchange.intake import Intake
 from gateway.exchange.introduction import Introduction, introduce
 from gateway.exchange.lanes import Lane
 from gateway.exchange.local import READERS, local_answer, models_answer
 from gateway.exchange.outgoing import Outgoing, edit
 from gateway.exchange.relay import Relay
-from gateway.exchange.replies import id_line, render, unknown_path
+from gateway.exchange.replies import id_line, unknown_path
 from gateway.exchange.serving import Serving
 from gateway.exchange.way import Way
 from gateway.http.client import UpstreamConnection
@@ -33,19 +34,17 @@ from gateway.http.reactor import Reactor
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.writer import Journal
-from gateway.metrics.board import IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
+from gateway.metrics.board import IN_FLIGHT, Slot
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
+from gateway.wire.claims import note_body_claims
 from gateway.wire.endpoint import Place
 from gateway.wire.shapes import Fields
 
 log = logging.getLogger("tollway.proxy")
 
-# A refused body that is no longer than this is read to its end: the connection stays usable.
-_SMALL_BYTES: Final = 64 * 1024
 _JSON = b"content-type: application/json\r\n"
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
-_RESULT_OF_REFUSAL = {"upstream_connect": "connect"}
 
 
 class Proxy:
@@ -53,18 +52,20 @@ class Proxy:
 
     serving: Serving
 
-    def __init__(self, reactor: Reactor, journal: Journal, slot: Slot, ids: IdMaker) -> None:
+    def __init__(self, reactor: Reactor, journal: Journal, slot: Slot, ids: IdMaker, gate: Gate) -> None:
         # Delivered means recorded: the frames of a turn go first, and a turn with frames alone is flushed, too.
         reactor.outbox.first, journal.due = journal.flush, reactor.outbox.due
         self.loop = reactor.loop
         self.journal = journal
         self.slot = slot
         self.ids = ids
+        self.gate = gate
         self.stamps = Stamps()
 
     def use(self, snapshot: Snapshot, lanes: dict[str, Lane]) -> None:
         """Serve every request that begins from now on by this config."""
         self.serving = Serving(snapshot, lanes, self.slot)
+        self.gate.use(snapshot)
 
     def __call__(self, client: ServerConnection, request: Request) -> "Flight":
         flight = Flight(self, client, request)
@@ -76,15 +77,16 @@ class Flight:
     """One request under way."""
 
     __slots__ = (
-        "_client", "_complete", "_connecting", "_dialect", "_entry", "_fields", "_intake", "_intro", "_late_refusal",
-        "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving", "_started_ns", "_way",
-        "id",
+        "_body", "_client", "_complete", "_connecting", "_dialect", "_entry", "_farewell", "_fields", "_intake",
+        "_intro", "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving",
+        "_started_ns", "_way", "id",
     )  # fmt: skip
 
     # Known only from a certain phase on; no phase before it asks for them.
     _intro: Introduction  # identify
     _place: Place  # identify
     _way: Way  # route
+    _body: bytes  # admit, as far as it was read before
     _outgoing: Outgoing  # forward
 
     def __init__(self, proxy: Proxy, client: ServerConnection, request: Request) -> None:
@@ -100,7 +102,7 @@ class Flight:
         self._entry: Entry | None = None
         self._relay: Relay | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._late_refusal: tuple[int, bytes, bytes] | None = None
+        self._farewell: Farewell | None = None
         self._complete = False  # the whole request has come
         self._retried = False
         self._over = False
@@ -134,8 +136,8 @@ class Flight:
     def body_end(self) -> None:
         """The request is complete."""
         self._complete = True
-        if self._late_refusal is not None:
-            self._answer_refusal(*self._late_refusal)
+        if self._farewell is not None and self._farewell.late:
+            self._farewell.say()
         elif not self._over:
             try:
                 self._whole()
@@ -169,6 +171,8 @@ class Flight:
         if intake.whole:
             body = intake.release()
             fields = self._fields = json_body.read(body)
+            if fields.claims:
+                note_body_claims(entry.record, fields)
             self._depart(entry, self._place.model or fields.model, body)
         elif intake.is_form:
             intake.is_form = False
@@ -219,9 +223,11 @@ class Flight:
         record, fields = entry.record, self._fields
         record.model_requested = model
         record.stream = self._place.endpoint.streams or (fields is not None and fields.stream)
-        way = self._way = self._route(model)
-        self._admit(entry, way, body)
-        self._forward(entry, way, body)
+        self._way = self._route(model)
+        self._body = body
+        if not self._proxy.gate.guards or self._admit(entry):
+            self._begin(entry)
+            self._forward(entry)
 
     def _route(self, model: str | None) -> Way:
         """Choose where to go. Only the first candidate is tried yet."""
@@ -234,21 +240,48 @@ class Flight:
 
     # ==== admit ====================================================================================================
 
-    def _admit(self, entry: Entry, way: Way, body: bytes) -> None:
+    def _admit(self, entry: Entry) -> bool:
+        """Hold the money that the request may cost; False: more must be asked for first."""
+        body, length = self._body, self._request.length
+        size = len(body) if self._intake.whole or length is None else length
+        gate = self._proxy.gate
+        admission = entry.admission = gate.admission(entry, self._place, self._way, self._fields, body, size)
+        if admission is None or admission.enter():
+            gate.at_once += 1
+            return True
+        gate.asked += 1
+        admission.wait(self._admitted)
+        return False
+
+    def _admitted(self, refusal: Refusal | None) -> None:
+        """The ledger has answered."""
+        entry = self._entry
+        if self._over or entry is None:
+            return
+        try:
+            if refusal is not None:
+                raise refusal
+            self._begin(entry)
+            self._forward(entry)
+        except Exception as error:
+            self._say_no(error)
+
+    def _begin(self, entry: Entry) -> None:
         """Write down that the exchange begins, before the provider can know of it."""
-        record = entry.record
+        record, way = entry.record, self._way
         record.provider = provider = way.provider.name
         record.route = way.route
         entry.attempt(provider, way.model or record.model_requested)
-        entry.begin(body)
+        entry.begin(self._body)
         if self._serving.snapshot.server.on_journal_failure == "refuse" and not self._proxy.journal.flush():
             raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
 
     # ==== forward ==================================================================================================
 
-    def _forward(self, entry: Entry, way: Way, body: bytes) -> None:
+    def _forward(self, entry: Entry) -> None:
         """Send the request on a warm connection, or open one."""
-        outgoing = self._outgoing = edit(self._place, body, self._fields, way.provider, way.model)
+        way = self._way
+        outgoing = self._outgoing = edit(self._place, self._body, self._fields, way.provider, way.model)
         self._relay = Relay(self, self._client, entry, way, outgoing)
         way.slot.add(IN_FLIGHT)
         upstream = way.lane.pool.take()
@@ -282,8 +315,9 @@ class Flight:
     def _send(self, upstream: UpstreamConnection) -> None:
         """Hand over the head and as much of the body as is here."""
         request, relay, intake = self._request, self._relay, self._intake
-        if relay is None:
+        if relay is None or self._entry is None:
             return
+        self._entry.called = True
         body = self._outgoing.body
         if not intake.whole and (more := intake.release()):  # came while the connection was being opened
             relay.keep_request(more)
@@ -330,6 +364,8 @@ class Flight:
         self._over = True
         if self._relay is not None:
             self._relay.left(stopped=stopped)
+        elif self._entry is not None and self._entry.admission is not None:
+            self._entry.admission.leave()
 
     def unanswered(self, failure: UpstreamFailure) -> None:
         """An attempt failed before the client saw anything of it."""
@@ -362,32 +398,6 @@ class Flight:
         if self._over:
             return
         self._over = True
-        self._write_down(refusal)
-        if self._client.started:
-            self._client.abort()
-            return
-        block, body = render(refusal, refusal.dialect or self._dialect, self.id)
-        length = self._request.length
-        if self._complete or length is None or length > _SMALL_BYTES or self._request.head.framing.expects_continue:
-            self._answer_refusal(refusal.status, block, body)
-        else:
-            self._late_refusal = (refusal.status, block, body)
-
-    def _write_down(self, refusal: Refusal) -> None:
-        entry, slot = self._entry, self._proxy.slot
-        if entry is None:
-            slot.add(REJECTED_AUTH if refusal.kind == "invalid_key" else REJECTED_OTHER)
-            return
-        record = entry.record
-        record.status = refusal.status
-        error = f"{refusal.kind}: {refusal.message}"
-        if self._relay is not None:
-            self._relay.give_up(refusal.outcome, error, _RESULT_OF_REFUSAL.get(refusal.kind))
-        elif not entry.closed:
-            record.error = error
-            entry.close(refusal.outcome)
-
-    def _answer_refusal(self, status: int, block: bytes, body: bytes) -> None:
-        self._late_refusal = None
-        self._client.start(status, block, len(body))
-        self._client.send(body, end=True)
+        write_down(refusal, self._entry, self._relay, self._proxy.slot)
+        self._farewell = Farewell(self._client, refusal, self._dialect, self.id)
+        self._farewell.answer(self._request, complete=self._complete)

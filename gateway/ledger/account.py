@@ -9,6 +9,7 @@ what it cost beyond that is taken from what is free; what it needed less is told
 """
 
 from gateway.ledger.lease import MOST, Ask, Grant, Place
+from gateway.policies.limit import Rate
 
 
 class Terms:
@@ -16,10 +17,10 @@ class Terms:
 
     `limit`: as the config says. `reach_s`, `over_s`: see Ask. `most`: nobody asks for more at once than that, but for
     what waits. `slack`: so far below zero a holder may go while the authority is lost (0: not at all, MOST: whatever).
-    `rate` in each `per_ns` (0: it is none), and `limit` at once: see `rate_terms`.
+    Of a rate: `rate` in each `per_ns` (0: it is none), and `limit` may come at once. `account`: its holder's.
     """
 
-    __slots__ = ("limit", "most", "over_s", "per_ns", "place", "rate", "reach_s", "slack")
+    __slots__ = ("account", "limit", "most", "over_s", "per_ns", "place", "rate", "reach_s", "slack")
 
     def __init__(
         self, place: Place, reach_s: int, over_s: int, limit: int, *, most: int = MOST, slack: int = 0
@@ -32,14 +33,15 @@ class Terms:
         self.slack = min(slack, MOST)
         self.rate = 0
         self.per_ns = 0
+        self.account: Account | None = None
 
-
-def rate_terms(place: Place, rate: int, per_ns: int, burst: int) -> Terms:
-    """Make the terms of a rate. While nobody can be asked it lets everything pass: it is no money."""
-    terms = Terms(place, place.start_s, MOST, burst, slack=MOST)
-    terms.rate = min(rate, MOST)
-    terms.per_ns = per_ns
-    return terms
+    @classmethod
+    def of_rate(cls, series: str, rate: Rate) -> "Terms":
+        """Make those of permits. While nobody can be asked they are there: a rate is no money."""
+        terms = cls(Place(series, 0), 0, MOST, rate.burst, slack=MOST)
+        terms.rate = min(rate.amount, MOST)
+        terms.per_ns = rate.per_ns
+        return terms
 
 
 class Account:
@@ -66,6 +68,7 @@ class Account:
         "low",
         "number",
         "owed",
+        "owner",
         "recalled",
         "room",
         "settled",
@@ -93,14 +96,18 @@ class Account:
         self._since = MOST
         self.full_ns = 0
         # What follows is the holder's own, see there.
+        self.owner: object = None
         self.low = 0
         self.used = 0
         self.watched = False
         self.sticky_until_s = 0.0
 
     def hold(self, amount: int, beyond: int = 0) -> bool:
-        """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free."""
-        if amount > self.free + beyond:
+        """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free.
+
+        Nothing at all can always be held, also where there are debts.
+        """
+        if amount and amount > self.free + beyond:
             return False
         self.free -= amount
         self.holds += 1
@@ -142,6 +149,14 @@ class Account:
         elif cost < held:
             self._unused += held - cost
             self._since = min(self._since, mark)
+
+    def adjust(self, amount: int) -> None:
+        """Settle so much more of what was settled already; below zero: less, where it does not drain by itself."""
+        if not self.terms.per_ns:
+            self.settled += amount
+            self.free -= amount
+        elif amount > 0:
+            self.free -= amount
 
     def ask(self, need: int, want: int, back: int = 0) -> Ask | None:
         """Make the ask that would give a request what it needs; None: one is under way, wait for its answer."""

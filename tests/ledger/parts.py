@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.ledger.account import Terms, rate_terms
+from gateway.ledger.account import Terms
 from gateway.ledger.client import Client
 from gateway.ledger.desk import Desk
 from gateway.ledger.file import LedgerFile
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import Listener, Message, Recall, Room
+from gateway.ledger.interface import SOCKET, Listener, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place
 from gateway.ledger.rates import RateBooks
-from gateway.ledger.server import SOCKET, Server
-from gateway.policies.limit import MINUTE_NS, SECOND_NS
+from gateway.ledger.server import Server
+from gateway.policies.limit import MINUTE_NS, SECOND_NS, Rate
 from tests.http.uv import until
 
 _names = itertools.count(1)
@@ -31,7 +31,7 @@ def terms(series: str = "search/daily", limit: int = 1000, *, slack: int = 0, st
 
 def permits(rate: int, burst: int = 0, *, per_ns: int = MINUTE_NS, series: str = "search/limit-1#requests") -> Terms:
     """Make the terms of a rate; without a burst of its own a period's worth may come at once."""
-    return rate_terms(Place(series, 0), rate, per_ns, burst or rate)
+    return Terms.of_rate(series, Rate(rate, per_ns, burst or rate))
 
 
 def holder(folder: Path, *, workers: int = 1, name: str = "") -> Holder:

@@ -1,0 +1,249 @@
+"""One request at the gate: what it holds of each balance, until when it waits, and what it is charged in the end."""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from gateway.core.errors import Refusal
+from gateway.core.record import Record
+from gateway.exchange.charging import CALLED, charge
+from gateway.exchange.plan import EXPECTED, Plan, Share
+from gateway.ledger.holder import Holder
+from gateway.ledger.holds import Held, Short
+from gateway.ledger.lease import MOST
+from gateway.policies.budget import REQUESTS, USD
+from gateway.policies.limit import waiting
+from gateway.policies.refusing import Spent, budget_exceeded, rate_limited
+
+_NANO: Final = 1_000_000_000
+_MICRO: Final = 1_000
+_DRAWS: Final = 997  # so many different waits, for those who are refused at about the same time
+_TRIES: Final = 4  # so often less is asked for, of budgets that have too little left
+_AHEAD: Final = 4  # a stream holds a quarter more than it has cost until now
+_LEARNED_FROM: Final = frozenset(("provider", "partial"))
+
+# Called once: with None, the request may go; or with the reason why not.
+Then = Callable[[Refusal | None], None]
+
+
+class Guard(Protocol):
+    """What an admission needs of its gate."""
+
+    @property
+    def holder(self) -> Holder:
+        """The worker's leases."""
+
+    def learn(self, plan: Plan, size: int, cost_nano_usd: int, tokens: int) -> None:
+        """Take in what a request did cost."""
+
+
+class Admission:
+    """`plan`: which balances it touches; `amounts`: what of each kind (plan.EXPECTED …) it needs.
+
+    `size`: of the body, in bytes.
+
+    What cannot be had of an expected cost in full is taken as far as it is there: while there is anything left,
+    nobody is refused for a guess.
+    """
+
+    __slots__ = (
+        "_amounts", "_charges", "_held", "_now_ns", "_of", "_short", "_size", "_then", "_tries",
+        "plan", "starves", "waited",
+    )  # fmt: skip
+
+    def __init__(self, gate: Guard, plan: Plan, amounts: list[int], size: int, now_ns: int) -> None:
+        self.plan = plan
+        self.waited = False
+        self.starves = False  # a stream needs more than is held, and could not have it when it asked last
+        self._of = gate
+        needed: list[int] = []
+        self._amounts = needed
+        for share in plan.shares:
+            amount = amounts[share.kind]
+            needed.append(amount if amount <= share.most else share.most)
+        self._size = size
+        self._now_ns = now_ns
+        self._held: Held | None = None
+        self._charges: list[int] = []  # once it is settled
+        self._short: Short | None = None
+        self._then: Then | None = None
+        self._tries = 0
+
+    def enter(self) -> bool:
+        """Hold everything now; False: it comes short, and must `wait`."""
+        holder = self._of.holder
+        held = holder.take(self.plan.terms, self._amounts)
+        if held is None:
+            terms = self.plan.terms
+            found = holder.hold([(terms[at], amount) for at, amount in enumerate(self._amounts)])
+            if isinstance(found, Short):
+                self._short = found
+                return False
+            held = found
+        self._held = held
+        return True
+
+    def wait(self, then: Then) -> None:
+        """Ask for what is short and call back once, never from in here."""
+        short = self._short
+        if short is None:
+            return
+        self.waited = True
+        self._then = then
+        self._of.holder.more(short, self._told)
+
+    def leave(self) -> None:
+        """The client is gone: let go of everything. Nothing must have been sent."""
+        self._then = None
+        if self._short is not None:
+            self._of.holder.leave(self._short)
+            self._short = None
+        self.release()
+
+    def release(self) -> None:
+        """Give back what is held: the request goes nowhere."""
+        held = self._held
+        if held is not None and not held.settled:
+            self._charges = [0] * len(held.amounts)
+            self._of.holder.settle(held, self._charges)
+
+    def members(self, *, ended: bool) -> bytes:
+        """Write what a frame of the journal says of it, behind the record's own members.
+
+        Whoever finds the beginning alone must know whose money is in it.
+        """
+        held, charges = self._held, self._charges
+        if held is None:
+            return b"}"
+        if not ended:
+            return self.plan.begun
+        numbers: list[int] = []
+        for at in range(self.plan.held):
+            numbers.append(held.amounts[at])
+            numbers.append(charges[at])
+        return self.plan.ended % tuple(numbers)
+
+    def settle(self, record: Record, *, called: bool) -> None:
+        """Replace every hold by what it is charged, once."""
+        held = self._held
+        if held is None or held.settled:
+            return
+        charges = self._charges
+        for at, share in enumerate(self.plan.shares):
+            charges.append(charge(share.charge, held.amounts[at], record, called=called))
+        self._of.holder.settle(held, charges)
+        usage = record.usage
+        if usage is not None and record.usage_source in _LEARNED_FROM:
+            self._of.learn(self.plan, self._size, record.cost_nano_usd, usage.input_total + usage.output_total)
+
+    def amend(self, record: Record) -> None:
+        """Charge what an end turned out to be that was written too early."""
+        held, charges = self._held, self._charges
+        if held is None or not charges:
+            return
+        for at, share in enumerate(self.plan.shares):
+            account, amount = held.accounts[at], held.amounts[at]
+            charged = charge(share.charge, amount, record, called=True)
+            account.adjust(charged - charges[at])
+            charges[at] = charged
+
+    def grow(self, cost_nano_usd: int) -> Refusal | None:
+        """Hold more for a stream that costs so much by now. Return what it is stopped for, if it must be.
+
+        More is asked for without waiting: what the answer brings is there when it grows again.
+        """
+        held = self._held
+        if held is None or held.settled:
+            return None
+        lacks: Share | None = None
+        for at in range(self.plan.held):
+            share, account = self.plan.shares[at], held.accounts[at]
+            if share.kind != EXPECTED or share.budget is None or not share.budget.stops:
+                continue
+            left = account.free + max(0, account.room or 0)
+            if cost_nano_usd - held.amounts[at] > max(0, left) and account.under_way is None:
+                lacks = share
+        if self.starves and lacks is not None:
+            return self._exceeded(lacks, lacks.terms.limit, cost_nano_usd)
+        more = self._lack(held, cost_nano_usd + cost_nano_usd // _AHEAD)
+        if any([extra > held.accounts[at].free for at, extra in enumerate(more)]):
+            more = self._lack(held, cost_nano_usd)
+        self.starves = not self._of.holder.extend(held, more)
+        return None
+
+    def _lack(self, held: Held, cost_nano_usd: int) -> list[int]:
+        """List what each hold lacks of such a cost. A rate is corrected in the end."""
+        plan = self.plan
+        return [
+            max(0, cost_nano_usd - amount) if at < plan.held and plan.shares[at].kind == EXPECTED else 0
+            for at, amount in enumerate(held.amounts)
+        ]
+
+    def lines(self) -> bytes:
+        """Write the headers that say what is left, as far as this worker knows: of the budget that has least."""
+        held, plan = self._held, self.plan
+        if held is None or not plan.headers:
+            return b""
+        numbers: list[int] = []
+        least = MOST
+        for at, share in enumerate(plan.shares):
+            if not share.shown:
+                continue
+            account = held.accounts[at]
+            left = account.free
+            if account.room is not None:
+                left += account.room
+            left = max(left, 0)
+            if share.permits is not None:
+                numbers.append(left)
+            elif left < least:
+                least = left
+        if plan.shows_money:
+            numbers[:0] = divmod(least, _NANO)
+        return plan.headers % tuple(numbers)
+
+    def _told(self, found: Held | Short) -> None:
+        """The ledger has answered: go, try with less, or be refused."""
+        if isinstance(found, Held):
+            self._held, self._short = found, None
+            self._tell(None)
+            return
+        at = next(at for at, terms in enumerate(self.plan.terms) if terms is found.terms)
+        share = self.plan.shares[at]
+        left = found.left
+        guessed = share.kind == EXPECTED and share.budget is not None
+        if guessed and not found.lost and 0 < left < self._amounts[at] and self._tries < _TRIES:
+            self._tries += 1
+            self._amounts[at] = left
+            if self.enter():
+                self._short = None
+                self._tell(None)
+            elif self._short is not None:
+                self._of.holder.more(self._short, self._told)
+            return
+        self._short = None
+        self._tell(self._refusal(share, found))
+
+    def _tell(self, refusal: Refusal | None) -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            then(refusal)
+
+    def _refusal(self, share: Share, short: Short) -> Refusal:
+        """Say what is in the way: a limit, the money, or nobody who could say whether it is there."""
+        if share.permits is not None:
+            wait = waiting(share.permits, short.wait_ns, short.left, short.full_ns)
+            return rate_limited(wait, self._now_ns / _NANO, self._now_ns // _MICRO % _DRAWS / _DRAWS)
+        if short.lost and share.budget is not None:
+            return Refusal(
+                "ledger_down",
+                f"What is left of the budget {share.budget.id} cannot be asked for now, so the request was not sent. "
+                "Try again in a moment.",
+            )
+        return self._exceeded(share, max(0, short.terms.limit - short.left), short.amount)
+
+    def _exceeded(self, share: Share, used: int, needed: int) -> Refusal:
+        if share.budget is None:
+            raise TypeError("a limit is no budget")
+        unit = REQUESTS if share.charge == CALLED else USD
+        spent = Spent(unit, used, share.terms.limit, needed)
+        return budget_exceeded(share.budget, spent, share.values, self._now_ns / _NANO)

@@ -1,0 +1,37 @@
+"""What is each balance charged for an exchange in the end?"""
+
+from typing import Final
+
+from gateway.core.record import Record
+
+# What a balance is charged: the cost; one, if the provider was called; all tokens; nothing.
+COST: Final = 0
+CALLED: Final = 1
+TOKENS: Final = 2
+NOTHING: Final = 3
+# What an answer told of its usage may otherwise be less than what was used.
+_TOLD_WHOLE: Final = "provider"
+
+
+def charge(how: int, held: int, record: Record, *, called: bool) -> int:
+    """Say what a balance is charged. `called`: the provider knows of the request.
+
+    While its work goes on at the provider, it is charged the money that was held for it.
+    """
+    if how == COST:
+        job = record.job
+        return held if job is not None and job.state == "open" else record.cost_nano_usd
+    if how == CALLED:
+        return 1 if called else 0
+    usage = record.usage
+    return usage.input_total + usage.output_total if how == TOKENS and usage is not None else 0
+
+
+def book_at_bound(record: Record) -> None:
+    """Book what ended without its whole usage at its bound, where a strict budget asked for one.
+
+    Call it once the provider was called and the exchange is priced: what it did after we stopped listening it bills.
+    """
+    bound = record.bound_nano_usd
+    if bound is not None and record.usage_source != _TOLD_WHOLE:
+        record.cost_nano_usd = max(record.cost_nano_usd, bound)
