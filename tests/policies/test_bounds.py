@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.asked import Asked
 from gateway.core.usage import Usage
 from gateway.policies import bounds as bounds_module
-from gateway.policies.bounds import FRAME, KIT, PREAMBLE, Bound, Bounds, Unbounded
+from gateway.policies.bounds import FRAME, KIT, MOST_OUTPUT, PREAMBLE, PUT_IN, Bound, Bounds, Unbounded
 from gateway.policies.model_facts import FactBook, Facts
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
@@ -286,12 +286,13 @@ def test_more_of_anything_costs_no_less(text: int, more_text: int, output: int, 
 def test_what_is_shrunk_fits_and_one_token_more_would_not(
     text: int, output: int | None, choices: int, left: int
 ) -> None:
-    """Or it is all that was asked for, or all that the model can write."""
+    """Or it is all that was asked for, or all that the model can write. A maximum that is put in is read, too."""
     request = asked("anthropic", text_bytes=text, max_output_tokens=output, choices=choices)
+    sent = msgspec.structs.replace(request, text_bytes=text + (PUT_IN if output is None else 0))
     models = ("claude-haiku-5-5",)
 
     def cost(maximum: int) -> int:
-        bound = HELD.upper(msgspec.structs.replace(request, max_output_tokens=maximum), ANTHROPIC, models, AT_S)
+        bound = HELD.upper(msgspec.structs.replace(sent, max_output_tokens=maximum), ANTHROPIC, models, AT_S)
         assert isinstance(bound, Bound)
         return bound.nano_usd
 
@@ -314,7 +315,8 @@ def test_a_maximum_is_put_in_where_nothing_bounds_the_answer() -> None:
     request = asked("anthropic", max_output_tokens=None)
     prices = {kind: price * 1_000 for kind, price in MINE.items()}
 
-    assert 50 == bounds(prices=prices).shrink(request, LOCAL, ("mine",), AT_S, 1_000 + PREAMBLE + 505)
+    assert 50 == bounds(prices=prices).shrink(request, LOCAL, ("mine",), AT_S, 1_000 + PREAMBLE + PUT_IN + 505)
+    assert MOST_OUTPUT == bounds(prices=prices).shrink(request, LOCAL, ("mine",), AT_S, 1 << 60)
 
 
 @pytest.mark.parametrize(
