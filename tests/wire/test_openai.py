@@ -36,6 +36,13 @@ def test_an_error_inside_a_stream_is_an_event_of_that_stream() -> None:
     assert responses.endswith(b"}\n\n")
 
 
+def test_among_lines_an_error_is_a_line() -> None:
+    """Ollama's own client raises what stands under `error`."""
+    event = openai.error_event(Refusal("internal_error", "Gone."), "req_1", openai.LINES)
+
+    assert b'{"error":"Gone."}\n' == event
+
+
 def spent(client: str | None = None) -> Refusal:
     """Refuse for a budget."""
     refusal = Refusal("budget_exceeded", "$25.00 of $25.00 used.", advice=Advice(resets_s=1_796_083_200))
