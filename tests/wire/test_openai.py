@@ -73,6 +73,17 @@ def test_codex_shows_a_spent_budget_as_a_usage_limit() -> None:
     assert plain == openai.refusal_body(other, "req_1")
 
 
+def test_a_budget_that_never_resets_says_no_time() -> None:
+    """Codex shows none then."""
+    refusal = Refusal("budget_exceeded", "All spent.")
+    refusal.client = "codex"
+
+    error = json.loads(openai.refusal_body(refusal, "req_1"))["error"]
+
+    assert "usage_limit_reached" == error["type"]
+    assert "resets_at" not in error
+
+
 def test_a_budget_that_ends_a_stream_ends_the_turn_of_codex_for_good() -> None:
     """Other clients get the event that their SDK raises."""
     usual = openai.error_event(spent(), "req_1", openai.RESPONSES)
