@@ -2,8 +2,8 @@
 
     read -> identify -> route -> admit -> forward -> relay -> settle -> record
 
-Every decision is synchronous. With a warm connection nothing is awaited and no task is made between the last byte
-of the request and the first byte to the provider. The last three phases, the answer's, are in relay.py.
+Every decision is synchronous. With a warm connection and money in hand nothing is awaited and no task is made between
+the request's last byte and the provider's first. The last three phases, the answer's, are in relay.py.
 """
 
 import asyncio
@@ -18,15 +18,16 @@ from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.ids import IdMaker
 from gateway.exchange.books import Entry
 from gateway.exchange.destination import check_price, find_way
-from gateway.exchange.farewell import Farewell, write_down
+from gateway.exchange.farewell import Farewell, as_refusal, refusal_of, write_down
 from gateway.exchange.gate import Gate
-from gateway.exchange.intake import Intake
+from gateway.exchange.intake import Intake, framed
 from gateway.exchange.introduction import Introduction, introduce
 from gateway.exchange.lanes import Lane
 from gateway.exchange.local import READERS, local_answer, models_answer
 from gateway.exchange.outgoing import Outgoing, edit
+from gateway.exchange.refit import Refit, refit
 from gateway.exchange.relay import Relay
-from gateway.exchange.replies import id_line, unknown_path
+from gateway.exchange.replies import JSON, id_line, unknown_path
 from gateway.exchange.serving import Serving
 from gateway.exchange.way import Way
 from gateway.http.client import UpstreamConnection
@@ -42,9 +43,6 @@ from gateway.wire.endpoint import Place
 from gateway.wire.shapes import Fields
 
 log = logging.getLogger("tollway.proxy")
-
-_JSON = b"content-type: application/json\r\n"
-_REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
 
 
 class Proxy:
@@ -68,8 +66,7 @@ class Proxy:
         self.gate.use(snapshot)
 
     def __call__(self, client: ServerConnection, request: Request) -> "Flight":
-        flight = Flight(self, client, request)
-        flight.open()
+        (flight := Flight(self, client, request)).open()
         return flight
 
 
@@ -78,7 +75,7 @@ class Flight:
 
     __slots__ = (
         "_body", "_client", "_complete", "_connecting", "_dialect", "_entry", "_farewell", "_fields", "_intake",
-        "_intro", "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving",
+        "_intro", "_outgoing", "_over", "_place", "_proxy", "_refitted", "_relay", "_request", "_retried", "_serving",
         "_started_ns", "_way", "id",
     )  # fmt: skip
 
@@ -105,6 +102,7 @@ class Flight:
         self._farewell: Farewell | None = None
         self._complete = False  # the whole request has come
         self._retried = False
+        self._refitted = False
         self._over = False
 
     # ==== read =====================================================================================================
@@ -149,7 +147,7 @@ class Flight:
         intake.count(data)
         if relay is not None and relay.upstream is not None:
             relay.keep_request(data)
-            relay.upstream.send_body(self._framed(data), complete=False)
+            relay.upstream.send_body(framed(data) if self._request.length is None else data, complete=False)
             return
         if relay is not None and relay.sent:
             return  # answered before it was sent whole: nobody takes the rest
@@ -196,9 +194,8 @@ class Flight:
         if place is None:
             raise Refusal("not_found", unknown_path(entry.record.path or ""))
         self._place = place
-        if place.endpoint.name == "models" and intro.choice is None and head.method in READERS:
-            body = models_answer(intro, serving.snapshot.routing, place)
-            self._answer_ourselves(200, _JSON + id_line(self.id), body)
+        if intro.choice is None and place.endpoint.name == "models" and head.method in READERS:
+            self._answer_ourselves(200, JSON + id_line(self.id), models_answer(intro, serving.snapshot.routing, place))
             return
         intake = self._intake
         intake.expect(intro.taking, request.length)
@@ -206,9 +203,9 @@ class Flight:
             self._depart(entry, place.model, b"")
 
     def _opened(self, intro: Introduction) -> Entry:
-        proxy, principal, started_ns = self._proxy, intro.principal, self._started_ns
+        proxy, started_ns = self._proxy, self._started_ns
         record = replace(intro.record, id=self.id, started_at=proxy.stamps.text(started_ns), attempts=[])
-        keep = principal.max_body_bytes if principal.bodies == "full" else 0
+        keep = intro.principal.kept_bytes
         return Entry(proxy.journal, record, begun_ns=self._request.begun_ns, started_ns=started_ns, keep=keep)
 
     def _answer_ourselves(self, status: int, block: bytes, body: bytes) -> None:
@@ -259,22 +256,28 @@ class Flight:
         if self._over or entry is None:
             return
         try:
-            if refusal is not None:
-                raise refusal
-            self._begin(entry)
-            self._forward(entry)
+            if refusal is None or self._fits_otherwise(entry, refusal):
+                self._begin(entry)
+                self._forward(entry)
         except Exception as error:
             self._say_no(error)
 
+    def _fits_otherwise(self, entry: Entry, refusal: Refusal) -> bool:
+        """Try what the budget's owner wants instead, once; False: more must be asked for first. Raise the refusal."""
+        other, now = None, Refit(self._way, self._body)
+        if entry.admission is not None and not self._refitted:
+            other = refit(self._proxy.gate, entry.admission, self._intro, self._serving, now, random.random())  # noqa: S311  (no secret)
+        if other is None:
+            raise refusal
+        self._refitted = True
+        self._way, self._body = other
+        return self._admit(entry)
+
     def _begin(self, entry: Entry) -> None:
         """Write down that the exchange begins, before the provider can know of it."""
-        record, way = entry.record, self._way
-        record.provider = provider = way.provider.name
-        record.route = way.route
-        entry.attempt(provider, way.model or record.model_requested)
-        entry.begin(self._body)
-        if self._serving.snapshot.server.on_journal_failure == "refuse" and not self._proxy.journal.flush():
-            raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
+        way = self._way
+        surely = self._serving.snapshot.server.on_journal_failure == "refuse"
+        entry.set_off(way.route, way.provider.name, way.model, self._body, surely=surely)
 
     # ==== forward ==================================================================================================
 
@@ -326,16 +329,12 @@ class Flight:
         length = len(body) if intake.whole else request.length
         head = self._way.lane.head(self._intro.passed, method, self._outgoing.place.path, length)
         if length is None:
-            body = self._framed(body) + (b"0\r\n\r\n" if complete else b"")
+            body = framed(body) + (b"0\r\n\r\n" if complete else b"")
         relay.upstream = upstream
         relay.sent = True
         upstream.send(relay, head, body, is_head_request=method == b"HEAD", complete=complete)
         if not complete:
             self._client.resume_body()
-
-    def _framed(self, data: bytes) -> bytes:
-        """Frame a piece of a body whose length is not known."""
-        return b"%x\r\n%b\r\n" % (len(data), data) if data and self._request.length is None else data
 
     # ==== what the other side makes of it ==========================================================================
 
@@ -364,8 +363,8 @@ class Flight:
         self._over = True
         if self._relay is not None:
             self._relay.left(stopped=stopped)
-        elif self._entry is not None and self._entry.admission is not None:
-            self._entry.admission.leave()
+        elif self._entry is not None:
+            self._entry.forsake()
 
     def unanswered(self, failure: UpstreamFailure) -> None:
         """An attempt failed before the client saw anything of it."""
@@ -381,8 +380,7 @@ class Flight:
             entry.attempt(last.provider, last.model)
             self._connect()
             return
-        kind = _REFUSAL_OF_FAILURE.get(failure.kind, "upstream_protocol")
-        self._refuse(Refusal(kind, f"The provider '{self._way.provider.name}' failed: {failure.message}."))
+        self._refuse(refusal_of(failure, self._way.provider.name))
 
     # ==== saying no ================================================================================================
 
@@ -390,8 +388,7 @@ class Flight:
         """End a request whose phase raised: by a refusal, or a defect of ours, which ends this request, not others."""
         if not isinstance(error, Refusal):
             log.error("request %s failed", self.id, exc_info=error)
-            error = Refusal("internal_error", f"The gateway failed. Its log names request {self.id}.")
-        self._refuse(error)
+        self._refuse(as_refusal(error, self.id))
 
     def _refuse(self, refusal: Refusal) -> None:
         """Say no in the caller's dialect, and write it down if the caller is known."""

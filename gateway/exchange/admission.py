@@ -10,7 +10,7 @@ from gateway.exchange.plan import EXPECTED, Plan, Share
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
 from gateway.ledger.lease import MOST
-from gateway.policies.budget import REQUESTS, USD
+from gateway.policies.budget import REQUESTS, USD, Budget
 from gateway.policies.limit import waiting
 from gateway.policies.refusing import Spent, budget_exceeded, rate_limited
 
@@ -47,12 +47,14 @@ class Admission:
 
     __slots__ = (
         "_amounts", "_charges", "_held", "_now_ns", "_of", "_short", "_size", "_then", "_tries",
-        "plan", "starves", "waited",
+        "exceeded", "left", "plan", "starves", "waited",
     )  # fmt: skip
 
     def __init__(self, gate: Guard, plan: Plan, amounts: list[int], size: int, now_ns: int) -> None:
         self.plan = plan
         self.waited = False
+        self.exceeded: Budget | None = None  # the strict or soft budget that refused it
+        self.left = 0  # of that budget then
         self.starves = False  # a stream needs more than is held, and could not have it when it asked last
         self._of = gate
         needed: list[int] = []
@@ -67,6 +69,11 @@ class Admission:
         self._short: Short | None = None
         self._then: Then | None = None
         self._tries = 0
+
+    @property
+    def at_s(self) -> float:
+        """When the request came, in Unix time."""
+        return self._now_ns / _NANO
 
     def enter(self) -> bool:
         """Hold everything now; False: it comes short, and must `wait`."""
@@ -221,6 +228,8 @@ class Admission:
                 self._of.holder.more(self._short, self._told)
             return
         self._short = None
+        if not found.lost:
+            self.exceeded, self.left = share.budget, left
         self._tell(self._refusal(share, found))
 
     def _tell(self, refusal: Refusal | None) -> None:
@@ -232,7 +241,7 @@ class Admission:
         """Say what is in the way: a limit, the money, or nobody who could say whether it is there."""
         if share.permits is not None:
             wait = waiting(share.permits, short.wait_ns, short.left, short.full_ns)
-            return rate_limited(wait, self._now_ns / _NANO, self._now_ns // _MICRO % _DRAWS / _DRAWS)
+            return rate_limited(wait, self.at_s, self._now_ns // _MICRO % _DRAWS / _DRAWS)
         if short.lost and share.budget is not None:
             return Refusal(
                 "ledger_down",
@@ -246,4 +255,4 @@ class Admission:
             raise TypeError("a limit is no budget")
         unit = REQUESTS if share.charge == CALLED else USD
         spent = Spent(unit, used, share.terms.limit, needed)
-        return budget_exceeded(share.budget, spent, share.values, self._now_ns / _NANO)
+        return budget_exceeded(share.budget, spent, share.values, self.at_s)

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Raw
 
+from gateway.core.errors import Refusal
 from gateway.core.record import Attempt, Job, Record, encode
 from gateway.core.usage import Usage
 from gateway.exchange.admission import Admission
@@ -58,6 +59,21 @@ class Entry:
         self._first = b""  # an answer that comes in one piece needs no more than this
         self._answer: Capture | None = None
         self._part_meta = b""
+
+    def set_off(self, route: str | None, provider: str, model: str | None, body: bytes, *, surely: bool) -> None:
+        """Begin the first try at a provider. `surely`: raise Refusal unless that stands in the journal."""
+        record = self.record
+        record.route = route
+        record.provider = provider
+        self.attempt(provider, model or record.model_requested)
+        self.begin(body)
+        if surely and not self._journal.flush():
+            raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
+
+    def forsake(self) -> None:
+        """Nobody waits for it any more, and the provider does not know of it: let go of what is held."""
+        if self.admission is not None:
+            self.admission.leave()
 
     def begin(self, body: bytes) -> None:
         """Write what is known before the first upstream byte."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.exchange.books import Entry
 from gateway.exchange.relay import Relay
 from gateway.exchange.replies import render
@@ -13,6 +13,7 @@ from gateway.wire.clients import addressed
 
 # A refused body that is no longer than this is read to its end: the connection stays usable.
 _SMALL_BYTES: Final = 64 * 1024
+_KIND_OF_FAILURE: Final = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
 _RESULT_OF_REFUSAL: Final = {"upstream_connect": "connect"}
 
 
@@ -61,3 +62,16 @@ def write_down(refusal: Refusal, entry: Entry | None, relay: Relay | None, slot:
             entry.admission.release()
         record.error = error
         entry.close(refusal.outcome)
+
+
+def refusal_of(failure: UpstreamFailure, provider: str) -> Refusal:
+    """Say that a provider failed before the client saw anything of its answer."""
+    kind = _KIND_OF_FAILURE.get(failure.kind, "upstream_protocol")
+    return Refusal(kind, f"The provider '{provider}' failed: {failure.message}.")
+
+
+def as_refusal(error: Exception, exchange_id: str) -> Refusal:
+    """Say it to the client where a phase raised: its own refusal, or that we have a defect."""
+    if isinstance(error, Refusal):
+        return error
+    return Refusal("internal_error", f"The gateway failed. Its log names request {exchange_id}.")

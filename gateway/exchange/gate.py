@@ -105,6 +105,12 @@ class Gate:
             raise unbounded(budget, found.reason)
         return found.nano_usd
 
+    def most_output(self, admission: Admission, place: Place, way: Way, body: bytes) -> int | None:
+        """Return the largest maximum of output tokens that would still fit; None: none would, or it would not help."""
+        asked = read_asked(place.dialect, place.endpoint, body)
+        models = admission.plan.models
+        return self._bounds.shrink(asked, way.provider, models, admission.at_s, admission.left)
+
     def learn(self, plan: Plan, size: int, cost_nano_usd: int, tokens: int) -> None:
         """Take in what a request did cost."""
         self._expected.learn(plan.caller.team, plan.models[-1], size, cost_nano_usd, tokens)

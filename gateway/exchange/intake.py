@@ -89,3 +89,8 @@ class Intake:
             f"The request body is larger than max_request_body allows: {self._limit} bytes. "
             "Send less, or have the operator raise [server] max_request_body.",
         )
+
+
+def framed(data: bytes) -> bytes:
+    """Frame a piece of a body whose length is not known."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else data

@@ -93,8 +93,9 @@ class Share:
 class Plan:
     """All shares of requests that are alike, for as long as no window ends: from `from_ns` until before `until_ns`.
 
-    `shares`: those of budgets first. `strict`: the first strict budget, which wants a bound. `drains`: an answer whose
-    client left is read to its end. `guesses`: something is held for an expected cost; `tokens`: for expected tokens.
+    `shares`: those of budgets first, so many as `held`. `strict`: the first strict budget, which wants a bound.
+    `drains`: an answer whose client left is read to its end; `stops`: a stream ends where there is no more money.
+    `guesses`: something is held for an expected cost; `tokens`: for expected tokens.
     `begun`, `ended`: what stands in the journal of all that budgets hold, to be written behind a record's own members;
     `ended` has a place for what was held and charged of each. `headers`: with a place for what is left of each balance
     that is shown, the least of all budgets first, if there is one (`shows_money`).
@@ -102,7 +103,7 @@ class Plan:
 
     __slots__ = (
         "begun", "caller", "drains", "ended", "from_ns", "guesses", "headers", "held", "models", "shares",
-        "shows_money", "strict", "terms", "tokens", "until_ns",
+        "shows_money", "stops", "strict", "terms", "tokens", "until_ns",
     )  # fmt: skip
 
     def __init__(self, caller: Caller, models: tuple[str, ...], shares: list[Share], holder: str, spans: Spans) -> None:
@@ -116,6 +117,7 @@ class Plan:
         self.held = len(budgets)
         self.strict = next((share.budget for share in shares if share.kind == BOUND), None)
         self.drains = any(budget.on_disconnect == "drain" for budget in budgets)
+        self.stops = any(budget.stops for budget in budgets)
         self.guesses = any(share.kind == EXPECTED for share in shares)
         self.tokens = any(share.kind == TOKENS for share in shares)
         self.ended = _members(shares[: self.held], holder)

@@ -7,7 +7,7 @@ everything: the terminal event of a stream, or the last byte.
 import logging
 from typing import Final, Protocol
 
-from gateway.core.errors import UpstreamFailure
+from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.money import usd_text
 from gateway.exchange.books import Entry, cost_so_far, outcome_of, result_of, settle
 from gateway.exchange.outgoing import Outgoing
@@ -23,6 +23,7 @@ from gateway.wire.credentials import ANSWER_PRIVATE
 from gateway.wire.decode import Decoder
 from gateway.wire.dialect import DIALECTS
 from gateway.wire.meter import Meter
+from gateway.wire.seam import Seam, new_seam
 from gateway.wire.sse import is_stream
 
 log = logging.getLogger("tollway.relay")
@@ -56,7 +57,7 @@ class Relay:
 
     __slots__ = (
         "_asked", "_client", "_decoder", "_entry", "_flows", "_head", "_left_ms", "_meter", "_over", "_owner", "_place",
-        "_strip_usage", "_watch", "_way", "sent", "upstream",
+        "_seam", "_strip_usage", "_watch", "_way", "sent", "upstream",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, way: Way, outgoing: Outgoing) -> None:
@@ -73,6 +74,7 @@ class Relay:
         self._meter: Meter | None = None
         self._decoder: Decoder | None = None
         self._flows = False  # the head has left, and with a stream its first token
+        self._seam: Seam | None = None  # where the stream could be ended for want of money
         self._watch = _NEVER  # at which length of the answer its cost is looked at next
         self._left_ms = 0.0  # when the client left whose answer is read to its end all the same
         self._over = False
@@ -112,30 +114,40 @@ class Relay:
         if meter is not None and meter.terminal and not entry.closed:
             self._close_books(whole=True)
         if entry.answer_bytes >= self._watch and not entry.closed:
-            self._look_at_cost(out)
-        elif out:
+            refusal = self._look_at_cost()
+            if refusal is not None and self._seam is not None:
+                self._stop(self._seam, out, refusal)
+                return
+        if self._seam is not None:
+            self._seam.feed(out)
+        if out:
             self._client.send(out)
 
-    def _look_at_cost(self, out: bytes) -> None:
-        """Hold more money for a stream that needs it, before its bytes go on; end it where there is none."""
+    def _look_at_cost(self) -> Refusal | None:
+        """Hold more money for a stream that needs it; return what it must end for where there is none."""
         entry, meter = self._entry, self._meter
         admission = entry.admission
         if admission is None or meter is None:
-            return
+            return None
         if self._left_ms and entry.elapsed_ms() - self._left_ms > _DRAIN_MOST_MS:
             self.give_up("cancelled", _LEFT)
-            return
-        way, record = self._way, entry.record
-        cost = cost_so_far(record, meter.so_far(), way.prices, way.provider, entry.started_ns / 1e9)
+            return None
+        way = self._way
+        cost = cost_so_far(entry.record, meter.so_far(), way.prices, way.provider, entry.started_ns / 1e9)
         refusal = admission.grow(cost)
         self._watch = entry.answer_bytes + (0 if admission.starves else _WATCH_BYTES)
-        if refusal is None:
+        return refusal
+
+    def _stop(self, seam: Seam, out: bytes, refusal: Refusal) -> None:
+        """End the stream with our own event, behind the last whole one of `out`, if that can be done here."""
+        place, record = self._place, self._entry.record
+        event = DIALECTS[place.dialect].error_event(addressed(refusal, record.client), record.id, place.endpoint)
+        last = seam.end(out, event)
+        if last is None:
             self._client.send(out)
             return
         self.give_up("budget_blocked", f"{refusal.kind}: {refusal.message}")
-        place = self._place
-        event = DIALECTS[place.dialect].error_event(addressed(refusal, record.client), record.id, place.endpoint)
-        self._client.send(out + event, end=True)
+        self._client.send(last, end=True)
 
     def _take_head(self, head: AnswerHead) -> None:
         self._head = head
@@ -161,6 +173,8 @@ class Relay:
         admission = self._entry.admission
         if streamed and admission is not None and (admission.plan.guesses or admission.plan.drains):
             self._watch = _WATCH_BYTES
+            if admission.plan.stops and self._decoder is None and head.length is None:
+                self._seam = new_seam(endpoint, content_type.lower())
 
     def _new_meter(self, streamed: bool) -> Meter:
         place = self._place
@@ -177,6 +191,8 @@ class Relay:
             self._note_progress(entry.elapsed_ms())
             if meter is not None and meter.terminal:
                 self._close_books(whole=True)
+        if self._seam is not None:
+            self._seam.feed(out)
         if not client.started:
             self._start(whole=False)
             client.send(out)

@@ -6,7 +6,7 @@ from gateway.wire.dialect import DIALECTS
 from gateway.wire.paths import doubled_hint
 
 _LONGEST_WAIT_MS = 60_000
-_JSON = b"content-type: application/json\r\n"
+JSON = b"content-type: application/json\r\n"
 # The kind of refusal of a message that was not even read to its end, by its status.
 _UNREAD = {
     405: "method_not_allowed",
@@ -21,7 +21,7 @@ def render(refusal: Refusal, dialect: str, exchange_id: str) -> tuple[bytes, byt
     kind = REFUSALS[refusal.kind]
     name = exchange_id.encode()
     block = [
-        _JSON,
+        JSON,
         b"x-tollway-request-id: %b\r\nx-request-id: %b\r\nrequest-id: %b\r\n" % (name, name, name),
         b"x-tollway-error: %b\r\n" % refusal.kind.encode(),
     ]

@@ -33,6 +33,11 @@ class Principal:
         object.__setattr__(self, "_rules", tuple(Patterns(texts) for texts in lists if texts is not None))
 
     @property
+    def kept_bytes(self) -> int:
+        """How much of each body is written down."""
+        return self.max_body_bytes if self.bodies == "full" else 0
+
+    @property
     def is_limited(self) -> bool:
         """Whether the key may not use every model."""
         return bool(self._rules)

@@ -276,3 +276,41 @@ def test_tokens_are_counted_as_they_were_used(provider: Provider, tmp_path: Path
         assert "search/limit-1 tokens_per_minute" == after.value("x-tollway-limit")
         # It went 1,020 beyond the burst, and this one needs some thousands, too.
         assert int(after.value("retry-after-ms") or 0) > 10_000
+
+
+def test_a_maximum_is_shrunk_to_what_the_money_buys(provider: Provider, tmp_path: Path) -> None:
+    """Where the budget says so; a header tells, and the rest of the body is the client's."""
+    table = 'name = "hard"\nlimit_usd = "5000"\nwindow = "total"\nmode = "strict"\nbudget_fit = "shrink_max_tokens"'
+    with standing_before(provider, tmp_path, teams=budgets(table), prices=PRICES) as run:
+        provider.play(said(3, 4), said(3, 4))
+        shrunk = chat(run, max_tokens=64_000)
+        whole = chat(run, max_tokens=16)
+
+        assert [200, 200] == [shrunk.status, whole.status]
+        most = int(shrunk.value("x-tollway-max-tokens") or 0)
+        sent = json.loads(provider.asked[0].body)
+        assert 16 < most == sent["max_tokens"] < 5_000
+        assert ("m", [{"role": "user", "content": "hi"}]) == (sent["model"], sent["messages"])
+        assert whole.value("x-tollway-max-tokens") is None
+        row = run.row(shrunk.id)
+        assert 4_900 * USD < row["holds"][0]["held"] == row["bound_nano_usd"] <= 5_000 * USD
+        assert {"search/hard": 7 * USD} == charges(row)
+
+
+def test_a_cheaper_route_is_taken_where_the_asked_model_no_longer_fits(provider: Provider, tmp_path: Path) -> None:
+    """It must fit, too; where it does not, the refusal is the usual one."""
+    prices = '{ "dear" = { input = "1000000", output = "1000000" }, "cheap" = { input = "1", output = "1" } }'
+    route = '[[routes]]\nmodel = "saver"\ntargets = [{ provider = "openai", model = "cheap" }]\n'
+    table = 'name = "daily"\nlimit_usd = "10"\nwindow = "total"\nmode = "strict"\non_exceeded = "fallback:saver"'
+    with standing_before(provider, tmp_path, teams=budgets(table), more=route, prices=prices) as run:
+        provider.play(said(3, 4))
+        saved = chat(run, model="dear", max_tokens=10)
+        refused = chat(run, model="dear", max_tokens=10_000_000)
+
+        assert (200, "budget") == (saved.status, saved.value("x-tollway-fallback"))
+        assert ("saver", "cheap") == (saved.value("x-tollway-route"), saved.value("x-tollway-model"))
+        assert "cheap" == json.loads(provider.asked[0].body)["model"]
+        row = run.row(saved.id)
+        assert ("dear", "saver", 7_000) == (row["model_requested"], row["route"], row["cost_nano_usd"])
+        assert (429, "budget_exceeded") == (refused.status, refused.value("x-tollway-error"))
+        assert 1 == len(provider.asked)
