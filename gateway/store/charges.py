@@ -1,0 +1,68 @@
+"""What were exchanges charged, by who held the money for them and of which balance? Sums that follow the rows."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from gateway.core.record import Record
+
+# Of which balance of a budget: its series, and where its window starts.
+Balance = tuple[str, int]
+# Who held of it, series, start.
+ChargeKey = tuple[str, str, int]
+
+_DAY_NS = 86_400 * 1_000_000_000
+
+
+class Charges:
+    """How the sums move. `amounts`: all that was charged; `late`: the part that became known after the exchange."""
+
+    def __init__(self) -> None:
+        self.amounts: Counter[ChargeKey] = Counter()
+        self.late: Counter[ChargeKey] = Counter()
+
+    def add(self, record: Record, times: int = 1) -> None:
+        """Add what a record says; -1 times: take it off."""
+        holder = record.holder
+        if holder is None:
+            return
+        for hold in record.holds:
+            key = (holder, hold.series, hold.start_s)
+            self.amounts[key] += times * (hold.charged + hold.late)
+            self.late[key] += times * hold.late
+
+    def rows(self) -> Iterator[tuple[str, str, int, int, int]]:
+        """Give what is to be added to the table, as its rows."""
+        for key, amount in self.amounts.items():
+            late = self.late[key]
+            if amount or late:
+                yield (*key, amount, late)
+
+
+class Lateness:
+    """All that became known late of a store, and what of it was not told yet."""
+
+    def __init__(self) -> None:
+        self._sums: Counter[ChargeKey] = Counter()
+        self._untold: set[ChargeKey] = set()
+
+    def update(self, changes: Mapping[ChargeKey, int]) -> None:
+        """Add changes that are committed."""
+        for key, change in changes.items():
+            if change:
+                self._sums[key] += change
+                self._untold.add(key)
+
+    def take(self) -> dict[ChargeKey, int]:
+        """Return the sums that changed since the last time."""
+        told = {key: self._sums[key] for key in self._untold}
+        self._untold.clear()
+        return told
+
+
+def first_day(holder: str) -> int:
+    """Return the first day since the epoch on which a holder can have been charged, as its name tells; 0: any.
+
+    Clocks are set back now and then: a day is allowed for that.
+    """
+    born_ns = holder.rpartition("-")[2]
+    return max(0, int(born_ns) // _DAY_NS - 1) if born_ns.isascii() and born_ns.isdigit() else 0
