@@ -17,28 +17,34 @@ VERSION = 1
 LOCK_WAIT_S = 0.25
 
 _SCHEMA = """
-BEGIN;
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE balances (
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS balances (
     series TEXT, start_s INTEGER, over_s INTEGER NOT NULL, spent INTEGER NOT NULL, corrected INTEGER NOT NULL,
     PRIMARY KEY (series, start_s)
 ) WITHOUT ROWID;
-CREATE TABLE leases (
+CREATE TABLE IF NOT EXISTS leases (
     series TEXT, start_s INTEGER, holder TEXT,
     granted INTEGER NOT NULL, number INTEGER NOT NULL, added INTEGER NOT NULL, settled INTEGER NOT NULL,
     PRIMARY KEY (series, start_s, holder)
 ) WITHOUT ROWID;
-CREATE TABLE gone (holder TEXT PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE raises (
+CREATE TABLE IF NOT EXISTS late (
+    series TEXT, start_s INTEGER, holder TEXT, amount INTEGER NOT NULL,
+    PRIMARY KEY (series, start_s, holder)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gone (holder TEXT PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS raises (
     id INTEGER PRIMARY KEY, series TEXT NOT NULL, amount INTEGER NOT NULL, until_s INTEGER NOT NULL
 );
-CREATE TABLE trail (
+CREATE TABLE IF NOT EXISTS trail (
     id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, what TEXT NOT NULL,
     series TEXT NOT NULL, start_s INTEGER, amount INTEGER NOT NULL, until_s INTEGER
 );
-CREATE TRIGGER trail_stays BEFORE DELETE ON trail BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
-CREATE TRIGGER trail_stands BEFORE UPDATE ON trail BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
-INSERT INTO meta VALUES ('schema_version', '1');
+CREATE TRIGGER IF NOT EXISTS trail_stays BEFORE DELETE ON trail
+    BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS trail_stands BEFORE UPDATE ON trail
+    BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
+INSERT OR IGNORE INTO meta VALUES ('schema_version', '1');
 COMMIT;
 """
 
@@ -48,9 +54,11 @@ COMMIT;
 # it, and whatever else this process computes, as often as it has rows.
 _WRITES = (
     ("places", 2, "DELETE FROM leases WHERE (series, start_s) IN ({})"),
+    ("places", 2, "DELETE FROM late WHERE (series, start_s) IN ({})"),
     ("forgotten_places", 2, "DELETE FROM balances WHERE (series, start_s) IN ({})"),
     ("balances", 5, "REPLACE INTO balances {}"),
     ("leases", 7, "INSERT INTO leases {}"),
+    ("late", 4, "INSERT INTO late {}"),
     ("gone", 2, "REPLACE INTO gone {}"),
     ("forgotten", 1, "DELETE FROM gone WHERE holder IN ({})"),
     ("raises", 4, "REPLACE INTO raises {}"),
@@ -101,6 +109,7 @@ class Batch:
         self.forgotten_places: list[Place] = []
         self.balances: list[tuple[object, ...]] = []
         self.leases: list[tuple[object, ...]] = []
+        self.late: list[tuple[object, ...]] = []
         self.gone: list[tuple[str, int]] = []
         self.forgotten: list[tuple[str]] = []
         self.raises: list[Raise] = []
@@ -118,6 +127,7 @@ class Batch:
             self.balances.append((*place, balance.over_s, balance.spent, balance.corrected))
             for holder, lease in balance.leases.items():
                 self.leases.append((*place, holder, lease.granted, lease.number, lease.added, lease.settled))
+            self.late += [(*place, holder, amount) for holder, amount in balance.late.items()]
 
 
 class Kept(NamedTuple):
@@ -151,10 +161,13 @@ class LedgerFile:
         leases: defaultdict[Place, dict[str, Lease]] = defaultdict(dict)
         for series, start_s, holder, *lease in self._sql.execute("SELECT * FROM leases"):
             leases[Place(series, start_s)][holder] = Lease(*lease)
+        late: defaultdict[Place, dict[str, int]] = defaultdict(dict)
+        for series, start_s, holder, amount in self._sql.execute("SELECT * FROM late"):
+            late[Place(series, start_s)][holder] = amount
         balances = []
         for series, start_s, over_s, spent, corrected in self._sql.execute("SELECT * FROM balances"):
             place = Place(series, start_s)
-            balances.append((place, Balance(spent, corrected, over_s, leases[place])))
+            balances.append((place, Balance(spent, corrected, over_s, leases[place], late[place])))
         (last,) = self._sql.execute(_LAST_ID).fetchone()
         gone = dict(self._sql.execute("SELECT holder, at_s FROM gone").fetchall())
         raises = [Raise(*row) for row in self._sql.execute("SELECT * FROM raises")]
@@ -186,12 +199,16 @@ class LedgerFile:
         sql = self._sql
         sql.execute("PRAGMA journal_mode=WAL")
         sql.execute("PRAGMA synchronous=FULL")
-        if not sql.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()[0]:
-            sql.executescript(_SCHEMA)
+        is_new = not sql.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()[0]
         (found,) = sql.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise LedgerRefused(_damaged(self._path, found))
-        (version,) = sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+        if not is_new:
+            self._refuse_newer()
+        sql.executescript(_SCHEMA)
+
+    def _refuse_newer(self) -> None:
+        (version,) = self._sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
         if int(version) > VERSION:
             raise LedgerRefused(
                 f"{self._path} was written by a newer release (schema {version}, this one reads up to {VERSION}): "

@@ -40,7 +40,10 @@ def _unasked_over_s(place: Place) -> int:
 
 
 class Server:
-    """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on."""
+    """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on.
+
+    `absent`: the holders that are not closed and not connected now; they may be gone. Safe from any thread.
+    """
 
     def __init__(
         self, file: LedgerFile, now: Callable[[], float], over: Callable[[Place], int], uid: int, path: Path
@@ -60,6 +63,8 @@ class Server:
             self._desk.add_raise(one)
         self._links: dict[str, Link] = {}
         self._connections: set[Link] = set()
+        self._known = self._books.holders()  # and whoever came since, until it is closed
+        self.absent = frozenset(self._known)
         self._tidying = loop.call_later(TIDY_S, self._tidy)
         self._listening: asyncio.AbstractServer | None = None
 
@@ -98,7 +103,10 @@ class Server:
     # ==== what the recorder and its people do ========================================================================
 
     async def close(self, holder: str, spent: Mapping[Place, int]) -> None:
-        """End all leases of a holder that is gone: `spent` is what its records say. Durable when it returns."""
+        """End all leases of a holder that is gone: `spent` is what its records say. Durable when it returns.
+
+        What became known late stays as it was told, and is no part of `spent`.
+        """
         now_s = int(self._now())
         known = {
             place: amount
@@ -109,12 +117,24 @@ class Server:
         if not self._books.is_gone(holder):
             self._books.close(holder, known, now_s)
             self._commits.batch.gone.append((holder, now_s))
+        self._known.discard(holder)
+        self._note_absent()
         if (link := self._links.get(holder)) is not None:
             link.complain("it was taken for dead")
             link.abort()
         for series in {place.series for place in [*held, *known]}:
             self._desk.look_again(series)
         await self._commits.reached()
+
+    def late(self, holder: str, place: Place, total: int) -> None:
+        """Note all that became known late of what a holder was charged: the whole sum, whatever was told before.
+
+        In force at once. Whoever knows it tells it again after a crash.
+        """
+        is_over = self._books.balance(place) is None and self._over(place) <= self._now()
+        if not is_over and self._books.late(holder, place, total):
+            self._desk.look_again(place.series)
+            self._commits.soon()
 
     async def raise_limit(self, series: str, amount: int, by: By, until_s: int = MOST) -> Deed:
         """Let so much more be spent of a series, before `until_s`; below zero: less. In force at once."""
@@ -184,6 +204,8 @@ class Server:
         if before is not None:
             before.abort()
         self._links[hello.holder] = link
+        self._known.add(hello.holder)
+        self._note_absent()
         self._desk.arrive(hello.holder)
 
     def take(self, ask: Ask) -> None:
@@ -199,7 +221,11 @@ class Server:
         self._connections.discard(link)
         if link.holder and self._links.get(link.holder) is link:
             del self._links[link.holder]
+            self._note_absent()
             self._desk.leave(link.holder)
+
+    def _note_absent(self) -> None:
+        self.absent = frozenset(self._known - self._links.keys())
 
     def _post(self, holder: str, message: Message) -> None:
         link = self._links.get(holder)

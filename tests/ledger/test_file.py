@@ -35,18 +35,20 @@ def test_a_new_file_is_empty(tmp_path: Path) -> None:
 def test_balances_are_kept_with_their_leases(tmp_path: Path) -> None:
     """Amounts of 60 bits and below zero, names of any kind; what a balance no longer has is removed."""
     batch = Batch()
-    batch.add(ONE, Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}))
-    batch.add(OTHER, Balance(1, over_s=60, leases={"a": Lease(9)}))
+    batch.add(ONE, Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}, {"a": -3, "gone": 9}))
+    batch.add(OTHER, Balance(1, over_s=60, leases={"a": Lease(9)}, late={"b": 2}))
     kept = write(tmp_path / "ledger.db", batch)
 
     assert {
-        ONE: Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}),
-        OTHER: Balance(1, 0, 60, {"a": Lease(9)}),
+        ONE: Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}, {"a": -3, "gone": 9}),
+        OTHER: Balance(1, 0, 60, {"a": Lease(9)}, {"b": 2}),
     } == dict(kept.balances)
     later = Batch()
-    later.add(ONE, Balance(6, leases={"b": Lease(1)}))
+    later.add(ONE, Balance(6, leases={"b": Lease(1)}, late={"gone": 8}))
     later.add(OTHER, None)
-    assert {ONE: Balance(6, leases={"b": Lease(1)})} == dict(write(tmp_path / "ledger.db", later).balances)
+    assert {ONE: Balance(6, leases={"b": Lease(1)}, late={"gone": 8})} == dict(
+        write(tmp_path / "ledger.db", later).balances
+    )
 
 
 def test_holders_that_are_gone_and_raises_are_kept(tmp_path: Path) -> None:
@@ -140,6 +142,20 @@ def test_the_schema_says_its_version(tmp_path: Path) -> None:
 
     assert [(str(ledger_file.VERSION),)] == sql.execute("SELECT value FROM meta").fetchall()
     sql.close()
+
+
+def test_a_file_without_what_came_later_gets_it(tmp_path: Path) -> None:
+    """One that was made before anything could become known late goes on."""
+    batch = Batch()
+    batch.add(ONE, Balance(5))
+    write(tmp_path / "x.db", batch)
+    sql = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    sql.execute("DROP TABLE late")
+    sql.close()
+    later = Batch()
+    later.add(ONE, Balance(5, late={"a": 1}))
+
+    assert {ONE: Balance(5, late={"a": 1})} == dict(write(tmp_path / "x.db", later).balances)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gateway.ledger.account import Terms
 from gateway.ledger.desk import GRACE_S, LeaseState, SeriesState
 from gateway.ledger.file import By, LedgerFile, LedgerRefused
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import VERSION, Hello, Message, Recall
+from gateway.ledger.interface import VERSION, Hello, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Grant, Place
 from gateway.ledger.peer import Frames, frame
 from gateway.ledger.server import GONE_KEPT_S, SOCKET, Server
@@ -250,6 +250,65 @@ async def test_a_dead_holder_is_closed_once(tmp_path: Path) -> None:
     with wires(tmp_path, 1) as [late]:
         late.say(Hello("dead"))
         assert await late.hear() is None
+    await server.stop()
+
+
+@on_uvloop
+async def test_what_becomes_known_late_counts_at_once_and_survives(tmp_path: Path) -> None:
+    """Of who is here and who is gone; what is told again changes nothing."""
+    async with serving(tmp_path) as (server, [one]):
+        one.settle(await must(held(one, (DAILY, 600))), [600])
+        await server.close("gone", {DAILY.place: 100})
+        server.late("gone", DAILY.place, 250)
+        for _ in range(2):
+            server.late(one.name, DAILY.place, -100)
+        assert isinstance(await held(one, (DAILY, 151)), Short)
+        assert isinstance(await held(one, (DAILY, 150)), Held)
+        assert {"gone": 250, one.name: -100} == server._books.balance(DAILY.place).late
+    assert {"gone": 250, one.name: -100} == on_disk(tmp_path)[DAILY.place].late
+
+
+@on_uvloop
+async def test_money_that_turns_out_unspent_serves_who_was_refused(tmp_path: Path) -> None:
+    """Work cost less than was held for it."""
+    async with serving(tmp_path, 0) as (server, _):
+        with wires(tmp_path, 1) as [poor]:
+            server.late("gone", DAILY.place, 1000)
+            poor.say(Hello("w1"), ask("w1", need=5))
+            assert Grant("search/daily", 0, 1, 0, 0, 0) == await poor.hear()
+
+            server.late("gone", DAILY.place, 400)
+            assert Room("search/daily", 0, 600) == await poor.hear()
+
+
+@on_uvloop
+async def test_a_late_cost_of_a_window_that_is_over_is_not_kept(tmp_path: Path) -> None:
+    """But of one that nobody has asked about since it is not."""
+    server = await Server.open(tmp_path, now=lambda: 1000.0, over=lambda place: place.start_s + 100)
+    server.late("gone", Place("search/daily", 900), 5)
+    server.late("gone", Place("search/daily", 901), 5)
+    await server.stop()
+
+    assert [Place("search/daily", 901)] == list(on_disk(tmp_path))
+
+
+@on_uvloop
+async def test_absent_is_who_may_be_gone(tmp_path: Path) -> None:
+    """Not connected and not closed: of this life and the one before."""
+    async with serving(tmp_path, 2) as (server, [one, other]):
+        await must(held(one, (DAILY, 10)))
+        assert frozenset() == server.absent
+        other.stop()
+        await until(lambda: server.absent == {other.name})
+        await server.close(other.name, {})
+        assert frozenset() == server.absent
+        await must(held(one, (DAILY, 10)))
+    server = await Server.open(tmp_path)
+
+    assert {one.name} == server.absent
+    again = holder(tmp_path, name=one.name)
+    await until(lambda: not server.absent)
+    again.stop()
     await server.stop()
 
 
