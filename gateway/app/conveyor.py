@@ -92,6 +92,11 @@ class Conveyor:
         """Whether the last turn found nothing new and left nothing to write."""
         return not self.is_stuck and not self._reader.moved
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether everything that was read is in the store."""
+        return not self._batch
+
     def finish(self) -> None:
         """Write what was read, once, and clean up."""
         if self._commit():

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import IO
@@ -17,7 +18,9 @@ from gateway.app import log
 from gateway.app.booking import book
 from gateway.app.burial import settle
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
+from gateway.app.closing import LoopLedger
 from gateway.app.gauges import Gauges
+from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.recording import Recording
 from gateway.app.snapshots import Snapshots
@@ -25,6 +28,8 @@ from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
+from gateway.ledger.file import LedgerRefused
+from gateway.ledger.server import Server
 from gateway.metrics.board import Board
 from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
@@ -40,7 +45,9 @@ logger = logging.getLogger("tollway.recorder")
 class Recorder:
     """The recorder's parts, how they start, take a new config, and end."""
 
-    def __init__(self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot) -> None:
+    def __init__(
+        self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot, ledger: Server, owners: Owners
+    ) -> None:
         server = snapshot.server
         self._channel = channel
         self._snapshots = snapshots
@@ -49,7 +56,9 @@ class Recorder:
         self._tally = Tally(_models(snapshot), Unpriced().tell)
         store_dir = Path(server.store_dir)
         data_dir = Path(server.data_dir)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book)
+        self._owners = owners
+        self._told = LoopLedger(ledger)
+        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book, self._told)
         self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher)
         self._runner = web.AppRunner(
             make_app(
@@ -100,6 +109,7 @@ class Recorder:
         await ended
         for task in (refreshing, orders, ending):
             task.cancel()
+        await self._told.told()
         await self._runner.cleanup()
         if died:
             logger.error("recording ended: %s", self._recording.refused or "its own words stand above")
@@ -127,6 +137,7 @@ class Recorder:
             logger.error("config %d is not taken: %s", message.generation, error)
             return
         self._tally.configure(_models(self._snapshot))
+        self._owners.use(self._snapshot.budgets)
         self._refresher.follow(self._snapshot.price_source)
         self._channel.send(Applied(message.generation))
 
@@ -172,12 +183,27 @@ async def run() -> int:
         return 0  # the supervisor died first
     snapshots = Snapshots(os.environ)
     snapshot = await snapshots.first(first)
-    with await _take(_lock_file(Path(snapshot.server.data_dir))):
-        recorder = Recorder(channel, snapshots, snapshot)
+    data_dir = Path(snapshot.server.data_dir)
+    with await _take(_lock_file(data_dir)):
+        owners = Owners(snapshot.budgets)
+        ledger = await _ledger(data_dir, owners)
+        if ledger is None:
+            return 1
+        recorder = Recorder(channel, snapshots, snapshot, ledger, owners)
         await recorder.start()
         status = await recorder.follow()
+        await ledger.stop()
     channel.close()
     return status
+
+
+async def _ledger(data_dir: Path, owners: Owners) -> Server | None:
+    """Open the ledger, before anything else: money is granted from what it says. None: it cannot be."""
+    try:
+        return await Server.open(data_dir, over=owners.over_s)
+    except (LedgerRefused, OSError, sqlite3.Error) as error:
+        logger.error("the ledger cannot be opened: %s", error)
+        return None
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ _CREDENTIALS: Final = struct.Struct("3i")  # of the kernel: pid, uid, gid
 logger = logging.getLogger("tollway.recorder")
 
 
-def _unasked_over_s(place: Place) -> int:
+def unasked_over_s(place: Place) -> int:
     """Say when a balance is over of which only its beginning is known; one that began with time itself never is."""
     return place.start_s + UNASKED_KEPT_S if place.start_s else MOST
 
@@ -74,7 +74,7 @@ class Server:
         folder: Path,
         *,
         now: Callable[[], float] = time.time,
-        over: Callable[[Place], int] = _unasked_over_s,
+        over: Callable[[Place], int] = unasked_over_s,
         uid: int | None = None,
     ) -> "Server":
         """Begin to serve at `folder/ledger.sock` from `folder/ledger.db`. Raises LedgerRefused, OSError, sqlite3.Error.

@@ -15,13 +15,13 @@ from gateway.metrics.catalogue import Metric
 from gateway.metrics.render import Exposition, Samples
 from gateway.metrics.totals import Tally
 from tests.app.test_price_shelf import keep
-from tests.records import unbooked
+from tests.records import Ledger, unbooked
 
 
 def make(folder: Path) -> tuple[Board, Gauges]:
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
-    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked)
+    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked, Ledger())
     return shared, Gauges(shared, recording, folder / "store", Refresher(Shelf(folder)))
 
 
@@ -71,7 +71,7 @@ async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> No
     refresher = Refresher(shelf)
     gauges = Gauges(
         Board(tmp_path / "board"),
-        Recording(tmp_path / "journal", tmp_path / "store", Tally(), lambda one: one, unbooked),
+        Recording(tmp_path / "journal", tmp_path / "store", Tally(), lambda one: one, unbooked, Ledger()),
         tmp_path / "store",
         refresher,
     )
