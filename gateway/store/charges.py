@@ -10,8 +10,6 @@ Balance = tuple[str, int]
 # Who held of it, series, start.
 ChargeKey = tuple[str, str, int]
 
-_DAY_NS = 86_400 * 1_000_000_000
-
 
 class Charges:
     """How the sums move. `amounts`: all that was charged; `late`: the part that became known after the exchange."""
@@ -29,6 +27,10 @@ class Charges:
             key = (holder, hold.series, hold.start_s)
             self.amounts[key] += times * (hold.charged + hold.late)
             self.late[key] += times * hold.late
+
+    def holders(self) -> set[str]:
+        """Name who was charged."""
+        return {holder for holder, _, _ in self.amounts}
 
     def rows(self) -> Iterator[tuple[str, str, int, int, int]]:
         """Give what is to be added to the table, as its rows."""
@@ -57,12 +59,3 @@ class Lateness:
         told = {key: self._sums[key] for key in self._untold}
         self._untold.clear()
         return told
-
-
-def first_day(holder: str) -> int:
-    """Return the first day since the epoch on which a holder can have been charged, as its name tells; 0: any.
-
-    Clocks are set back now and then: a day is allowed for that.
-    """
-    born_ns = holder.rpartition("-")[2]
-    return max(0, int(born_ns) // _DAY_NS - 1) if born_ns.isascii() and born_ns.isdigit() else 0

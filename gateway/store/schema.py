@@ -68,6 +68,11 @@ ADD_CHARGE = """INSERT INTO charges VALUES (?,?,?,?,?)
     ON CONFLICT (holder, series, start_s) DO UPDATE
     SET amount = amount + excluded.amount, late = late + excluded.late"""
 SPENT = "SELECT series, start_s, amount - late FROM charges WHERE holder = ?"
+# Step by step from one holder to the next: there are few of them, and many balances of each.
+HOLDERS = """WITH RECURSIVE each (holder) AS (
+    SELECT min(holder) FROM charges
+    UNION ALL SELECT (SELECT min(holder) FROM charges WHERE holder > each.holder) FROM each WHERE holder IS NOT NULL
+) SELECT holder FROM each WHERE holder IS NOT NULL"""
 LATE = "SELECT holder, series, start_s, late FROM charges WHERE late != 0"
 ADD_TOTAL = """INSERT INTO totals VALUES (?,?,?,?)
     ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value"""

@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
 from gateway.store import schema
 from gateway.store.bodies import Stretches, unpack
-from gateway.store.charges import Balance, ChargeKey, Charges, Lateness, first_day
+from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
 from gateway.store.interface import Committed, Count, StoreBusy, TotalKey
 
@@ -41,6 +41,7 @@ class SqliteStore:
         self._totals_lock = threading.Lock()
         self._watermarks: dict[str, int] = {}
         self._late = Lateness()
+        self._charged: defaultdict[str, set[Path]] = defaultdict(set)  # in which files a holder was
         try:
             self._seq = itertools.count(self._load())
         except BaseException:
@@ -70,9 +71,8 @@ class SqliteStore:
     def spent(self, holder: str) -> dict[Balance, int]:
         """Return what a holder's exchanges were charged when they ended, by balance."""
         spent: Counter[Balance] = Counter()
-        first = _day_name(first_day(holder))
-        for path in sorted(self._folder.glob("????-??-??.db")):
-            if path.stem >= first:
+        for path in self._charged.get(holder, ()):
+            if path.exists():
                 with self._translated(path):
                     for series, start_s, amount in self._file(path).sql.execute(schema.SPENT, (holder,)):
                         spent[series, start_s] += amount
@@ -105,10 +105,10 @@ class SqliteStore:
                 file = self._file(path)
                 if file.was_left_open and path == paths[-1]:
                     file.check()
-                highest = max(highest, self._load_file(file.sql))
+                highest = max(highest, self._load_file(path, file.sql))
         return max(highest + 1, time.time_ns() // 1000)
 
-    def _load_file(self, sql: sqlite3.Connection) -> int:
+    def _load_file(self, path: Path, sql: sqlite3.Connection) -> int:
         totals = sql.execute("SELECT metric, labels, part, value FROM totals").fetchall()
         watermarks = sql.execute("SELECT segment, offset FROM watermarks").fetchall()
         (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM exchanges").fetchone()
@@ -119,6 +119,8 @@ class SqliteStore:
             self._watermarks[segment] = max(offset, self._watermarks.get(segment, 0))
         for holder, series, start_s, amount in late:
             self._late.update({(holder, series, start_s): amount})
+        for (holder,) in sql.execute(schema.HOLDERS):
+            self._charged[holder].add(path)
         return int(highest)
 
     def _commit_day(self, day: int, finished: list[Finished], watermarks: Mapping[str, int]) -> Committed:
@@ -166,6 +168,8 @@ class SqliteStore:
         with self._totals_lock:
             self._totals.update(changes)
         self._late.update(charges.late)
+        for holder in charges.holders():
+            self._charged[holder].add(file.path)
         return Committed(len(fresh), len(rows) + len(amendments) - len(fresh), 0)
 
     def _insert(self, sql: sqlite3.Connection, fresh: Sequence[Finished]) -> int:

@@ -1,7 +1,7 @@
 """Charges follow the rows: added once, taken off when a row changes; what became known late is told until it was."""
 
 from gateway.core.record import Hold
-from gateway.store.charges import Charges, Lateness, first_day
+from gateway.store.charges import Charges, Lateness
 from tests.records import record
 
 KEY = ("w1", "search/daily", 60)
@@ -46,11 +46,3 @@ def test_late_sums_are_told_when_they_changed() -> None:
     assert {} == lateness.take()
     lateness.update({KEY: -3})
     assert {KEY: 0} == lateness.take()
-
-
-def test_the_first_day_of_a_holder_stands_in_its_name() -> None:
-    """A day is allowed for clocks that are set back; of a name that tells nothing all days count."""
-    noon = 20_000 * 86_400 + 43_200
-
-    assert 19_999 == first_day(f"worker-0-{noon * 10**9:020d}")
-    assert [0, 0, 0] == [first_day(name) for name in ("w1", "worker-x", "worker-0-00000000000000000001")]

@@ -338,14 +338,31 @@ def test_a_file_without_charges_gets_their_table(tmp_path: Path, store: SqliteSt
     again.close()
 
 
-def test_days_before_a_holder_are_not_looked_at(tmp_path: Path, store: SqliteStore) -> None:
-    """A worker that lived for an hour costs one file or two, not all that there are."""
-    holder = f"worker-0-{NOON_MS * 10**6:020d}"
-    for day in (-2, -1, 0, 1):
-        one = record(NOON_MS + day * DAY_MS, holder=holder, holds=[Hold("a", 0, "usd", 9, charged=10 ** (day + 2))])
+def test_only_days_of_a_holder_are_looked_at(tmp_path: Path, store: SqliteStore) -> None:
+    """A worker that lived for an hour costs one file or two, not all that there are; now and after a restart."""
+    for day, holder in enumerate(("w1", "w1", "w2", "w3", "w1")):
+        one = record(NOON_MS + day * DAY_MS, holder=holder, holds=[Hold("a", 0, "usd", 9, charged=10**day)])
         store.commit([finished(one)], {})
+    store.close()
+    again = SqliteStore(tmp_path, Tally().count)
+    for one in (store, again):
+        assert [{("a", 0): 10011}, {("a", 0): 100}] == [one.spent(holder) for holder in ("w1", "w2")]
+        one.close()
+        one.spent("w2")
 
-    assert {("a", 0): 1110} == store.spent(holder)
+        assert ["2026-11-25.db"] == [path.name for path in one._files]
+        one.close()
+
+
+def test_a_day_that_was_removed_is_no_longer_charged(tmp_path: Path, store: SqliteStore) -> None:
+    """And nothing fails for it."""
+    store.commit([finished(record(holder="w1", holds=[Hold("a", 0, "usd", 9, charged=5)]))], {})
+    store.close()
+    for path in tmp_path.glob("*"):
+        path.unlink()
+
+    assert {} == store.spent("w1")
+    assert [] == list(tmp_path.glob("*"))
 
 
 def test_charges_are_found_by_their_holder(tmp_path: Path, store: SqliteStore) -> None:
