@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.ledger.file import Raise
 from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room, Timer, Timers
-from gateway.ledger.lease import Ask, Balance, Books, Place, Stale
+from gateway.ledger.lease import MOST, Ask, Balance, Books, Place, Stale
 
 # So long after its end a balance is kept, for what was admitted in its last moment; then nothing is granted of it.
 GRACE_S: Final = 300
@@ -32,7 +32,8 @@ class SeriesState(msgspec.Struct):
     """A series now, over all balances that count together.
 
     `limit`: as last asked, raises included; None: not asked since the start. `spent`: by holders that are gone, and by
-    others as far as they have told. `charged`: that, corrections, and all that can be spent without asking.
+    others as far as they have told. `charged`: that, corrections, and all that can be spent without asking. `raised`:
+    how much more it is than config says. `is_refused`: somebody was told that there is no room, and of none since.
     """
 
     limit: int | None
@@ -40,6 +41,8 @@ class SeriesState(msgspec.Struct):
     spent: int = 0
     corrected: int = 0
     leases: dict[str, LeaseState] = {}
+    raised: int = 0
+    is_refused: bool = False
 
     def add(self, balance: Balance) -> None:
         """Count a balance in."""
@@ -151,11 +154,18 @@ class Desk:
         found = {}
         for series in {place.series for place, _ in self._books.balances()}:
             last = self._asked.get(series)
-            one = found[series] = SeriesState(None if last is None else self._limit(last))
-            for place, balance in self._books.balances(series):
-                if last is None or place.start_s >= last.reach_s:
-                    one.add(balance)
+            found[series] = self.state_of(series, -MOST if last is None else last.reach_s)
         return found
+
+    def state_of(self, series: str, reach_s: int) -> SeriesState:
+        """Return how a series stands, counting balances that begin at `reach_s` or later."""
+        last = self._asked.get(series)
+        limit = None if last is None else self._limit(last)
+        state = SeriesState(limit, raised=self._raised(series), is_refused=series in self._refused)
+        for place, balance in self._books.balances(series):
+            if place.start_s >= reach_s:
+                state.add(balance)
+        return state
 
     def tidy(self) -> None:
         """Forget what is over: raises, and what was asked of series that nobody knows any more."""
@@ -166,11 +176,11 @@ class Desk:
         self._raises = {series: [one for one in some if now < one.until_s] for series, some in self._raises.items()}
 
     def _limit(self, ask: Ask) -> int:
-        raises = self._raises.get(ask.series)
-        if not raises:
-            return ask.limit
+        return ask.limit + self._raised(ask.series) if ask.series in self._raises else ask.limit
+
+    def _raised(self, series: str) -> int:
         now = self._now()
-        return ask.limit + sum(one.amount for one in raises if now < one.until_s)
+        return sum(one.amount for one in self._raises.get(series, ()) if now < one.until_s)
 
     def _decide(self, key: Key, ask: Ask) -> None:
         """Answer a fresh ask, or let it wait for its turn: nothing is granted past one that waits.

@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS late (
     PRIMARY KEY (series, start_s, holder)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS gone (holder TEXT PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS thresholds (
+    series TEXT, start_s INTEGER, percents TEXT NOT NULL, over_s INTEGER NOT NULL,
+    PRIMARY KEY (series, start_s)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS raises (
     id INTEGER PRIMARY KEY, series TEXT NOT NULL, amount INTEGER NOT NULL, until_s INTEGER NOT NULL
 );
@@ -62,6 +66,8 @@ _WRITES = (
     ("gone", 2, "REPLACE INTO gone {}"),
     ("forgotten", 1, "DELETE FROM gone WHERE holder IN ({})"),
     ("raises", 4, "REPLACE INTO raises {}"),
+    ("unpassed", 2, "DELETE FROM thresholds WHERE (series, start_s) IN ({})"),
+    ("passed", 4, "REPLACE INTO thresholds {}"),
     ("deeds", 9, "INSERT OR IGNORE INTO trail {}"),
 )
 _LAST_ID = "SELECT max(coalesce((SELECT max(id) FROM raises), 0), coalesce((SELECT max(id) FROM trail), 0))"
@@ -80,6 +86,13 @@ class Raise(NamedTuple):
     until_s: int
 
 
+class Passed(NamedTuple):
+    """The thresholds that a balance has passed, in per cent of its limit; told no more once it is over."""
+
+    percents: tuple[int, ...]
+    over_s: int
+
+
 class By(NamedTuple):
     """Who does something to a budget, and why."""
 
@@ -88,7 +101,10 @@ class By(NamedTuple):
 
 
 class Deed(msgspec.Struct, array_like=True, frozen=True):
-    """What somebody did to a budget. `what`: raise | reset | correct; `start_s`: of which balance, None: of all."""
+    """What somebody did to a budget. `what`: raise | reset | correct, or threshold: so much of it is spent.
+
+    `start_s`: of which balance, None: of all.
+    """
 
     id: int
     at_s: int
@@ -113,6 +129,8 @@ class Batch:
         self.gone: list[tuple[str, int]] = []
         self.forgotten: list[tuple[str]] = []
         self.raises: list[Raise] = []
+        self.unpassed: list[Place] = []
+        self.passed: list[tuple[str, int, str, int]] = []
         self.deeds: list[Deed] = []
 
     def __bool__(self) -> bool:
@@ -131,12 +149,13 @@ class Batch:
 
 
 class Kept(NamedTuple):
-    """What a file holds when it is opened. `free_id`: above that of every raise and deed."""
+    """What a file holds when it is opened. `free_id`: above that of every raise and deed. `passed`: thresholds."""
 
     balances: list[tuple[Place, Balance]]
     gone: dict[str, int]
     raises: list[Raise]
     free_id: int
+    passed: dict[Place, Passed]
 
 
 class LedgerFile:
@@ -171,7 +190,11 @@ class LedgerFile:
         (last,) = self._sql.execute(_LAST_ID).fetchone()
         gone = dict(self._sql.execute("SELECT holder, at_s FROM gone").fetchall())
         raises = [Raise(*row) for row in self._sql.execute("SELECT * FROM raises")]
-        return Kept(balances, gone, raises, last + 1)
+        passed = {
+            Place(series, start_s): Passed(tuple(msgspec.json.decode(percents)), over_s)
+            for series, start_s, percents, over_s in self._sql.execute("SELECT * FROM thresholds")
+        }
+        return Kept(balances, gone, raises, last + 1, passed)
 
     def write(self, batch: Batch) -> None:
         """Write a batch; when this returns, it is on the disk. Again: nothing changes."""

@@ -10,16 +10,17 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from gateway.ledger.commits import Commits
 from gateway.ledger.desk import GRACE_S, Desk, SeriesState
-from gateway.ledger.file import By, Deed, LedgerFile, LedgerRefused, Raise
+from gateway.ledger.file import By, Deed, LedgerFile, LedgerRefused, Passed, Raise
 from gateway.ledger.interface import VERSION, Hello, Message
-from gateway.ledger.lease import MOST, Absurd, Ask, Books, Place
+from gateway.ledger.lease import MOST, Absurd, Ask, Books, Grant, Place
+from gateway.ledger.passed import Passing
 from gateway.ledger.peer import Garbage, Peer, frame
 
 GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
@@ -42,7 +43,8 @@ def unasked_over_s(place: Place) -> int:
 class Server:
     """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on.
 
-    `absent`: the holders that are not closed and not connected now; they may be gone. Safe from any thread.
+    `absent`: the holders that are not closed and not connected now; they may be gone. `grants`: how often somebody got
+    something. Both are safe from any thread, and so is `written`.
     """
 
     def __init__(
@@ -65,6 +67,9 @@ class Server:
         self._connections: set[Link] = set()
         self._known = self._books.holders()  # and whoever came since, until it is closed
         self.absent = frozenset(self._known)
+        self.grants = 0
+        self.passing = Passing(kept.passed, lambda: self._commits.batch)
+        self._touched = {place.series for place, _ in kept.balances}
         self._tidying = loop.call_later(TIDY_S, self._tidy)
         self._listening: asyncio.AbstractServer | None = None
 
@@ -123,7 +128,7 @@ class Server:
             link.complain("it was taken for dead")
             link.abort()
         for series in {place.series for place in [*held, *known]}:
-            self._desk.look_again(series)
+            self._look_again(series)
         await self._commits.reached()
 
     def late(self, holder: str, place: Place, total: int) -> None:
@@ -133,7 +138,7 @@ class Server:
         """
         is_over = self._books.balance(place) is None and self._over(place) <= self._now()
         if not is_over and self._books.late(holder, place, total):
-            self._desk.look_again(place.series)
+            self._look_again(place.series)
             self._commits.soon()
 
     async def raise_limit(self, series: str, amount: int, by: By, until_s: int = MOST) -> Deed:
@@ -179,9 +184,40 @@ class Server:
         return deed
 
     async def _done(self, deed: Deed) -> Deed:
-        self._desk.look_again(deed.series)
+        self._look_again(deed.series)
         await self._commits.reached()
         return deed
+
+    def _look_again(self, series: str) -> None:
+        self._touched.add(series)
+        self._desk.look_again(series)
+
+    # ==== what it shows ==============================================================================================
+
+    def touched(self) -> set[str]:
+        """Return the series about which something may have changed since the last call; at first all."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def state_of(self, series: str, reach_s: int) -> SeriesState:
+        """Return how a series stands, counting balances that begin at `reach_s` or later."""
+        return self._desk.state_of(series, reach_s)
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """How often changes were written down, and how often that failed and was tried again."""
+        return self._commits.done, self._commits.failed
+
+    def open_holders(self) -> int:
+        """Count those that are not closed."""
+        return len(self._known)
+
+    async def note_passed(self, place: Place, passed: Passed, spent: int, notes: Sequence[str]) -> None:
+        """Note which thresholds a balance has passed, with a line of the trail for each that it passes now."""
+        self.passing.note(place, passed)
+        for note in notes:
+            self._deed("threshold", place.series, spent, By("tollway", note), start_s=place.start_s)
+        await self._commits.reached()
 
     # ==== holders ====================================================================================================
 
@@ -214,6 +250,7 @@ class Server:
             self._desk.take(ask)
         except Absurd as absurd:
             raise Garbage(str(absurd)) from None
+        self._touched.add(ask.series)
         self._commits.soon()
 
     def leave(self, link: "Link") -> None:
@@ -231,6 +268,8 @@ class Server:
         link = self._links.get(holder)
         if link is None:
             return
+        if isinstance(message, Grant) and message.added:
+            self.grants += 1
         data = frame(message)
         if self._commits.idle:
             link.send(data)
@@ -244,6 +283,7 @@ class Server:
         self._desk.tidy()
         forgotten = self._books.forget_gone(now_s - GONE_KEPT_S)
         self._commits.batch.forgotten += [(name,) for name in forgotten]
+        self.passing.tidy(now_s)
         self._commits.soon()
 
 

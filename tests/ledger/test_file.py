@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.ledger import file as ledger_file
-from gateway.ledger.file import Batch, Deed, Kept, LedgerFile, LedgerRefused, Raise
+from gateway.ledger.file import Batch, Deed, Kept, LedgerFile, LedgerRefused, Passed, Raise
 from gateway.ledger.lease import MOST, Balance, Lease, Place
 
 ONE, OTHER = Place("search/daily", 0), Place('search/daily?user="é', -60)
@@ -29,7 +29,7 @@ def write(path: Path, batch: Batch) -> Kept:
 
 def test_a_new_file_is_empty(tmp_path: Path) -> None:
     """And ready."""
-    assert Kept([], {}, [], 1) == write(tmp_path / "ledger.db", Batch())
+    assert Kept([], {}, [], 1, {}) == write(tmp_path / "ledger.db", Batch())
 
 
 def test_balances_are_kept_with_their_leases(tmp_path: Path) -> None:
@@ -56,11 +56,24 @@ def test_holders_that_are_gone_and_raises_are_kept(tmp_path: Path) -> None:
     batch = Batch()
     batch.gone += [("a", 10), ("b", 20)]
     batch.raises.append(Raise(4, "search/daily", -5, MOST))
-    assert Kept([], {"a": 10, "b": 20}, [Raise(4, "search/daily", -5, MOST)], 5) == write(tmp_path / "x.db", batch)
+    assert Kept([], {"a": 10, "b": 20}, [Raise(4, "search/daily", -5, MOST)], 5, {}) == write(tmp_path / "x.db", batch)
     later = Batch()
     later.forgotten.append(("a",))
 
     assert {"b": 20} == write(tmp_path / "x.db", later).gone
+
+
+def test_thresholds_that_were_passed_are_kept(tmp_path: Path) -> None:
+    """Until they are forgotten; what is noted again in the same commit stays."""
+    batch = Batch()
+    batch.passed += [(*ONE, "[50,80]", 7), (*OTHER, "[50]", MOST)]
+    kept = {ONE: Passed((50, 80), 7), OTHER: Passed((50,), MOST)}
+    assert kept == write(tmp_path / "x.db", batch).passed
+    later = Batch()
+    later.unpassed += [ONE, OTHER]
+    later.passed.append((*ONE, "[50]", 7))
+
+    assert {ONE: Passed((50,), 7)} == write(tmp_path / "x.db", later).passed
 
 
 def test_a_batch_that_is_written_twice_changes_nothing(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from gateway.ledger import server as ledger_server
 from gateway.ledger.account import Terms
 from gateway.ledger.desk import GRACE_S, LeaseState, SeriesState
-from gateway.ledger.file import By, LedgerFile, LedgerRefused
+from gateway.ledger.file import By, LedgerFile, LedgerRefused, Passed
 from gateway.ledger.holds import Held, Short
 from gateway.ledger.interface import VERSION, Hello, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Grant, Place
@@ -211,7 +211,8 @@ async def test_corrections_and_resets_count_at_once(tmp_path: Path) -> None:
         one.settle(await must(held(one, (DAILY, 600))), [600])
         await server.correct(DAILY.place, 400, ANN)
         assert isinstance(await held(one, (DAILY, 1)), Short)
-        assert SeriesState(1000, 1000, 600, 400, {one.name: LeaseState(600, 600)}) == server.state()["search/daily"]
+        expected = SeriesState(1000, 1000, 600, 400, {one.name: LeaseState(600, 600)}, is_refused=True)
+        assert expected == server.state()["search/daily"]
 
         deed = await server.reset("search/daily", 0, ANN)
         assert ("reset", -1000) == (deed.what, deed.amount)
@@ -290,6 +291,63 @@ async def test_a_late_cost_of_a_window_that_is_over_is_not_kept(tmp_path: Path) 
     await server.stop()
 
     assert [Place("search/daily", 901)] == list(on_disk(tmp_path))
+
+
+@on_uvloop
+async def test_a_series_stands_as_far_as_it_reaches(tmp_path: Path) -> None:
+    """Raised or not, and whether somebody was refused lately."""
+    async with serving(tmp_path) as (server, [one]):
+        before, now = terms(start_s=60), terms(start_s=120)
+        await must(held(one, (before, 300)))
+        one.settle(await must(held(one, (now, 1000))), [900])
+        assert (1300, False) == (server.state_of("search/daily", 60).charged, False)
+        assert isinstance(await held(one, (now, 500)), Short)
+
+        state = server.state_of("search/daily", 120)
+        assert (0, True) == (state.raised, state.is_refused)
+        await server.raise_limit("search/daily", 700, ANN)
+        state = server.state_of("search/daily", 120)
+        assert (700, False) == (state.raised, state.is_refused)
+        assert (0, False) == (server.state_of("other", 0).charged, server.state_of("other", 0).is_refused)
+
+
+@on_uvloop
+async def test_what_may_have_changed_is_told_once(tmp_path: Path) -> None:
+    """By asks, and by what people and the recorder do; after a restart everything."""
+    async with serving(tmp_path) as (server, [one]):
+        assert set() == server.touched()
+        await must(held(one, (DAILY, 10)))
+        assert [{"search/daily"}, set()] == [server.touched(), server.touched()]
+        server.late("gone", Place("late", 0), 5)
+        await server.close("gone", {Place("closed", 0): 5})
+        await server.correct(Place("corrected", 0), 5, ANN)
+        assert {"late", "closed", "corrected"} == server.touched()
+        assert (1, 1, 0) == (server.grants, server.open_holders(), server.written[1])
+    server = await Server.open(tmp_path)
+
+    assert {"search/daily", "late", "closed", "corrected"} == server.touched()
+    await server.stop()
+
+
+@on_uvloop
+async def test_a_threshold_is_noted_with_its_line_of_the_trail(tmp_path: Path) -> None:
+    """In one commit: a restart neither repeats nor loses it. When its window is over it is forgotten."""
+    clock = [100.0]
+    server = await Server.open(tmp_path, now=lambda: clock[0])
+    await server.note_passed(DAILY.place, Passed((50, 80), 200), 41, ["50 % of $5", "80 % of $5"])
+    await server.stop()
+    server = await Server.open(tmp_path, now=lambda: clock[0])
+
+    assert (50, 80) == server.passing.percents(DAILY.place)
+    assert [("threshold", "tollway", "80 % of $5", 41), ("threshold", "tollway", "50 % of $5", 41)] == [
+        (deed.what, deed.who, deed.why, deed.amount) for deed in await server.trail(9)
+    ]
+    clock[0] = 200.0
+    server._tidy()
+    await server.stop()
+    file = LedgerFile(tmp_path / "ledger.db")
+    assert {} == file.load().passed
+    file.close()
 
 
 @on_uvloop
