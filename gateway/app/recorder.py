@@ -16,6 +16,8 @@ from aiohttp import web
 from gateway.admin.api import Sources, make_app
 from gateway.app import log
 from gateway.app.booking import book
+from gateway.app.budget_gauges import BudgetGauges
+from gateway.app.budget_watch import BudgetWatch
 from gateway.app.burial import settle
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
 from gateway.app.closing import LoopLedger
@@ -62,7 +64,9 @@ class Recorder:
         self._owners = owners
         self._told = LoopLedger(ledger)
         self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book, self._told)
-        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher)
+        self._watch = BudgetWatch(ledger, owners)
+        budgets = BudgetGauges(self._watch, ledger).samples
+        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher, budgets)
         self._runner = web.AppRunner(
             make_app(
                 Sources(
@@ -103,6 +107,7 @@ class Recorder:
         """Do what the supervisor says until the end; return the exit status."""
         self._refresher.follow(self._snapshot.price_source)
         refreshing = asyncio.create_task(self._refresher.run(), name="price refresh")
+        watching = asyncio.create_task(self._watch.run(), name="budgets")
         orders = asyncio.create_task(self._take_orders(), name="orders")
         ended = asyncio.create_task(asyncio.to_thread(self._recording.join), name="recording's end")
         ending = asyncio.create_task(self._ending.wait(), name="ending")
@@ -110,9 +115,9 @@ class Recorder:
         died = ended.done()
         self._recording.stop(drain=self._drain)
         await ended
-        for task in (refreshing, orders, ending):
-            task.cancel()
         await self._told.told()
+        for task in (refreshing, watching, orders, ending):
+            task.cancel()
         await self._runner.cleanup()
         if died:
             logger.error("recording ended: %s", self._recording.refused or "its own words stand above")

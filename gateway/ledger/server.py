@@ -199,6 +199,10 @@ class Server:
         touched, self._touched = self._touched, set()
         return touched
 
+    def series(self) -> set[str]:
+        """Name all series."""
+        return {place.series for place, _ in self._books.balances()}
+
     def state_of(self, series: str, reach_s: int) -> SeriesState:
         """Return how a series stands, counting balances that begin at `reach_s` or later."""
         return self._desk.state_of(series, reach_s)
