@@ -177,24 +177,7 @@ class LedgerFile:
 
     def load(self) -> Kept:
         """Read everything that the authority goes on from."""
-        leases: defaultdict[Place, dict[str, Lease]] = defaultdict(dict)
-        for series, start_s, holder, *lease in self._sql.execute("SELECT * FROM leases"):
-            leases[Place(series, start_s)][holder] = Lease(*lease)
-        late: defaultdict[Place, dict[str, int]] = defaultdict(dict)
-        for series, start_s, holder, amount in self._sql.execute("SELECT * FROM late"):
-            late[Place(series, start_s)][holder] = amount
-        balances = []
-        for series, start_s, over_s, spent, corrected in self._sql.execute("SELECT * FROM balances"):
-            place = Place(series, start_s)
-            balances.append((place, Balance(spent, corrected, over_s, leases[place], late[place])))
-        (last,) = self._sql.execute(_LAST_ID).fetchone()
-        gone = dict(self._sql.execute("SELECT holder, at_s FROM gone").fetchall())
-        raises = [Raise(*row) for row in self._sql.execute("SELECT * FROM raises")]
-        passed = {
-            Place(series, start_s): Passed(tuple(msgspec.json.decode(percents)), over_s)
-            for series, start_s, percents, over_s in self._sql.execute("SELECT * FROM thresholds")
-        }
-        return Kept(balances, gone, raises, last + 1, passed)
+        return kept_in(self._sql)
 
     def write(self, batch: Batch) -> None:
         """Write a batch; when this returns, it is on the disk. Again: nothing changes."""
@@ -237,6 +220,28 @@ class LedgerFile:
                 f"{self._path} was written by a newer release (schema {version}, this one reads up to {VERSION}): "
                 "run `pip install --upgrade tollway`, or move the file away to begin with empty books"
             )
+
+
+def kept_in(sql: sqlite3.Connection) -> Kept:
+    """Read everything that stands in a ledger's file."""
+    leases: defaultdict[Place, dict[str, Lease]] = defaultdict(dict)
+    for series, start_s, holder, *lease in sql.execute("SELECT * FROM leases"):
+        leases[Place(series, start_s)][holder] = Lease(*lease)
+    late: defaultdict[Place, dict[str, int]] = defaultdict(dict)
+    for series, start_s, holder, amount in sql.execute("SELECT * FROM late"):
+        late[Place(series, start_s)][holder] = amount
+    balances = []
+    for series, start_s, over_s, spent, corrected in sql.execute("SELECT * FROM balances"):
+        place = Place(series, start_s)
+        balances.append((place, Balance(spent, corrected, over_s, leases[place], late[place])))
+    (last,) = sql.execute(_LAST_ID).fetchone()
+    gone = dict(sql.execute("SELECT holder, at_s FROM gone").fetchall())
+    raises = [Raise(*row) for row in sql.execute("SELECT * FROM raises")]
+    passed = {
+        Place(series, start_s): Passed(tuple(msgspec.json.decode(percents)), over_s)
+        for series, start_s, percents, over_s in sql.execute("SELECT * FROM thresholds")
+    }
+    return Kept(balances, gone, raises, last + 1, passed)
 
 
 def _select(columns: int) -> str:
