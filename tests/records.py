@@ -1,6 +1,7 @@
 """Exchanges for tests of journal, store and metrics: records with sensible defaults, as a worker writes them."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -81,3 +82,20 @@ def finished(
 
 def _pieces(direction: int, body: bytes | None) -> list[Piece]:
     return [] if body is None else [(direction, 0, body)]
+
+
+class Ledger:
+    """An authority that only notes what it is told. `absent`: who may be gone."""
+
+    def __init__(self, *absent: str) -> None:
+        self.absent = frozenset(absent)
+        self.closed: list[tuple[str, dict[tuple[str, int], int]]] = []
+        self.told: list[dict[tuple[str, str, int], int]] = []
+
+    def close(self, holder: str, spent: Mapping[tuple[str, int], int]) -> None:
+        """Note it; as the real one, it is not at once that the holder is no longer absent."""
+        self.closed.append((holder, dict(spent)))
+
+    def late(self, totals: Mapping[tuple[str, str, int], int]) -> None:
+        """Note it."""
+        self.told.append(dict(totals))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from gateway.core import charging
 from gateway.core.record import Job, Record
 from gateway.core.usage import Usage
 from gateway.exchange.books import price
@@ -23,6 +24,8 @@ def book(record: Record, told: Told, state: str, routing: Routing, prices: Price
     record.usage_source = "provider" if state == "booked" else "estimated"
     record.job = Job(id=record.job.id if record.job is not None else "", state=state)
     price(record, prices, provider, at_unix_s)
+    record.cost_nano_usd = charging.bounded(record.cost_nano_usd, record.bound_nano_usd, record.usage_source)
+    charging.correct(record)
 
 
 def _folded(record: Record, told: Told, prices: PriceBook, provider: Provider, at_unix_s: float) -> Part:

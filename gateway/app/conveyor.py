@@ -32,7 +32,7 @@ class Complaints:
         self._said: set[str] = set()
 
     def add(self, what: str, error: Exception) -> None:
-        """Note that `what` (open | read | jobs | commit | sync) failed and will be tried again."""
+        """Note that `what` (open | read | jobs | commit | charges | sync) failed and will be tried again."""
         self.counts[what] += 1
         now = time.monotonic()
         if now - self._logged_at_s >= COMPLAIN_S:
@@ -91,6 +91,11 @@ class Conveyor:
     def is_empty(self) -> bool:
         """Whether the last turn found nothing new and left nothing to write."""
         return not self.is_stuck and not self._reader.moved
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether everything that was read is in the store."""
+        return not self._batch
 
     def finish(self) -> None:
         """Write what was read, once, and clean up."""

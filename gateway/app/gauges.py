@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import gateway
@@ -14,17 +14,29 @@ from gateway.metrics.board import SLOTS, Board, Slot
 from gateway.metrics.render import Samples
 
 FRESH_MS = 10_000
+_OPS = ("open", "read", "jobs", "commit", "charges", "sync")
 
 
 class Gauges:
-    """Give the samples that do not come from records. `state`: what the supervisor said last."""
+    """Give the samples that do not come from records. `state`: what the supervisor said last.
 
-    def __init__(self, board: Board, recording: Recording, store_dir: Path, refresher: Refresher) -> None:
+    `budgets` gives theirs.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        recording: Recording,
+        store_dir: Path,
+        refresher: Refresher,
+        budgets: Callable[[], Samples],
+    ) -> None:
         self.state = State(generation=0, reload_ok=True)
         self._slots = [board.slot(index) for index in range(SLOTS)]
         self._recording = recording
         self._store_dir = store_dir
         self._refresher = refresher
+        self._budgets = budgets
 
     def worker_is_up(self) -> bool:
         """Whether any worker shows a fresh heartbeat."""
@@ -32,7 +44,13 @@ class Gauges:
 
     def samples(self) -> Samples:
         """Gather everything now; looks at files, so not on the loop."""
-        return {**self._of_workers(), **self._of_recording(), **self._of_config(), **self._of_prices()}
+        return {
+            **self._of_workers(),
+            **self._of_recording(),
+            **self._of_config(),
+            **self._of_prices(),
+            **self._budgets(),
+        }
 
     def _of_workers(self) -> Samples:
         slots = {(str(index),): slot for index, slot in enumerate(self._slots[: self.state.workers])}
@@ -58,7 +76,7 @@ class Gauges:
             catalogue.JOURNAL_LAG: [((), conveyor.lag_s() if conveyor else 0.0)],
             catalogue.JOURNAL_PENDING: [((), conveyor.pending_bytes if conveyor else 0)],
             catalogue.JOURNAL_RECORDS: [((result,), number) for result, number in counts.items()],
-            catalogue.STORE_ERRORS: [((what,), errors[what]) for what in ("open", "read", "jobs", "commit", "sync")],
+            catalogue.STORE_ERRORS: [((what,), errors[what]) for what in _OPS],
             catalogue.STORE_SIZE: [((), _size(self._store_dir))],
             catalogue.JOBS_OPEN: [((), conveyor.jobs_open() if conveyor else 0)],
             catalogue.LAST_APPLY: [((), conveyor.last_apply_s if conveyor else 0.0)],

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import IO
@@ -15,9 +16,13 @@ from aiohttp import web
 from gateway.admin.api import Sources, make_app
 from gateway.app import log
 from gateway.app.booking import book
+from gateway.app.budget_gauges import BudgetGauges
+from gateway.app.budget_watch import BudgetWatch
 from gateway.app.burial import settle
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
+from gateway.app.closing import LoopLedger
 from gateway.app.gauges import Gauges
+from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.recording import Recording
 from gateway.app.snapshots import Snapshots
@@ -25,6 +30,7 @@ from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
+from gateway.ledger.file import LedgerRefused
 from gateway.ledger.server import Server
 from gateway.metrics.board import Board
 from gateway.metrics.render import Exposition
@@ -34,6 +40,9 @@ from gateway.store.jobs import Told
 from gateway.store.reader import StoreReader
 
 LOCK_POLL_S = 0.05
+# A request waits at most 50 ms for money, and an answer to it takes four turns between the threads: they change places
+# more often than usual, which costs the recording thread next to nothing.
+SWITCH_S = 0.0005
 
 logger = logging.getLogger("tollway.recorder")
 
@@ -41,7 +50,9 @@ logger = logging.getLogger("tollway.recorder")
 class Recorder:
     """The recorder's parts, how they start, take a new config, and end."""
 
-    def __init__(self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot) -> None:
+    def __init__(
+        self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot, ledger: Server, owners: Owners
+    ) -> None:
         server = snapshot.server
         self._channel = channel
         self._snapshots = snapshots
@@ -50,8 +61,12 @@ class Recorder:
         self._tally = Tally(_models(snapshot), Unpriced().tell)
         store_dir = Path(server.store_dir)
         data_dir = Path(server.data_dir)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book)
-        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher)
+        self._owners = owners
+        self._told = LoopLedger(ledger)
+        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book, self._told)
+        self._watch = BudgetWatch(ledger, owners)
+        budgets = BudgetGauges(self._watch, ledger).samples
+        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher, budgets)
         self._runner = web.AppRunner(
             make_app(
                 Sources(
@@ -59,7 +74,7 @@ class Recorder:
                     exposition=Exposition(self._recording.totals, self._gauges.samples),
                     why_not_ready=self._why_not_ready,
                     token=lambda: self._snapshot.server.admin_token,
-                    ledger=lambda: None,
+                    ledger=lambda: ledger,
                     snapshot=lambda: self._snapshot,
                     hosts=frozenset({server.admin.host}),
                 )
@@ -75,7 +90,6 @@ class Recorder:
         await asyncio.to_thread(self._recording.tried.wait)
         if self._recording.refused:
             return
-        self._ledger = await Server.open(Path(self._snapshot.server.data_dir))
         await self._runner.setup()
         for listener in inherited_sockets(os.environ):
             await web.SockSite(self._runner, listener).start()
@@ -95,6 +109,7 @@ class Recorder:
         """Do what the supervisor says until the end; return the exit status."""
         self._refresher.follow(self._snapshot.price_source)
         refreshing = asyncio.create_task(self._refresher.run(), name="price refresh")
+        watching = asyncio.create_task(self._watch.run(), name="budgets")
         orders = asyncio.create_task(self._take_orders(), name="orders")
         ended = asyncio.create_task(asyncio.to_thread(self._recording.join), name="recording's end")
         ending = asyncio.create_task(self._ending.wait(), name="ending")
@@ -102,10 +117,10 @@ class Recorder:
         died = ended.done()
         self._recording.stop(drain=self._drain)
         await ended
-        for task in (refreshing, orders, ending):
+        await self._told.told()
+        for task in (refreshing, watching, orders, ending):
             task.cancel()
         await self._runner.cleanup()
-        await self._ledger.stop()
         if died:
             logger.error("recording ended: %s", self._recording.refused or "its own words stand above")
         return int(died)
@@ -132,6 +147,7 @@ class Recorder:
             logger.error("config %d is not taken: %s", message.generation, error)
             return
         self._tally.configure(_models(self._snapshot))
+        self._owners.use(self._snapshot.budgets)
         self._refresher.follow(self._snapshot.price_source)
         self._channel.send(Applied(message.generation))
 
@@ -177,17 +193,33 @@ async def run() -> int:
         return 0  # the supervisor died first
     snapshots = Snapshots(os.environ)
     snapshot = await snapshots.first(first)
-    with await _take(_lock_file(Path(snapshot.server.data_dir))):
-        recorder = Recorder(channel, snapshots, snapshot)
+    data_dir = Path(snapshot.server.data_dir)
+    with await _take(_lock_file(data_dir)):
+        owners = Owners(snapshot.budgets)
+        ledger = await _ledger(data_dir, owners)
+        if ledger is None:
+            return 1
+        recorder = Recorder(channel, snapshots, snapshot, ledger, owners)
         await recorder.start()
         status = await recorder.follow()
+        await ledger.stop()
     channel.close()
     return status
+
+
+async def _ledger(data_dir: Path, owners: Owners) -> Server | None:
+    """Open the ledger, before anything else: money is granted from what it says. None: it cannot be."""
+    try:
+        return await Server.open(data_dir, over=owners.over_s)
+    except (LedgerRefused, OSError, sqlite3.Error) as error:
+        logger.error("the ledger cannot be opened: %s", error)
+        return None
 
 
 def main() -> None:
     """Run the recorder, as the supervisor starts it."""
     log.configure("recorder")
+    sys.setswitchinterval(SWITCH_S)
     sys.exit(asyncio.run(run()))
 
 

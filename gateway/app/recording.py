@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from gateway.app.closing import Closer, Ledger
 from gateway.app.conveyor import RETRY_S, Complaints, Conveyor
 from gateway.journal.reader import Finished, Reader
 from gateway.metrics.totals import Tally
@@ -22,12 +23,19 @@ logger = logging.getLogger("tollway.recorder")
 class Recording:
     """The thread, and what it shows of itself. Everything public is safe from other threads.
 
-    `settle` completes exchanges of dead workers, `book` what costs that became known later cost.
+    `settle` completes exchanges of dead workers, `book` what costs that became known later cost. `ledger` is told what
+    the store knows of holders.
     `tried` is set once the store was opened, or could not be. `refused`: why it never will be, and what to do.
     """
 
     def __init__(
-        self, journal_dir: Path, store_dir: Path, tally: Tally, settle: Callable[[Finished], Finished], book: Book
+        self,
+        journal_dir: Path,
+        store_dir: Path,
+        tally: Tally,
+        settle: Callable[[Finished], Finished],
+        book: Book,
+        ledger: Ledger,
     ) -> None:
         self.complaints = Complaints()
         self.refused: str | None = None
@@ -38,6 +46,7 @@ class Recording:
         self._tally = tally
         self._settle = settle
         self._book = book
+        self._ledger = ledger
         self._store: SqliteStore | None = None
         self._jobs: Jobs | None = None
         self._stop = threading.Event()
@@ -100,11 +109,17 @@ class Recording:
         reader = Reader(self._journal_dir, store.watermarks())
         conveyor = Conveyor(reader, store, settle=self._settle, jobs=jobs, complaints=self.complaints)
         self.conveyor = conveyor
+        closer = Closer(reader, store, self._ledger, self.complaints.add)
         self.tried.set()
         while not self._stop.is_set():
-            self._stop.wait(conveyor.turn())
+            wait_s = conveyor.turn()
+            if conveyor.is_clear:
+                closer.look()
+            self._stop.wait(wait_s)
         if not self._drain or _empty(conveyor):
             conveyor.finish()
+        if conveyor.is_clear:
+            closer.look()
         reader.close()
 
 

@@ -1,6 +1,7 @@
 """Is the cost in a record what its usage costs at the prices in the record?"""
 
 from gateway.audit.findings import Findings
+from gateway.core.charging import bounded
 from gateway.core.money import nano_from_pico
 from gateway.core.record import PRICE_SOURCES, Record
 from gateway.core.usage import Usage
@@ -15,18 +16,26 @@ def check_cost(record: Record, usage: Usage | None, found: Findings) -> None:
     """Price the usage again. `usage`: the record's, as the provider's own object tells it."""
     found.expect("cost", "price_source", record.price_source in PRICE_SOURCES, True)
     if usage is None or record.price_source == "free":
-        found.expect("cost", "cost_nano_usd", record.cost_nano_usd, 0)
+        found.expect(
+            "cost", "cost_nano_usd", record.cost_nano_usd, bounded(0, record.bound_nano_usd, record.usage_source)
+        )
         return
     if record.price_source == "provider":
-        found.look_into("costs")
-        found.expect("cost", "cost_nano_usd", record.cost_nano_usd, usage.provider_cost_nano_usd)
+        _expect_cost(record, usage.provider_cost_nano_usd, found)
         return
     elsewhere = [_elsewhere(each, f"usage.elsewhere[{at}]", found) for at, each in enumerate(usage.elsewhere)]
     own = _own(record, usage, found)
     if own is None:
         return
+    _expect_cost(record, own + sum(elsewhere), found)
+
+
+def _expect_cost(record: Record, cost_nano_usd: int | None, found: Findings) -> None:
+    """Compare, where nothing was told with the bound that a strict budget books then."""
     found.look_into("costs")
-    found.expect("cost", "cost_nano_usd", record.cost_nano_usd, own + sum(elsewhere))
+    bound, source = record.bound_nano_usd, record.usage_source
+    booked = None if cost_nano_usd is None else bounded(cost_nano_usd, bound, source)
+    found.expect("cost", "cost_nano_usd", record.cost_nano_usd, booked)
 
 
 def check_prices(record: Record, provider: Provider | None, prices: PriceList, found: Findings) -> None:

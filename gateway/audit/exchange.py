@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from gateway.audit.answers import check_answer
+from gateway.audit.charges import check_charges
 from gateway.audit.cost import check_cost, check_prices
 from gateway.audit.findings import Findings
 from gateway.audit.usage import check_usage
@@ -39,6 +40,7 @@ def check_row(day: str, row: Row, now: Now, found: Findings) -> None:
     try:
         usage = check_usage(record, found)
         check_cost(record, usage, found)
+        check_charges(record, found)
         check_prices(record, now.routing.provider(record.provider or ""), now.prices, found)
         if row.fault is None:
             check_answer(record, row.request, row.response, found)

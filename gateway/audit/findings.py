@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 
 class Difference(NamedTuple):
-    """Something that is not as it must be. `check`: row | usage | cost | prices | bodies | sums | file.
+    """Something that is not as it must be.
 
+    `check`: row | usage | cost | prices | bodies | charges | sums | file | ledger | bill.
     `id` None: it is about the day as a whole.
     """
 

@@ -4,18 +4,24 @@ import os
 import sqlite3
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from gateway.audit.bill import BadBill, Bill, read_bill
+from gateway.audit.charges import Sums
+from gateway.audit.estimated import Estimated
 from gateway.audit.exchange import Now, check_row
 from gateway.audit.findings import Difference, Findings
 from gateway.audit.sums import Recount
-from gateway.cli.options import PROBLEM, AsJson, ConfigFile, counted, load, print_problems
+from gateway.cli.ledger_books import LedgerBooks
+from gateway.cli.options import PROBLEM, USAGE, AsJson, ConfigFile, counted, fail, load, print_problems
 from gateway.cli.output import print_json_line, printable
 from gateway.cli.reading import answer, instant, open_store, price_list
 from gateway.config.compile import routing
 from gateway.config.problems import ConfigError
+from gateway.core.money import usd_text
 from gateway.store.dayview import DayView
 from gateway.store.interface import Query
 from gateway.store.reader import StoreReader
@@ -34,16 +40,24 @@ def audit(
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Before then.", show_default=False)] = None,
     team: Annotated[str | None, typer.Option(metavar="NAME", help="Only this team.", show_default=False)] = None,
+    bill: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Compare with a provider's bill.", show_default=False)
+    ] = None,
 ) -> None:
-    """Recompute every cost, usage and sum in the log, and name every difference."""
+    """Recompute every cost, usage and sum in the log, compare it with the ledger, and name every difference."""
     wanted = Query(since_ms=instant("since", since), until_ms=instant("until", until), team=team)
+    billed = None if bill is None else _bill(bill)
     store = open_store(config)
     found = Findings()
-    answer(_Walk(store, wanted, _now(config), found, as_json=as_json).run())
+    walk = _Walk(store, wanted, _now(config), found, billed, as_json=as_json)
+    ledger = LedgerBooks(config, wanted)
+    answer(walk.run())
+    ledger.compare(walk.sums, found)
+    walk.end()
     if as_json:
-        print_json_line(_summary(found))
+        print_json_line(_summary(found, walk.estimated))
     else:
-        _print_summary(found)
+        _print_summary(found, walk.estimated)
     if found.total:
         raise typer.Exit(PROBLEM)
 
@@ -51,7 +65,12 @@ def audit(
 class _Walk:
     """Goes through the days, printing what it finds as it finds it."""
 
-    def __init__(self, store: StoreReader, wanted: Query, now: Now, found: Findings, *, as_json: bool) -> None:
+    def __init__(
+        self, store: StoreReader, wanted: Query, now: Now, found: Findings, bill: Bill | None, *, as_json: bool
+    ) -> None:
+        self.sums = Sums()
+        self.estimated = Estimated()
+        self._bill = bill
         self._store = store
         self._wanted = wanted
         self._now = now
@@ -81,6 +100,10 @@ class _Walk:
             check_row(view.name, row, self._now, found)
             if row.record is not None:
                 recount.add(row.record)
+                self.sums.add(row.record)
+                self.estimated.add(row.record)
+                if self._bill is not None:
+                    self._bill.add(row.record, found)
             self._print_found()
             self._progress(view.name, found.rows - begun, count)
         found.look_at(view.name)
@@ -89,7 +112,15 @@ class _Walk:
             recount.compare_totals(await view.totals(), found, self._wanted.team)
         else:
             found.skip("sums", "of this day only a part was asked for (--since, --until)")
+        every_row = view.whole and self._wanted.team is None
+        self.sums.end_day(await view.charges() if every_row else None, found)
         self._progress(view.name, count, count, last=True)
+
+    def end(self) -> None:
+        """Compare what could only be when every day was read, and print it."""
+        if self._bill is not None:
+            self._bill.compare(self._found)
+        self._print_found()
 
     def _print_found(self) -> None:
         for one in self._found.take():
@@ -107,6 +138,13 @@ class _Walk:
         self._shown_at_s = now_s
         text = f"{day}  {done:,}/{count:,} rows, {counted(self._found.total, 'difference')} so far"
         typer.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=last or not live)
+
+
+def _bill(path: Path) -> Bill:
+    try:
+        return Bill(read_bill(path.read_text()))
+    except (OSError, UnicodeDecodeError, BadBill) as error:
+        fail(f"--bill: {path}: {error}", USAGE)
 
 
 def _now(config: ConfigFile) -> Now:
@@ -135,21 +173,26 @@ def _short(value: Any) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
-def _summary(found: Findings) -> dict[str, Any]:
+def _summary(found: Findings, estimated: Estimated) -> dict[str, Any]:
     return {
         "days": found.days,
         "rows": found.rows,
         "checked": dict(sorted(found.checked.items())),
         "skipped": dict(sorted(found.skipped.items())),
+        "estimated": estimated.public(),
         "differences": found.total,
     }
 
 
-def _print_summary(found: Findings) -> None:
+def _print_summary(found: Findings, estimated: Estimated) -> None:
     checked = ", ".join(f"{count:,} {what}" for what, count in sorted(found.checked.items()))
     typer.echo(f"{counted(found.rows, 'row')} of {counted(found.days, 'day')}; recomputed: {checked or 'nothing'}")
     for reason, count in sorted(found.skipped.items()):
         typer.echo(f"not judged, {count:,} times: {reason}")
+    for reason, one in sorted(estimated.by_reason.items()):
+        bound = f", {one.at_bound:,} at their bound" if one.at_bound else ""
+        booked = f"{counted(one.exchanges, 'exchange')}, {usd_text(one.cost_nano_usd)} USD{bound}"
+        typer.echo(f"booked on an estimate ({reason}): {booked}")
     if found.total:
         typer.secho(counted(found.total, "difference"), fg="red")
     else:

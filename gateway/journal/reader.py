@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.core.record import Record, decode, encode
 from gateway.journal.frame import AMEND, BEGIN, END, KINDS, MAX_PAYLOAD_BYTES, REQUEST, Frame, Piece
-from gateway.journal.segment import CHUNK_BYTES, Damage, Segment
+from gateway.journal.segment import CHUNK_BYTES, Damage, Segment, writer_of
 from gateway.journal.writer import SUFFIX
 
 RELIST_S = 0.2
@@ -96,6 +96,16 @@ class Reader:
         if self._failures and not finished:
             raise self._failures[0]
         return finished
+
+    def writers(self) -> set[str]:
+        """Name the writers of whom more may come than `poll` has returned so far, as the folder is now. Raise OSError.
+
+        Everybody who writes is among them, and so is who left something that cannot be read.
+        """
+        known = self._segments
+        names = {path.name for path in self._folder.iterdir() if path.suffix == SUFFIX}
+        unread = {segment.writer for segment in known.values() if not segment.ended}
+        return unread | {writer_of(name) for name in names if name not in known}
 
     def watermarks(self) -> dict[str, int]:
         """Where a restarted reader must go on, once all that `poll` has returned is safe."""

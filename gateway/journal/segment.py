@@ -30,13 +30,18 @@ class Damage(NamedTuple):
     torn: bool
 
 
+def writer_of(name: str) -> str:
+    """Name the process that wrote a segment of this name."""
+    return name.removesuffix(SUFFIX).rpartition("-")[0]
+
+
 class Segment:
     """Read one segment by `pread` from a resume position. `writer` names the process that wrote it."""
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self.path = path
         self.name = path.name
-        self.writer = path.name.removesuffix(SUFFIX).rpartition("-")[0]
+        self.writer = writer_of(path.name)
         self.offset = offset
         self.ended = False  # nobody writes to it any more and all of it was read
         self.refused: str | None = None  # holds frames of a newer format: to be left alone

@@ -1,5 +1,6 @@
 """The hot side of the journal: append a frame to this process's segment before anything is handed to a socket."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -26,10 +27,11 @@ class Journal:
 
     A write costs hardly more for a dozen frames than for one, so those of one turn of the loop are flushed together:
     `due` is called when there is something to flush, and does it at once unless somebody has set it otherwise.
-    `failing`: the last flush lost something. `name`: of this writer, unique for ever; all its segments begin with it.
+    `failing`: the last flush lost something. `name`: of this writer, unique for ever; its segments' names begin so.
 
     A segment is locked (flock) as long as its writer lives and may write to it, and is visible only once locked:
-    a reader that finds an unlocked segment knows that it will not grow. A process never goes on with an old segment.
+    a reader that finds an unlocked segment knows that it will not grow. A process never goes on with an old segment,
+    and lets go of one only when it has the next: so a writer without any locked segment is gone.
     """
 
     def __init__(
@@ -40,9 +42,9 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.lost = 0
         self.failing = False
+        self.name = f"{owner}-{time.time_ns():020d}"
         self.due: Callable[[], object] = self.flush
         self._folder = folder
-        self.name = f"{owner}-{time.time_ns():020d}"
         self._segment_bytes = segment_bytes
         self._sync_each_end = durability == "power"
         self._number = 0
@@ -54,6 +56,7 @@ class Journal:
         self._held_bytes = 0
         self._sync_due = False
         self._retired: list[int] = []
+        self._given_up: list[int] = []  # damaged, and there is no next one yet
         self._wake = threading.Event()
         self._closed = False
         self._open_segment()
@@ -141,7 +144,7 @@ class Journal:
         each second: a disk that fails must not fill the folder with empty files.
         """
         if not written or not self._truncate():
-            self._retire()
+            self._give_up()
             if not self._reopen():
                 return False
         try:
@@ -150,7 +153,7 @@ class Journal:
             return False
         if written != len(data):
             if not self._truncate():
-                self._retire()
+                self._give_up()
             return False
         self._end += written
         return True
@@ -202,19 +205,29 @@ class Journal:
             hidden.rename(self._folder / (name + SUFFIX))
         except OSError:
             os.close(fd)
+            with contextlib.suppress(OSError):
+                hidden.unlink()  # else the next try would find it in its way
             raise
         self._number += 1
         self._fd = fd
         self._end = 0
+        self._retired += self._given_up
+        self._given_up.clear()
         if self._sync_each_end:
             _sync_folder(self._folder)
 
-    def _retire(self) -> None:
-        """Stop writing to the open segment; the sync thread closes it, since only it may be using the descriptor."""
+    def _give_up(self) -> None:
+        """Stop writing to the open segment, and keep its lock until there is a next one."""
         if self._fd >= 0:
-            self._retired.append(self._fd)
+            self._given_up.append(self._fd)
             self._fd = -1
-            self._wake.set()
+
+    def _retire(self) -> None:
+        """Let go of every segment; the sync thread closes them, since only it may be using the descriptors."""
+        self._give_up()
+        self._retired += self._given_up
+        self._given_up.clear()
+        self._wake.set()
 
     def _sync_until_closed(self) -> None:
         while not self._closed:

@@ -36,7 +36,8 @@ class SeriesState(msgspec.Struct):
     """A series now, over all balances that count together.
 
     `limit`: as last asked, raises included; None: not asked since the start. `spent`: by holders that are gone, and by
-    others as far as they have told. `charged`: that, corrections, and all that can be spent without asking.
+    others as far as they have told. `charged`: that, corrections, and all that can be spent without asking. `raised`:
+    how much more it is than config says. `is_refused`: somebody was told that there is no room, and of none since.
     """
 
     limit: int | None
@@ -44,6 +45,8 @@ class SeriesState(msgspec.Struct):
     spent: int = 0
     corrected: int = 0
     leases: dict[str, LeaseState] = {}
+    raised: int = 0
+    is_refused: bool = False
 
     def add(self, balance: Balance) -> None:
         """Count a balance in."""
@@ -191,7 +194,8 @@ class Desk:
     def standing(self, series: str, reach_s: int) -> SeriesState:
         """Return how a series stands; balances that begin at `reach_s` or later count."""
         last = self._asked.get(series)
-        found = SeriesState(None if last is None else self._limit(last))
+        limit = None if last is None else self._limit(last)
+        found = SeriesState(limit, raised=self.raised(series), is_refused=series in self._refused)
         for place, balance in self._books.balances(series):
             if place.start_s >= reach_s:
                 found.add(balance)

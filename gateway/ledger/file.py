@@ -18,28 +18,38 @@ VERSION = 1
 LOCK_WAIT_S = 0.25
 
 _SCHEMA = """
-BEGIN;
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE balances (
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS balances (
     series TEXT, start_s INTEGER, over_s INTEGER NOT NULL, spent INTEGER NOT NULL, corrected INTEGER NOT NULL,
     PRIMARY KEY (series, start_s)
 ) WITHOUT ROWID;
-CREATE TABLE leases (
+CREATE TABLE IF NOT EXISTS leases (
     series TEXT, start_s INTEGER, holder TEXT,
     granted INTEGER NOT NULL, number INTEGER NOT NULL, added INTEGER NOT NULL, settled INTEGER NOT NULL,
     PRIMARY KEY (series, start_s, holder)
 ) WITHOUT ROWID;
-CREATE TABLE gone (holder TEXT PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE raises (
+CREATE TABLE IF NOT EXISTS late (
+    series TEXT, start_s INTEGER, holder TEXT, amount INTEGER NOT NULL,
+    PRIMARY KEY (series, start_s, holder)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gone (holder TEXT PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS thresholds (
+    series TEXT, start_s INTEGER, percents TEXT NOT NULL, over_s INTEGER NOT NULL,
+    PRIMARY KEY (series, start_s)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS raises (
     id INTEGER PRIMARY KEY, series TEXT NOT NULL, amount INTEGER NOT NULL, until_s INTEGER NOT NULL
 );
-CREATE TABLE trail (
+CREATE TABLE IF NOT EXISTS trail (
     id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, what TEXT NOT NULL,
     series TEXT NOT NULL, start_s INTEGER, amount INTEGER NOT NULL, until_s INTEGER
 );
-CREATE TRIGGER trail_stays BEFORE DELETE ON trail BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
-CREATE TRIGGER trail_stands BEFORE UPDATE ON trail BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
-INSERT INTO meta VALUES ('schema_version', '1');
+CREATE TRIGGER IF NOT EXISTS trail_stays BEFORE DELETE ON trail
+    BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS trail_stands BEFORE UPDATE ON trail
+    BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
+INSERT OR IGNORE INTO meta VALUES ('schema_version', '1');
 COMMIT;
 """
 
@@ -49,12 +59,16 @@ COMMIT;
 # it, and whatever else this process computes, as often as it has rows.
 _WRITES = (
     ("places", 2, "DELETE FROM leases WHERE (series, start_s) IN ({})"),
+    ("places", 2, "DELETE FROM late WHERE (series, start_s) IN ({})"),
     ("forgotten_places", 2, "DELETE FROM balances WHERE (series, start_s) IN ({})"),
     ("balances", 5, "REPLACE INTO balances {}"),
     ("leases", 7, "INSERT INTO leases {}"),
+    ("late", 4, "INSERT INTO late {}"),
     ("gone", 2, "REPLACE INTO gone {}"),
     ("forgotten", 1, "DELETE FROM gone WHERE holder IN ({})"),
     ("raises", 4, "REPLACE INTO raises {}"),
+    ("unpassed", 2, "DELETE FROM thresholds WHERE (series, start_s) IN ({})"),
+    ("passed", 4, "REPLACE INTO thresholds {}"),
     ("deeds", 9, "INSERT OR IGNORE INTO trail {}"),
 )
 _TRAIL = """
@@ -84,6 +98,13 @@ class Raise(NamedTuple):
     until_s: int
 
 
+class Passed(NamedTuple):
+    """The thresholds that a balance has passed, in per cent of its limit; told no more once it is over."""
+
+    percents: tuple[int, ...]
+    over_s: int
+
+
 class By(NamedTuple):
     """Who does something to a budget, and why."""
 
@@ -92,9 +113,10 @@ class By(NamedTuple):
 
 
 class Deed(msgspec.Struct, array_like=True, frozen=True):
-    """What somebody did to a budget. `what`: raise | end | reset | correct; `start_s`: of which balance, None: of all.
+    """What somebody did to a budget. `what`: raise | end | reset | correct, or threshold: so much of it is spent.
 
-    A raise has the id of its deed. `end` is the end of a raise before its time.
+    `start_s`: of which balance, None: of all. A raise has the id of its deed. `end` is the end of a raise before its
+    time.
     """
 
     id: int
@@ -116,9 +138,12 @@ class Batch:
         self.forgotten_places: list[Place] = []
         self.balances: list[tuple[object, ...]] = []
         self.leases: list[tuple[object, ...]] = []
+        self.late: list[tuple[object, ...]] = []
         self.gone: list[tuple[str, int]] = []
         self.forgotten: list[tuple[str]] = []
         self.raises: list[Raise] = []
+        self.unpassed: list[Place] = []
+        self.passed: list[tuple[str, int, str, int]] = []
         self.deeds: list[Deed] = []
 
     def __bool__(self) -> bool:
@@ -133,15 +158,17 @@ class Batch:
             self.balances.append((*place, balance.over_s, balance.spent, balance.corrected))
             for holder, lease in balance.leases.items():
                 self.leases.append((*place, holder, lease.granted, lease.number, lease.added, lease.settled))
+            self.late += [(*place, holder, amount) for holder, amount in balance.late.items()]
 
 
 class Kept(NamedTuple):
-    """What a file holds when it is opened. `free_id`: above that of every raise and deed."""
+    """What a file holds when it is opened. `free_id`: above that of every raise and deed. `passed`: thresholds."""
 
     balances: list[tuple[Place, Balance]]
     gone: dict[str, int]
     raises: list[Raise]
     free_id: int
+    passed: dict[Place, Passed]
 
 
 class LedgerFile:
@@ -163,17 +190,7 @@ class LedgerFile:
 
     def load(self) -> Kept:
         """Read everything that the authority goes on from."""
-        leases: defaultdict[Place, dict[str, Lease]] = defaultdict(dict)
-        for series, start_s, holder, *lease in self._sql.execute("SELECT * FROM leases"):
-            leases[Place(series, start_s)][holder] = Lease(*lease)
-        balances = []
-        for series, start_s, over_s, spent, corrected in self._sql.execute("SELECT * FROM balances"):
-            place = Place(series, start_s)
-            balances.append((place, Balance(spent, corrected, over_s, leases[place])))
-        (last,) = self._sql.execute(_LAST_ID).fetchone()
-        gone = dict(self._sql.execute("SELECT holder, at_s FROM gone").fetchall())
-        raises = [Raise(*row) for row in self._sql.execute("SELECT * FROM raises")]
-        return Kept(balances, gone, raises, last + 1)
+        return kept_in(self._sql)
 
     def write(self, batch: Batch) -> None:
         """Write a batch; when this returns, it is on the disk. Again: nothing changes."""
@@ -207,17 +224,43 @@ class LedgerFile:
         sql = self._sql
         sql.execute("PRAGMA journal_mode=WAL")
         sql.execute("PRAGMA synchronous=FULL")
-        if not sql.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()[0]:
-            sql.executescript(_SCHEMA)
+        is_new = not sql.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()[0]
         (found,) = sql.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise LedgerRefused(_damaged(self._path, found))
-        (version,) = sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+        if not is_new:
+            self._refuse_newer()
+        sql.executescript(_SCHEMA)
+
+    def _refuse_newer(self) -> None:
+        (version,) = self._sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
         if int(version) > VERSION:
             raise LedgerRefused(
                 f"{self._path} was written by a newer release (schema {version}, this one reads up to {VERSION}): "
                 "run `pip install --upgrade tollway`, or move the file away to begin with empty books"
             )
+
+
+def kept_in(sql: sqlite3.Connection) -> Kept:
+    """Read everything that stands in a ledger's file."""
+    leases: defaultdict[Place, dict[str, Lease]] = defaultdict(dict)
+    for series, start_s, holder, *lease in sql.execute("SELECT * FROM leases"):
+        leases[Place(series, start_s)][holder] = Lease(*lease)
+    late: defaultdict[Place, dict[str, int]] = defaultdict(dict)
+    for series, start_s, holder, amount in sql.execute("SELECT * FROM late"):
+        late[Place(series, start_s)][holder] = amount
+    balances = []
+    for series, start_s, over_s, spent, corrected in sql.execute("SELECT * FROM balances"):
+        place = Place(series, start_s)
+        balances.append((place, Balance(spent, corrected, over_s, leases[place], late[place])))
+    (last,) = sql.execute(_LAST_ID).fetchone()
+    gone = dict(sql.execute("SELECT holder, at_s FROM gone").fetchall())
+    raises = [Raise(*row) for row in sql.execute("SELECT * FROM raises")]
+    passed = {
+        Place(series, start_s): Passed(tuple(msgspec.json.decode(percents)), over_s)
+        for series, start_s, percents, over_s in sql.execute("SELECT * FROM thresholds")
+    }
+    return Kept(balances, gone, raises, last + 1, passed)
 
 
 def _select(columns: int) -> str:

@@ -10,6 +10,9 @@ worker process, for its lifetime) may spend without asking. The rules, and why t
 - Everything is absolute: a holder numbers its asks, an ask that comes twice gets the same answer, one that comes late
   gets none. So messages may be lost, repeated and reordered.
 
+What becomes known of a cost later (work that went on after its exchange, a cost that was corrected) is told as the sum
+of all that of a holder (`late`), below zero where it was less than what was charged before. It outlives the lease.
+
 A debt is what was spent beyond the holder's lease, because a cost was larger than what was held for it: it is charged
 whatever the limit says, and nothing more is granted until it is paid.
 """
@@ -98,7 +101,7 @@ class Lease(msgspec.Struct):
 
 
 class Balance(msgspec.Struct):
-    """Leases by holder, and what closed ones have spent.
+    """Leases by holder, and what closed ones have spent. `late`: by holder, what became known after that was settled.
 
     `corrected`: what people added, or took off. `over_s`: from when on it counts no more; 0: no ask has said so yet.
     """
@@ -107,16 +110,18 @@ class Balance(msgspec.Struct):
     corrected: int = 0
     over_s: int = 0
     leases: dict[str, Lease] = {}
+    late: dict[str, int] = {}
 
     @property
     def charged(self) -> int:
         """All that was spent, or can be without asking."""
-        return self.spent + self.corrected + sum(lease.granted for lease in self.leases.values())
+        known = self.spent + self.corrected + sum(self.late.values())
+        return known + sum(lease.granted for lease in self.leases.values())
 
     @property
     def settled(self) -> int:
-        """What closed leases have spent, and open ones said that they have."""
-        return self.spent + sum(lease.settled for lease in self.leases.values())
+        """What closed leases have spent, open ones said that they have, and what became known late."""
+        return self.spent + sum(lease.settled for lease in self.leases.values()) + sum(self.late.values())
 
     @property
     def is_quiet(self) -> bool:
@@ -194,16 +199,35 @@ class Books:
         return limit - sum(balance.charged for start_s, balance in balances.items() if start_s >= reach_s)
 
     def close(self, holder: str, spent: Mapping[Place, int], at_s: int = 0) -> None:
-        """End all leases of a holder that is gone: `spent` is what it really spent. Again: nothing happens."""
+        """End all leases of a holder that is gone: `spent` is what it really spent, less what became known late.
+
+        That is never less than it said itself: what is missing was lost on the way. Again: nothing happens.
+        """
         if holder in self._gone:
             return
         self._gone[holder] = at_s
-        for place, amount in spent.items():
-            self._balance(place).spent += amount
-            self.changed.add(place)
+        unheld = dict(spent)
         for place, balance in self.balances():
-            if balance.leases.pop(holder, None) is not None:
+            lease = balance.leases.pop(holder, None)
+            if lease is not None:
+                balance.spent += max(unheld.pop(place, 0), lease.settled)
                 self.changed.add(place)
+        for place, amount in unheld.items():
+            if amount:
+                self._balance(place).spent += amount
+                self.changed.add(place)
+
+    def late(self, holder: str, place: Place, total: int) -> bool:
+        """Note all that became known late of what a holder was charged, gone or not; whether that is news."""
+        balance = self.balance(place)
+        if total == (0 if balance is None else balance.late.get(holder, 0)):
+            return False
+        late = self._balance(place).late
+        late[holder] = total
+        if not total:
+            del late[holder]
+        self.changed.add(place)
+        return True
 
     def correct(self, place: Place, amount: int) -> None:
         """Add to what was spent, or take from it: somebody found it wrong."""

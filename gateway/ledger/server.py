@@ -7,8 +7,6 @@ disk; but for rates, of which nothing is written down.
 import asyncio
 import logging
 import os
-import socket
-import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,11 +15,13 @@ from typing import Final
 
 from gateway.ledger.commits import Commits
 from gateway.ledger.desk import GRACE_S, Desk, SeriesState
-from gateway.ledger.file import By, Deed, LedgerFile, LedgerRefused, Raise
+from gateway.ledger.file import By, Deed, LedgerFile, Passed, Raise
 from gateway.ledger.interface import RECALL_WAIT_S, SOCKET, VERSION, Hello, Message
-from gateway.ledger.lease import MOST, Absurd, Ask, Books, Place
+from gateway.ledger.lease import MOST, Absurd, Ask, Books, Grant, Place
+from gateway.ledger.passed import Passing
 from gateway.ledger.peer import Garbage, Peer, frame
 from gateway.ledger.rates import RateBooks
+from gateway.ledger.sockets import bound, uid_of
 
 GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
 TIDY_S: Final = 10.0
@@ -30,18 +30,20 @@ CONNECTIONS_MOST: Final = 1_024
 # A balance that no ask has ever been about: longer than any window.
 UNASKED_KEPT_S: Final = 400 * 86_400
 
-_CREDENTIALS: Final = struct.Struct("3i")  # of the kernel: pid, uid, gid
-
 logger = logging.getLogger("tollway.recorder")
 
 
-def _unasked_over_s(place: Place) -> int:
+def unasked_over_s(place: Place) -> int:
     """Say when a balance is over of which only its beginning is known; one that began with time itself never is."""
     return place.start_s + UNASKED_KEPT_S if place.start_s else MOST
 
 
 class Server:
-    """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on."""
+    """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on.
+
+    `absent`: the holders that are not closed and not connected now; they may be gone. `grants`: how often somebody got
+    something. Both are safe from any thread, and so is `written`.
+    """
 
     def __init__(
         self, file: LedgerFile, now: Callable[[], float], over: Callable[[Place], int], uid: int, path: Path
@@ -63,6 +65,11 @@ class Server:
         self._rate_desk = Desk(self._rates, self._post_at_once, loop, now)
         self._links: dict[str, Link] = {}
         self._connections: set[Link] = set()
+        self._known = self._books.holders()  # and whoever came since, until it is closed
+        self.absent = frozenset(self._known)
+        self.grants = 0
+        self.passing = Passing(kept.passed, lambda: self._commits.batch)
+        self._touched = {place.series for place, _ in kept.balances}
         self._tidying = loop.call_later(TIDY_S, self._tidy)
         self._listening: asyncio.AbstractServer | None = None
 
@@ -72,14 +79,14 @@ class Server:
         folder: Path,
         *,
         now: Callable[[], float] = time.time,
-        over: Callable[[Place], int] = _unasked_over_s,
+        over: Callable[[Place], int] = unasked_over_s,
         uid: int | None = None,
     ) -> "Server":
         """Begin to serve at `folder/ledger.sock` from `folder/ledger.db`. Raises LedgerRefused, OSError, sqlite3.Error.
 
         `over`: when a balance counts no more that no ask has been about. `uid`: whose processes may connect.
         """
-        listener = _bound(folder / SOCKET)
+        listener = bound(folder / SOCKET, CONNECTIONS_MOST)
         try:
             file = LedgerFile(folder / "ledger.db")
             server = cls(file, now, over, os.getuid() if uid is None else uid, folder / SOCKET)
@@ -101,7 +108,10 @@ class Server:
     # ==== what the recorder and its people do ========================================================================
 
     async def close(self, holder: str, spent: Mapping[Place, int]) -> None:
-        """End all leases of a holder that is gone: `spent` is what its records say. Durable when it returns."""
+        """End all leases of a holder that is gone: `spent` is what its records say. Durable when it returns.
+
+        What became known late stays as it was told, and is no part of `spent`.
+        """
         now_s = int(self._now())
         known = {
             place: amount
@@ -112,12 +122,24 @@ class Server:
         if not self._books.is_gone(holder):
             self._books.close(holder, known, now_s)
             self._commits.batch.gone.append((holder, now_s))
+        self._known.discard(holder)
+        self._note_absent()
         if (link := self._links.get(holder)) is not None:
             link.complain("it was taken for dead")
             link.abort()
         for series in {place.series for place in [*held, *known]}:
-            self._desk.look_again(series)
+            self._look_again(series)
         await self._commits.reached()
+
+    def late(self, holder: str, place: Place, total: int) -> None:
+        """Note all that became known late of what a holder was charged: the whole sum, whatever was told before.
+
+        In force at once. Whoever knows it tells it again after a crash.
+        """
+        is_over = self._books.balance(place) is None and self._over(place) <= self._now()
+        if not is_over and self._books.late(holder, place, total):
+            self._look_again(place.series)
+            self._commits.soon()
 
     async def raise_limit(self, series: str, amount: int, by: By, until_s: int = MOST) -> Deed:
         """Let so much more be spent of a series, before `until_s`; below zero: less. In force at once.
@@ -217,9 +239,37 @@ class Server:
         return deed
 
     async def _done(self, deed: Deed) -> Deed:
+        self._touched.add(deed.series)
         self._desk.changed(deed.series)
         await self._commits.reached()
         return deed
+
+    def _look_again(self, series: str) -> None:
+        self._touched.add(series)
+        self._desk.look_again(series)
+
+    # ==== what it shows ==============================================================================================
+
+    def touched(self) -> set[str]:
+        """Return the series about which something may have changed since the last call; at first all."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """How often changes were written down, and how often that failed and was tried again."""
+        return self._commits.done, self._commits.failed
+
+    def open_holders(self) -> int:
+        """Count those that are not closed."""
+        return len(self._known)
+
+    async def note_passed(self, place: Place, passed: Passed, spent: int, notes: Sequence[str]) -> None:
+        """Note which thresholds a balance has passed, with a line of the trail for each that it passes now."""
+        self.passing.note(place, passed)
+        for note in notes:
+            self._deed("threshold", place.series, spent, By("tollway", note), start_s=place.start_s)
+        await self._commits.reached()
 
     # ==== holders ====================================================================================================
 
@@ -242,6 +292,8 @@ class Server:
         if before is not None:
             before.abort()
         self._links[hello.holder] = link
+        self._known.add(hello.holder)
+        self._note_absent()
         self._rates.leave(hello.holder)
         for desk in (self._desk, self._rate_desk):
             desk.arrive(hello.holder)
@@ -252,6 +304,7 @@ class Server:
             (self._rate_desk if ask.per_ns else self._desk).take(ask)
         except Absurd as absurd:
             raise Garbage(str(absurd)) from None
+        self._touched.add(ask.series)
         self._commits.soon()
 
     def leave(self, link: "Link") -> None:
@@ -259,6 +312,7 @@ class Server:
         self._connections.discard(link)
         if link.holder and self._links.get(link.holder) is link:
             del self._links[link.holder]
+            self._note_absent()
             self._rates.leave(link.holder)
             for desk in (self._desk, self._rate_desk):
                 desk.leave(link.holder)
@@ -268,10 +322,15 @@ class Server:
         if link is not None:
             link.send(frame(message))
 
+    def _note_absent(self) -> None:
+        self.absent = frozenset(self._known - self._links.keys())
+
     def _post(self, holder: str, message: Message) -> None:
         link = self._links.get(holder)
         if link is None:
             return
+        if isinstance(message, Grant) and message.added:
+            self.grants += 1
         data = frame(message)
         if self._commits.idle:
             link.send(data)
@@ -287,6 +346,7 @@ class Server:
         self._rate_desk.tidy()
         forgotten = self._books.forget_gone(now_s - GONE_KEPT_S)
         self._commits.batch.forgotten += [(name,) for name in forgotten]
+        self.passing.tidy(now_s)
         self._commits.soon()
 
 
@@ -301,7 +361,7 @@ class Link(Peer):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let in our own user only."""
         super().connection_made(transport)
-        if not self._server.admits(self, _uid(transport)):
+        if not self._server.admits(self, uid_of(transport)):
             self.abort()
 
     def take(self, message: Message) -> None:
@@ -332,27 +392,3 @@ def _in_turns(names: Sequence[str]) -> Iterator[Sequence[str]]:
     """Give some at a time: whoever looks at them lets others have their turn in between. Of nothing, nothing once."""
     for at in range(0, max(1, len(names)), AT_ONCE):
         yield names[at : at + AT_ONCE]
-
-
-def _bound(path: Path) -> socket.socket:
-    """Listen at a path that only our user can use, in the place of whatever a killed process left there."""
-    hidden = path.with_name(f"{path.name}.new")
-    hidden.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(str(hidden))
-        hidden.chmod(0o600)
-        listener.listen(CONNECTIONS_MOST)
-        hidden.rename(path)
-    except OSError as error:
-        listener.close()
-        if "too long" in str(error):
-            raise LedgerRefused(f"{path} is too long for a socket's name: give data_dir a shorter one") from error
-        raise
-    return listener
-
-
-def _uid(transport: asyncio.BaseTransport) -> int:
-    peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid: int = _CREDENTIALS.unpack(peer)[1]
-    return uid

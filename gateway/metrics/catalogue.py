@@ -109,6 +109,12 @@ JOBS = Metric(
     "tollway_jobs", COUNTER, "Background responses and batches whose cost is known now, by how it was.", ("state",)
 )
 REJECTIONS = Metric("tollway_rejections", COUNTER, "Requests refused before a provider was asked.", ("reason",))
+BOUND_EXCEEDED = Metric(
+    "tollway_bound_exceeded",
+    COUNTER,
+    "Exchanges under a strict budget that cost more than they could: the bound of that model is wrong.",
+    ("model",),
+)
 
 # What records move; everything below is read from the board or from the recorder itself.
 FROM_RECORDS = (
@@ -125,6 +131,7 @@ FROM_RECORDS = (
     UNPRICED,
     JOBS,
     REJECTIONS,
+    BOUND_EXCEEDED,
 )
 
 IN_FLIGHT = Metric("tollway_requests_in_flight", GAUGE, "Requests being served now.", ("worker",))
@@ -156,6 +163,45 @@ JOBS_OPEN = Metric("tollway_jobs_open", GAUGE, "Background responses and batches
 LAST_APPLY = Metric(
     "tollway_recorder_last_apply_timestamp_seconds", GAUGE, "When the recorder last committed exchanges; 0: not yet."
 )
+BUDGET_LIMIT = Metric(
+    "tollway_budget_limit_usd", GAUGE, "Limit of a budget now, raises included.", ("budget",), (), NANO
+)
+BUDGET_SPENT = Metric("tollway_budget_spent_usd", GAUGE, "Spent of a budget in its window.", ("budget",), (), NANO)
+BUDGET_RESERVED = Metric(
+    "tollway_budget_reserved_usd", GAUGE, "Charged to a budget and not known to be spent.", ("budget",), (), NANO
+)
+BUDGET_LENT = Metric(
+    "tollway_budget_lease_outstanding_usd",
+    GAUGE,
+    "The part of what is reserved that workers have who are connected now.",
+    ("budget",),
+    (),
+    NANO,
+)
+BUDGET_LIMIT_REQUESTS = Metric(
+    "tollway_budget_limit_requests", GAUGE, "Requests that a budget allows now, raises included.", ("budget",)
+)
+BUDGET_SPENT_REQUESTS = Metric(
+    "tollway_budget_spent_requests", GAUGE, "Requests of a budget's window that were made.", ("budget",)
+)
+BUDGET_ENDS = Metric(
+    "tollway_budget_window_end_timestamp_seconds",
+    GAUGE,
+    "When a budget begins anew; none for rolling ones and those without end.",
+    ("budget",),
+)
+THRESHOLDS = Metric(
+    "tollway_budget_thresholds",
+    COUNTER,
+    "Times that a balance of a budget passed a threshold since the recorder started.",
+    ("budget", "percent"),
+)
+LEDGER_GRANTS = Metric("tollway_ledger_grants", COUNTER, "Leases that were granted to workers, or made larger.")
+LEDGER_COMMITS = Metric("tollway_ledger_commits", COUNTER, "Commits of the ledger's file.")
+LEDGER_ERRORS = Metric("tollway_ledger_errors", COUNTER, "Commits of the ledger's file that had to be repeated.")
+LEDGER_HOLDERS = Metric(
+    "tollway_ledger_holders", GAUGE, "Workers whose leases are open: those that run, and dead ones."
+)
 BUILD = Metric("tollway_build_info", GAUGE, "1; the labels say what runs.", ("version", "python"))
 
 FROM_PROCESSES = (
@@ -175,6 +221,18 @@ FROM_PROCESSES = (
     STORE_SIZE,
     JOBS_OPEN,
     LAST_APPLY,
+    BUDGET_LIMIT,
+    BUDGET_SPENT,
+    BUDGET_RESERVED,
+    BUDGET_LENT,
+    BUDGET_LIMIT_REQUESTS,
+    BUDGET_SPENT_REQUESTS,
+    BUDGET_ENDS,
+    THRESHOLDS,
+    LEDGER_GRANTS,
+    LEDGER_COMMITS,
+    LEDGER_ERRORS,
+    LEDGER_HOLDERS,
     BUILD,
 )
 CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_PROCESSES}

@@ -45,7 +45,7 @@ class Exposition:
         for metric in catalogue.CATALOGUE.values():
             family = _family(metric, by_metric.get(metric.name, {}))
             for labels, value in samples.get(metric, ()):
-                family.add_metric(labels, value)
+                family.add_metric(labels, value / metric.per_unit)
             yield family
 
     def describe(self) -> list[Family]:

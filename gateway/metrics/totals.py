@@ -171,7 +171,8 @@ _EDGES_US = {
 
 
 def _count_gaps(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shape, billed: str) -> None:
-    """Count what the provider did not tell, or told so that none can believe it, and what no price list knew."""
+    """Count what the provider did not tell, or told so that none can believe it, what no price list knew, and what cost
+    more than was thought possible."""
     record = group[0]
     suspect = sum([record.usage.suspect for record in group if record.usage is not None])
     if suspect:
@@ -179,5 +180,8 @@ def _count_gaps(totals: Counter[TotalKey], group: Sequence[Record], shape: _Shap
     if record.usage_source == "estimated" and len(group) > suspect:
         reason = "stream_cut" if record.outcome != "ok" else "no_usage_field"
         totals[catalogue.USAGE_MISSING.name, (shape[1], reason), ""] += len(group) - suspect
+    exceeded = sum([one.bound_nano_usd is not None and one.cost_nano_usd > one.bound_nano_usd for one in group])
+    if exceeded:
+        totals[catalogue.BOUND_EXCEEDED.name, (billed,), ""] += exceeded
     if record.price_source == "default":
         totals[catalogue.UNPRICED.name, (shape[1], billed), ""] += len(group)

@@ -32,6 +32,7 @@ class DayFile:
         self.sql = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WAIT_S)
         try:
             self._refuse_newer()
+            self.sql.executescript(schema.CHARGES)
             # The journal is the durable copy until a checkpoint, so a commit need not wait for the disk.
             self.sql.execute("PRAGMA synchronous=NORMAL")
             self.sql.execute("PRAGMA wal_autocheckpoint=0")

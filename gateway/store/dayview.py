@@ -1,6 +1,7 @@
 """One day file, row by row, as it is at one instant: for whoever must see all of it, also what cannot be read."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from sqlite3 import OperationalError
 from typing import Any, NamedTuple
 
 import aiosqlite
@@ -10,6 +11,7 @@ import zstandard
 from gateway.core.record import Record, decode
 from gateway.store import schema
 from gateway.store.bodies import Stretches, unpack
+from gateway.store.charges import ChargeKey
 from gateway.store.filters import conditions
 from gateway.store.interface import Body, Exchange, Query, Spend, TotalKey
 
@@ -60,6 +62,14 @@ class DayView:
             (metric, msgspec.json.decode(labels, type=tuple[str, ...]), part): value
             for metric, labels, part, value in found
         }
+
+    async def charges(self) -> dict[ChargeKey, tuple[int, int]]:
+        """Return what the whole file's exchanges were charged: all of it, and the part that became known late."""
+        try:
+            found = await self._db.execute_fetchall("SELECT holder, series, start_s, amount, late FROM charges")
+        except OperationalError:
+            return {}  # it was made before there were budgets
+        return {(holder, series, start_s): (amount, late) for holder, series, start_s, amount, late in found}
 
     async def spend(self) -> dict[str, Spend]:
         """Return what `tollway spend` says of these rows, by team."""

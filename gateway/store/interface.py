@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
+from gateway.store.charges import Balance, ChargeKey
 
 # Metric, label values in the metric's order, part ("" of a counter; an upper edge or "sum" of a histogram).
 TotalKey = tuple[str, tuple[str, ...], str]
@@ -51,7 +52,14 @@ class Store(Protocol):
         """Return a copy of the committed totals; safe from any thread."""
 
     def commit(self, finished: Sequence[Finished], watermarks: Mapping[str, int]) -> Committed:
-        """Write exchanges, totals and watermarks. Committing the same again changes nothing."""
+        """Write exchanges, totals, charges and watermarks. Committing the same again changes nothing."""
+
+    def spent(self, holder: str) -> dict[Balance, int]:
+        """Return what a holder's exchanges were charged when they ended, by balance: all that is committed."""
+
+    def late(self) -> dict[ChargeKey, int]:
+        """Return what was charged after exchanges had ended, by holder and balance: absolute sums, those that changed
+        since the last call. After a restart: all that are not 0."""
 
     def sync(self) -> bool:
         """Bring all commits to the disk; True: everything committed before this call survives a power loss."""

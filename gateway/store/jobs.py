@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.core.charging import correct
 from gateway.core.ids import started_ms
 from gateway.core.record import Job, Record, decode, encode
 from gateway.core.usage import Usage
@@ -179,7 +180,7 @@ class Jobs:
         row, exchange, meta, state = found
         if exchange != one.key:
             # The same work under the same name, asked for twice: it is billed once.
-            return _changed(one, Job(id=name[1], state="seen"))
+            return _seen_again(one, Job(id=name[1], state="seen"))
         if one.amends:
             if state != "open":
                 one = _with_booking(one, decode(meta))
@@ -285,13 +286,17 @@ def _told(record: Record, usage: Usage) -> bytes:
     return _encode_told(Told(usage, record.model_served))
 
 
-def _changed(one: Finished, job: Job) -> Finished:
-    record = msgspec.structs.replace(one.record, job=job)
+def _seen_again(one: Finished, job: Job) -> Finished:
+    """Take the work for another exchange's: what was charged for it here is given back."""
+    holds = [msgspec.structs.replace(hold) for hold in one.record.holds]
+    record = msgspec.structs.replace(one.record, job=job, holds=holds)
+    correct(record)
     return one._replace(record=record, meta=encode(record))
 
 
 _BOOKED_FIELDS: Sequence[str] = (
     "job", "usage", "usage_source", "cost_nano_usd", "price_source", "price_version", "rates", "model_served",
+    "holds",
 )  # fmt: skip
 
 

@@ -10,9 +10,20 @@ from gateway.store.bodies import pack
 VERSION = 1
 DAY_MS = 86_400_000
 
+# What the day's exchanges were charged, by who held the money for them and of which balance. `amount`: all of it;
+# `late`: the part of it that became known after the exchange.
+CHARGES = """
+CREATE TABLE IF NOT EXISTS charges (
+    holder TEXT, series TEXT, start_s INTEGER, amount INTEGER NOT NULL, late INTEGER NOT NULL,
+    PRIMARY KEY (holder, series, start_s)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS late_charges ON charges (late) WHERE late != 0;
+"""
+
 # `exchanges` is narrow, since filters and sums scan it; what is shown of one exchange stands in `contents`.
 # seq grows over all files and restarts (it begins at the clock's microseconds), so that a follower needs one number.
-SCHEMA = """
+SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exchanges (
     seq INTEGER PRIMARY KEY,
@@ -34,6 +45,8 @@ CREATE TABLE IF NOT EXISTS totals (
     PRIMARY KEY (metric, labels, part)
 ) WITHOUT ROWID;
 """
+    + CHARGES
+)
 
 COLUMNS = (
     "seq", "id", "team", "key", "user", "session", "provider", "model_requested", "model_served", "status", "outcome",
@@ -51,6 +64,16 @@ REPLACE_CONTENTS = INSERT_CONTENTS.replace("INSERT", "REPLACE")
 SELECT_CONTENTS = """SELECT seq, record, codec, request_kept, response_kept, layout, bodies
     FROM exchanges JOIN contents USING (seq) WHERE id = ?"""
 SELECT_BETWEEN = SELECT_CONTENTS.replace("id = ?", "id BETWEEN ? AND ? LIMIT 2")
+ADD_CHARGE = """INSERT INTO charges VALUES (?,?,?,?,?)
+    ON CONFLICT (holder, series, start_s) DO UPDATE
+    SET amount = amount + excluded.amount, late = late + excluded.late"""
+SPENT = "SELECT series, start_s, amount - late FROM charges WHERE holder = ?"
+# Step by step from one holder to the next: there are few of them, and many balances of each.
+HOLDERS = """WITH RECURSIVE each (holder) AS (
+    SELECT min(holder) FROM charges
+    UNION ALL SELECT (SELECT min(holder) FROM charges WHERE holder > each.holder) FROM each WHERE holder IS NOT NULL
+) SELECT holder FROM each WHERE holder IS NOT NULL"""
+LATE = "SELECT holder, series, start_s, late FROM charges WHERE late != 0"
 ADD_TOTAL = """INSERT INTO totals VALUES (?,?,?,?)
     ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value"""
 

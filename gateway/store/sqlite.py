@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
 from gateway.store import schema
 from gateway.store.bodies import Stretches, unpack
+from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
 from gateway.store.interface import Committed, Count, StoreBusy, TotalKey
 
@@ -39,6 +40,8 @@ class SqliteStore:
         self._totals: Counter[TotalKey] = Counter()
         self._totals_lock = threading.Lock()
         self._watermarks: dict[str, int] = {}
+        self._late = Lateness()
+        self._charged: defaultdict[str, set[Path]] = defaultdict(set)  # in which files a holder was
         try:
             self._seq = itertools.count(self._load())
         except BaseException:
@@ -65,6 +68,20 @@ class SqliteStore:
             done = Committed(*(sum(pair) for pair in zip(done, part, strict=True)))
         return done
 
+    def spent(self, holder: str) -> dict[Balance, int]:
+        """Return what a holder's exchanges were charged when they ended, by balance."""
+        spent: Counter[Balance] = Counter()
+        for path in self._charged.get(holder, ()):
+            if path.exists():
+                with self._translated(path):
+                    for series, start_s, amount in self._file(path).sql.execute(schema.SPENT, (holder,)):
+                        spent[series, start_s] += amount
+        return dict(spent)
+
+    def late(self) -> dict[ChargeKey, int]:
+        """Return what was charged after exchanges had ended, by holder and balance, where it is not as last told."""
+        return self._late.take()
+
     def sync(self) -> bool:
         """Checkpoint every file with new commits."""
         for path, file in self._files.items():
@@ -88,17 +105,22 @@ class SqliteStore:
                 file = self._file(path)
                 if file.was_left_open and path == paths[-1]:
                     file.check()
-                highest = max(highest, self._load_file(file.sql))
+                highest = max(highest, self._load_file(path, file.sql))
         return max(highest + 1, time.time_ns() // 1000)
 
-    def _load_file(self, sql: sqlite3.Connection) -> int:
+    def _load_file(self, path: Path, sql: sqlite3.Connection) -> int:
         totals = sql.execute("SELECT metric, labels, part, value FROM totals").fetchall()
         watermarks = sql.execute("SELECT segment, offset FROM watermarks").fetchall()
         (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM exchanges").fetchone()
+        late = sql.execute(schema.LATE).fetchall()
         for metric, labels, part, value in totals:
             self._totals[metric, msgspec.json.decode(labels, type=tuple[str, ...]), part] += value
         for segment, offset in watermarks:
             self._watermarks[segment] = max(offset, self._watermarks.get(segment, 0))
+        for holder, series, start_s, amount in late:
+            self._late.update({(holder, series, start_s): amount})
+        for (holder,) in sql.execute(schema.HOLDERS):
+            self._charged[holder].add(path)
         return int(highest)
 
     def _commit_day(self, day: int, finished: list[Finished], watermarks: Mapping[str, int]) -> Committed:
@@ -127,20 +149,27 @@ class SqliteStore:
         watermarks: Mapping[str, int],
     ) -> Committed:
         changes: Counter[TotalKey] = Counter()
+        charges = Charges()
         fresh = list(rows.values())
         with file.transaction():
             for one in amendments.values():
-                if not self._amend(file.sql, one, changes):
+                if not self._amend(file.sql, one, changes, charges):
                     fresh.append(one)  # its end was lost, but what amends it is a whole record
             file.written_bytes += self._insert(file.sql, fresh)
             changes.update(self._count([one.record for one in fresh]))
+            for one in fresh:
+                charges.add(one.record)
             file.sql.executemany(schema.ADD_TOTAL, _total_rows(changes))
+            file.sql.executemany(schema.ADD_CHARGE, charges.rows())
             if watermarks:
                 file.sql.execute("DELETE FROM watermarks")
                 file.sql.executemany("INSERT INTO watermarks VALUES (?,?)", watermarks.items())
         # Only now: what a scrape has seen must be there after a crash.
         with self._totals_lock:
             self._totals.update(changes)
+        self._late.update(charges.late)
+        for holder in charges.holders():
+            self._charged[holder].add(file.path)
         return Committed(len(fresh), len(rows) + len(amendments) - len(fresh), 0)
 
     def _insert(self, sql: sqlite3.Connection, fresh: Sequence[Finished]) -> int:
@@ -153,16 +182,18 @@ class SqliteStore:
         sql.executemany(schema.INSERT_CONTENTS, contents)
         return sum(schema.row_bytes(row) for row in contents)
 
-    def _amend(self, sql: sqlite3.Connection, one: Finished, changes: Counter[TotalKey]) -> bool:
+    def _amend(self, sql: sqlite3.Connection, one: Finished, changes: Counter[TotalKey], charges: Charges) -> bool:
         """Replace the record of an exchange that is there, add to its bodies; False: it is not there."""
         found = sql.execute(schema.SELECT_CONTENTS, (one.key,)).fetchone()
         if found is None:
             return False
         seq, meta, *packed = found
         # The new one first: the model that it names is known from then on, and the old one counts under it, too.
-        after = self._count([one.record])
-        changes.subtract(self._count([decode(meta)]))
+        before, after = decode(meta), self._count([one.record])
+        changes.subtract(self._count([before]))
         changes.update(after)
+        charges.add(before, -1)
+        charges.add(one.record)
         request, response = unpack(packed)
         whole = one._replace(
             request=[*_pieces(REQUEST, request), *one.request],

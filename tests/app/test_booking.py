@@ -7,7 +7,7 @@ import pytest
 
 from gateway.app.booking import book
 from gateway.config.compile import from_sources
-from gateway.core.record import Attempt, Job, Record, decode, encode
+from gateway.core.record import Attempt, Hold, Job, Record, decode, encode
 from gateway.core.usage import Usage
 from gateway.store.jobs import Told
 from gateway.wire.adding import Sum
@@ -175,3 +175,22 @@ def test_prices_are_those_of_the_config_now(provider: str | None, source: str) -
 
     assert source == one.price_source
     assert (one.cost_nano_usd == 0) is (source == "free")
+
+
+def test_what_was_held_is_corrected_by_the_cost() -> None:
+    """Money only; that it was a request was known at once."""
+    holds = [Hold("a", 0, "usd", 900_000, charged=900_000), Hold("a#requests", 0, "requests", 1, charged=1)]
+    one = booked(Usage(input_total=1_000, output_total=500), "gpt-4o-mini", holds=holds)
+
+    assert [one.cost_nano_usd - 900_000, 0] == [hold.late for hold in one.holds]
+    assert one.cost_nano_usd == 450_000
+
+
+@pytest.mark.parametrize(("state", "cost"), [("lapsed", 2_000_000), ("booked", 450_000)])
+def test_what_nobody_ever_told_costs_its_bound(state: str, cost: int) -> None:
+    """Under a strict budget; what the provider told is what it costs."""
+    holds = [Hold("a", 0, "usd", 2_000_000, charged=2_000_000)]
+    usage = Usage(input_total=1_000, output_total=500)
+    one = booked(usage, "gpt-4o-mini", state, bound_nano_usd=2_000_000, holds=holds)
+
+    assert (cost, cost) == (one.cost_nano_usd, one.holds[0].charged + one.holds[0].late)

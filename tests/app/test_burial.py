@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from gateway.app.burial import settle
 from gateway.config.compile import from_sources
-from gateway.core.record import Attempt, decode
+from gateway.core.record import Attempt, Hold, decode
 from gateway.journal.frame import REQUEST, RESPONSE
 from tests.records import begun, finished
 
@@ -89,11 +91,49 @@ def test_calls_that_are_not_billed_cost_nothing() -> None:
     assert ("none", None, 0) == (record.usage_source, record.usage, record.cost_nano_usd)
 
 
-def test_unknown_provider_is_left_as_it_is() -> None:
-    """A provider that config no longer names cannot be priced; the row says that it is an estimate."""
+def test_a_provider_that_config_no_longer_names_is_priced_by_its_models() -> None:
+    """It billed the call all the same."""
     record = died(PARTS[0], provider="gone")
 
+    assert died(PARTS[0]).cost_nano_usd == record.cost_nano_usd > 0
+
+
+def test_an_unknown_dialect_is_left_as_it_is() -> None:
+    """Nobody can say what it used; the row says that it is an estimate."""
+    record = died(PARTS[0], dialect="gone")
+
     assert ("estimated", None, 0) == (record.usage_source, record.usage, record.cost_nano_usd)
+
+
+def holds() -> list[Hold]:
+    """What an exchange had set aside when its worker died."""
+    return [Hold("search/daily", 0, "usd", 5_000_000), Hold("search/daily#requests", 0, "requests", 1)]
+
+
+def test_every_balance_is_charged() -> None:
+    """Money what was booked, requests the call: it may have gone out."""
+    record = died(PARTS[0], holder="w1", holds=holds())
+
+    assert [(record.cost_nano_usd, 0), (1, 0)] == [(hold.charged, hold.late) for hold in record.holds]
+    polled = died(b"", method="POST", path="/v1/messages/count_tokens", dialect="anthropic", holds=holds())
+    assert [0, 1] == [hold.charged for hold in polled.holds]
+
+
+def test_work_that_goes_on_is_charged_its_hold() -> None:
+    """Until its cost is known."""
+    answer = BACKGROUND % (b"queued", b"null")
+    record = died(answer, path="/v1/responses", endpoint="responses", stream=False, holds=holds())
+
+    assert [5_000_000, 1] == [hold.charged for hold in record.holds]
+
+
+@pytest.mark.parametrize("more", [{}, {"provider": "gone"}, {"dialect": "gone"}])
+@pytest.mark.parametrize("answer", [b"", PARTS[0], b"".join(PARTS)])
+def test_under_a_strict_budget_it_costs_its_bound(answer: bytes, more: dict[str, str]) -> None:
+    """Also where some of the usage was seen: what the provider did after the death nobody knows."""
+    record = died(answer, bound_nano_usd=5_000_000, holds=holds(), **more)
+
+    assert 5_000_000 == record.cost_nano_usd == record.holds[0].charged
 
 
 BACKGROUND = b'{"id":"resp_1","background":true,"status":"%b","model":"gpt-4o-mini","usage":%b}'

@@ -4,25 +4,30 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.app.budget_gauges import BudgetGauges
+from gateway.app.budget_watch import BudgetWatch
 from gateway.app.channel import State
 from gateway.app.gauges import FRESH_MS, Gauges
+from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.price_shelf import Shelf
 from gateway.app.recording import Recording
+from gateway.ledger.server import Server
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import Board
 from gateway.metrics.catalogue import Metric
 from gateway.metrics.render import Exposition, Samples
 from gateway.metrics.totals import Tally
+from gateway.policies.budget import Budgets
 from tests.app.test_price_shelf import keep
-from tests.records import unbooked
+from tests.records import Ledger, unbooked
 
 
 def make(folder: Path) -> tuple[Board, Gauges]:
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
-    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked)
-    return shared, Gauges(shared, recording, folder / "store", Refresher(Shelf(folder)))
+    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked, Ledger())
+    return shared, Gauges(shared, recording, folder / "store", Refresher(Shelf(folder)), dict)
 
 
 def shown(samples: Samples, metric: Metric) -> Mapping[tuple[str, ...], float]:
@@ -71,9 +76,10 @@ async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> No
     refresher = Refresher(shelf)
     gauges = Gauges(
         Board(tmp_path / "board"),
-        Recording(tmp_path / "journal", tmp_path / "store", Tally(), lambda one: one, unbooked),
+        Recording(tmp_path / "journal", tmp_path / "store", Tally(), lambda one: one, unbooked, Ledger()),
         tmp_path / "store",
         refresher,
+        dict,
     )
     told = [gauges.samples()]
     await shelf.take(refreshed=True)
@@ -84,11 +90,14 @@ async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> No
     assert [{}, {(): 1_795_600_000.0}] == [shown(samples, catalogue.PRICES_OBTAINED) for samples in told]
 
 
-def test_every_process_metric_is_given_and_renders(tmp_path: Path) -> None:
+async def test_every_process_metric_is_given_and_renders(tmp_path: Path) -> None:
     """No metric of the catalogue is forgotten, also before the store could be opened."""
     _, gauges = make(tmp_path)
+    server = await Server.open(tmp_path)
+    gauges._budgets = BudgetGauges(BudgetWatch(server, Owners(Budgets())), server).samples
     samples = gauges.samples()
     body, _ = Exposition(dict, lambda: samples).render("")
+    await server.stop()
 
     assert set(catalogue.FROM_PROCESSES) | {catalogue.REJECTIONS} == set(samples)
     assert b"tollway_build_info{" in body

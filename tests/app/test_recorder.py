@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from gateway.app.channel import CONTROL_FD, LISTEN_FDS, Applied, Channel, Config
 from gateway.core.record import encode, public
 from gateway.journal.frame import BEGIN
 from gateway.journal.writer import Journal
+from gateway.ledger.lease import Balance
 from gateway.metrics.board import HEARTBEAT_MS, Board
+from tests.app.spender import COST, HELD, PLACE, spending
+from tests.ledger.parts import on_disk
 from tests.records import begun, record, write
 
 ROOT = Path(__file__).parents[2]
@@ -248,3 +251,93 @@ def _make_newer(folder: Path) -> None:
         with contextlib.closing(sqlite3.connect(path)) as sql:
             sql.execute("UPDATE meta SET value = '99'")
             sql.commit()
+
+
+# ==== the ledger ======================================================================================================
+
+
+async def _balance(folder: Path, fits: Callable[[Balance], bool]) -> Balance:
+    """Wait until the ledger's file says what is wanted of the balance."""
+    end = time.monotonic() + LIMIT_S
+    while True:
+        with contextlib.suppress(sqlite3.OperationalError):  # it is being written
+            balance = on_disk(folder).get(PLACE, Balance())
+            if fits(balance):
+                return balance
+            assert time.monotonic() < end, balance
+        await asyncio.sleep(0.02)
+
+
+def _is_closed(balance: Balance) -> bool:
+    return balance.spent > 0 and not balance.leases
+
+
+async def test_ready_means_that_money_can_be_had(recorder: Process, tmp_path: Path) -> None:
+    """And when the recorder ends as told, workers that are gone by then are closed."""
+    await recorder.start()
+    data_dir = tmp_path / "data"
+    async with spending(data_dir, 1000) as spender:
+        assert ["1", "2"] == [await spender.spends() for _ in range(2)]
+        await spender.kill()
+    recorder.channel.send(Drain())
+    assert 0 == (await recorder.end())[0]
+
+    balance = on_disk(data_dir)[PLACE]
+    assert 2 * COST <= balance.spent
+    assert not balance.leases
+
+
+async def test_a_killed_workers_money_comes_back(recorder: Process, tmp_path: Path) -> None:
+    """What it finished is spent, what was in flight is booked, the rest another one can have."""
+    await recorder.start()
+    data_dir = tmp_path / "data"
+    limit = 5 * HELD
+    async with spending(data_dir, limit) as spender:
+        assert "1" == await spender.spends()
+        assert "2" == await spender.spends()
+        assert "refused" == await spender.spends()
+        await spender.kill()
+        balance = await _balance(data_dir, _is_closed)
+    died = [one["cost_nano_usd"] for one in await recorder.exchanges(5) if one["error"] == "worker died"]
+    assert 2 == len(died)
+    assert balance.spent == 3 * COST + sum(died)
+
+    async with spending(data_dir, balance.spent + 2 * HELD) as other:
+        assert "1" == await other.spends()
+
+
+async def test_killed_recorder_leaves_leases_to_the_next(recorder: Process, tmp_path: Path) -> None:
+    """A worker that lives through it goes on and is not taken for dead; one that dies meanwhile is closed."""
+    await recorder.start()
+    data_dir = tmp_path / "data"
+    async with spending(data_dir, 2000) as living, spending(data_dir, 2000) as dying:
+        assert ["1", "1"] == [await living.spends(), await dying.spends()]
+        recorder.process.kill()
+        await recorder.end()
+        await dying.kill()
+        await recorder.start()
+        balance = await _balance(data_dir, lambda balance: dying.name not in balance.leases and balance.spent > 0)
+        assert {living.name} == balance.leases.keys()
+        await asyncio.sleep(0.5)  # a few looks of the recorder
+
+        assert ["2", "3"] == [await living.spends() for _ in range(2)]
+        await living.kill()
+        balance = await _balance(data_dir, _is_closed)
+    died = [one["cost_nano_usd"] for one in await recorder.exchanges(8) if one["error"] == "worker died"]
+    assert 4 == len(died)
+    assert balance.spent == 4 * COST + sum(died)
+
+
+async def test_a_ledger_that_cannot_be_used_stops_it(recorder: Process, journal: Journal, tmp_path: Path) -> None:
+    """Money is not guessed: it ends with the reason, and what to do."""
+    await recorder.start()
+    recorder.channel.send(Drain())
+    await recorder.end()
+    (tmp_path / "data" / "ledger.db").write_bytes(b"nonsense" * 1000)
+    await recorder.start(wait=False)
+    status, said = await recorder.end()
+
+    assert 1 == status
+    assert "ledger.db is damaged" in said
+    assert "put back a copy" in said
+    journal.close()

@@ -16,14 +16,14 @@ from gateway.journal.writer import Journal
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreBusy
 from gateway.store.sqlite import SqliteStore
-from tests.records import finished, record, unbooked, write
+from tests.records import Ledger, finished, record, unbooked, write
 
 LIMIT_S = 20.0
 
 
 def make(folder: Path) -> Recording:
     """Make a recording over a folder."""
-    return Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked)
+    return Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked, Ledger())
 
 
 def requests(recording: Recording) -> int:

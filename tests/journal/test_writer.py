@@ -17,6 +17,7 @@ import pytest
 from gateway.core.record import encode
 from gateway.journal.frame import BEGIN, END, MAX_PAYLOAD_BYTES, PART, unpack
 from gateway.journal.reader import Reader
+from gateway.journal.segment import Segment
 from gateway.journal.writer import MOST_HELD_BYTES, Journal
 from tests import records
 
@@ -186,6 +187,43 @@ def test_failing_file_is_left_for_a_new_one(tmp_path: Path, journal: Journal) ->
     assert journal.append(END, b"saved")
     assert 0 == journal.lost
     assert [(END, b"saved")] in [frames_of(path) for path in tmp_path.glob("*.seg")]
+
+
+def test_a_damaged_segment_stays_locked_until_there_is_a_next_one(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks for a lock must not take a living writer for a dead one, whose money is given to others."""
+    (segment,) = tmp_path.glob("*.seg")
+    write, rename = os.write, Path.rename
+
+    def fails(*_: object) -> int:
+        raise OSError(errno.EIO, "no")
+
+    monkeypatch.setattr(os, "write", fails)
+    monkeypatch.setattr(Path, "rename", fails)
+    assert not journal.append(END, b"lost")
+    journal.sync()
+    assert is_locked(segment)
+    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(Path, "rename", rename)
+    journal._reopen_at_s = 0.0
+    assert journal.append(END, b"after")
+    journal.sync()
+
+    assert not is_locked(segment)
+    assert [True] == [is_locked(path) for path in tmp_path.glob("*-000001.seg")]
+
+
+def test_a_writer_has_a_name_of_its_own(tmp_path: Path, journal: Journal) -> None:
+    """The one that the reader sees in the names of its segments."""
+    other = Journal(tmp_path, "worker-0")
+
+    segments = [Segment(path) for path in tmp_path.glob("*.seg")]
+    assert other.name != journal.name
+    assert {other.name, journal.name} == {one.writer for one in segments}
+    for one in segments:
+        one.close()
+    other.close()
 
 
 def test_parts_are_split_into_frames(tmp_path: Path, journal: Journal) -> None:

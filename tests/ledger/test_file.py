@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.ledger import file as ledger_file
-from gateway.ledger.file import Batch, Deed, Kept, LedgerFile, LedgerRefused, Raise
+from gateway.ledger.file import Batch, Deed, Kept, LedgerFile, LedgerRefused, Passed, Raise
 from gateway.ledger.lease import MOST, Balance, Lease, Place
 
 ONE, OTHER = Place("search/daily", 0), Place('search/daily?user="é', -60)
@@ -29,24 +29,26 @@ def write(path: Path, batch: Batch) -> Kept:
 
 def test_a_new_file_is_empty(tmp_path: Path) -> None:
     """And ready."""
-    assert Kept([], {}, [], 1) == write(tmp_path / "ledger.db", Batch())
+    assert Kept([], {}, [], 1, {}) == write(tmp_path / "ledger.db", Batch())
 
 
 def test_balances_are_kept_with_their_leases(tmp_path: Path) -> None:
     """Amounts of 60 bits and below zero, names of any kind; what a balance no longer has is removed."""
     batch = Batch()
-    batch.add(ONE, Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}))
-    batch.add(OTHER, Balance(1, over_s=60, leases={"a": Lease(9)}))
+    batch.add(ONE, Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}, {"a": -3, "gone": 9}))
+    batch.add(OTHER, Balance(1, over_s=60, leases={"a": Lease(9)}, late={"b": 2}))
     kept = write(tmp_path / "ledger.db", batch)
 
     assert {
-        ONE: Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}),
-        OTHER: Balance(1, 0, 60, {"a": Lease(9)}),
+        ONE: Balance(-5, 7, MOST, {"a": Lease(MOST, 3, 2, 1), "b": Lease()}, {"a": -3, "gone": 9}),
+        OTHER: Balance(1, 0, 60, {"a": Lease(9)}, {"b": 2}),
     } == dict(kept.balances)
     later = Batch()
-    later.add(ONE, Balance(6, leases={"b": Lease(1)}))
+    later.add(ONE, Balance(6, leases={"b": Lease(1)}, late={"gone": 8}))
     later.add(OTHER, None)
-    assert {ONE: Balance(6, leases={"b": Lease(1)})} == dict(write(tmp_path / "ledger.db", later).balances)
+    assert {ONE: Balance(6, leases={"b": Lease(1)}, late={"gone": 8})} == dict(
+        write(tmp_path / "ledger.db", later).balances
+    )
 
 
 def test_holders_that_are_gone_and_raises_are_kept(tmp_path: Path) -> None:
@@ -54,11 +56,24 @@ def test_holders_that_are_gone_and_raises_are_kept(tmp_path: Path) -> None:
     batch = Batch()
     batch.gone += [("a", 10), ("b", 20)]
     batch.raises.append(Raise(4, "search/daily", -5, MOST))
-    assert Kept([], {"a": 10, "b": 20}, [Raise(4, "search/daily", -5, MOST)], 5) == write(tmp_path / "x.db", batch)
+    assert Kept([], {"a": 10, "b": 20}, [Raise(4, "search/daily", -5, MOST)], 5, {}) == write(tmp_path / "x.db", batch)
     later = Batch()
     later.forgotten.append(("a",))
 
     assert {"b": 20} == write(tmp_path / "x.db", later).gone
+
+
+def test_thresholds_that_were_passed_are_kept(tmp_path: Path) -> None:
+    """Until they are forgotten; what is noted again in the same commit stays."""
+    batch = Batch()
+    batch.passed += [(*ONE, "[50,80]", 7), (*OTHER, "[50]", MOST)]
+    kept = {ONE: Passed((50, 80), 7), OTHER: Passed((50,), MOST)}
+    assert kept == write(tmp_path / "x.db", batch).passed
+    later = Batch()
+    later.unpassed += [ONE, OTHER]
+    later.passed.append((*ONE, "[50]", 7))
+
+    assert {ONE: Passed((50,), 7)} == write(tmp_path / "x.db", later).passed
 
 
 def test_a_batch_that_is_written_twice_changes_nothing(tmp_path: Path) -> None:
@@ -140,6 +155,20 @@ def test_the_schema_says_its_version(tmp_path: Path) -> None:
 
     assert [(str(ledger_file.VERSION),)] == sql.execute("SELECT value FROM meta").fetchall()
     sql.close()
+
+
+def test_a_file_without_what_came_later_gets_it(tmp_path: Path) -> None:
+    """One that was made before anything could become known late goes on."""
+    batch = Batch()
+    batch.add(ONE, Balance(5))
+    write(tmp_path / "x.db", batch)
+    sql = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    sql.execute("DROP TABLE late")
+    sql.close()
+    later = Batch()
+    later.add(ONE, Balance(5, late={"a": 1}))
+
+    assert {ONE: Balance(5, late={"a": 1})} == dict(write(tmp_path / "x.db", later).balances)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -216,6 +216,53 @@ def test_who_is_gone_is_forgotten_after_a_while() -> None:
     assert (False, True) == (books.is_gone("a"), books.is_gone("b"))
 
 
+def test_what_becomes_known_late_is_charged_as_it_is_told_last() -> None:
+    """Of a holder that lives, and of one that is gone; as often as it is told, and less than nothing, too."""
+    books = Books()
+    books.ask(ask("a", 1, want=60), 100)
+    books.close("x", {PLACE: 10})
+    books.changed.clear()
+
+    assert [True, False] == [books.late("a", PLACE, 25), books.late("a", PLACE, 25)]
+    assert {PLACE} == books.changed
+    assert 5 == books.room("search/daily", 0, 100)
+    assert books.late("x", PLACE, -4)
+    assert (31, 9) == (dict(books.balances())[PLACE].settled, books.room("search/daily", 0, 100))
+    assert books.late("a", PLACE, 0)
+    assert {"x": -4} == dict(books.balances())[PLACE].late
+    assert not books.late("a", PLACE, 0)
+
+
+def test_what_became_known_late_outlives_the_lease() -> None:
+    """What is told of it after the holder is closed takes the place of what was told before."""
+    books = Books()
+    books.ask(ask("a", 1, want=60), 100)
+    books.late("a", PLACE, -20)
+    books.close("a", {PLACE: 50})
+
+    assert 70 == books.room("search/daily", 0, 100)
+    books.late("a", PLACE, -30)
+    assert 80 == books.room("search/daily", 0, 100)
+    assert -20 == books.reset("search/daily", 0)
+
+
+def test_what_a_holder_said_that_it_spent_is_never_given_back() -> None:
+    """Where its journal lost something, the books know more."""
+    books = Books()
+    books.ask(msgspec.structs.replace(ask("a", 1, debt=60), settled=45), 100)
+    books.close("a", {PLACE: 40})
+
+    assert 55 == books.room("search/daily", 0, 100)
+
+
+def test_nothing_spent_makes_no_balance() -> None:
+    """A worker may have looked at thousands of them."""
+    books = Books()
+    books.close("a", {PLACE: 0})
+
+    assert ([], set()) == (list(books.balances()), books.changed)
+
+
 class Holder:
     """A worker process as the machine sees it: its account, and the holds that wait for their cost."""
 
@@ -244,6 +291,8 @@ class Protocol(RuleBasedStateMachine):
         self.provider = 0  # what the provider bills
         self.excess = 0
         self.born = 0
+        self.jobs: list[tuple[str, int]] = []  # work that goes on, with what was held for it
+        self.late: dict[str, int] = {}  # as the store adds it up
 
     @initialize(limit=st.integers(0, 1000))
     def choose_limit(self, limit: int) -> None:
@@ -287,6 +336,33 @@ class Protocol(RuleBasedStateMachine):
         self.provider += cost
         holder.recorded += cost
         holder.account.settle(held, cost)
+
+    @rule(name=holders)
+    def work_goes_on(self, name: str) -> None:
+        """An exchange ends before its cost is known: what was held is charged."""
+        holder = self.alive[name]
+        if holder.held:
+            held = holder.held.pop()
+            holder.recorded += held
+            holder.account.settle(held, held)
+            self.jobs.append((name, held))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def work_ends(self, data: st.DataObject) -> None:
+        """The provider bills it, whether its worker still lives or not, and the store has the difference."""
+        name, held = self.jobs.pop(data.draw(st.integers(0, len(self.jobs) - 1)))
+        cost = data.draw(st.integers(0, held + self.excess_most))
+        self.excess += max(0, cost - held)
+        self.provider += cost
+        self.late[name] = self.late.get(name, 0) + cost - held
+
+    @rule()
+    def tell_late(self) -> None:
+        """The recorder tells what became known late; all of it, as after a restart."""
+        for name, total in self.late.items():
+            self.books.late(name, PLACE, total)
+        self.write_down()
 
     @rule(name=holders, keep=st.integers(0, 50))
     def return_money(self, name: str, keep: int) -> None:
@@ -436,7 +512,8 @@ class Protocol(RuleBasedStateMachine):
         """When all is quiet the books are what was recorded, and everything else can be spent again."""
         if not hasattr(self, "limit"):
             return
-        recorded = sum(balance.spent for _, balance in self.books.balances())
+        self.tell_late()
+        recorded = sum(balance.spent for _, balance in self.books.balances()) + sum(self.late.values())
         for name, holder in self.alive.items():
             recorded += holder.recorded + sum(holder.held)
             self.books.close(name, {PLACE: holder.recorded + sum(holder.held)})

@@ -161,6 +161,8 @@ class RealProtocol(RuleBasedStateMachine):
         self.provider: Counter[Place] = Counter()
         self.excess: Counter[Place] = Counter()
         self.born = 0
+        self.jobs: list[tuple[str, Place, int]] = []  # work that goes on, with what was held for it
+        self.late: Counter[tuple[str, Place]] = Counter()  # as the store adds it up
 
     @initialize(target=workers, limits=st.tuples(st.integers(100, 1500), st.integers(100, 1500)))
     def begin(self, limits: tuple[int, int]) -> MultipleResults[str]:
@@ -248,7 +250,24 @@ class RealProtocol(RuleBasedStateMachine):
         self.network.cut(name)
         self.run(self.quiet())
 
-    @rule(kind=st.sampled_from(["lose", "cut", "kill", "raise", "reconcile"]), choice=CHOICE, turns=st.integers(0, 4))
+    @rule(name=workers)
+    def work_goes_on(self, name: str) -> None:
+        """An exchange ends before its cost is known: what was held is charged."""
+        worker = self.alive[name]
+        if not worker.held:
+            return
+        held = worker.held.pop()
+        for series, start_s, amount in held.places():
+            worker.recorded[Place(series, start_s)] += amount
+            self.jobs.append((name, Place(series, start_s), amount))
+        worker.holder.settle(held, [amount for _, _, amount in held.places()])
+        self.run(self.quiet())
+
+    @rule(
+        kind=st.sampled_from(["lose", "cut", "kill", "raise", "reconcile", "work ends", "late"]),
+        choice=CHOICE,
+        turns=st.integers(0, 4),
+    )
     def trouble(self, kind: str, choice: int, turns: int) -> None:
         """Something happens that is rarer than requests."""
         {
@@ -257,6 +276,8 @@ class RealProtocol(RuleBasedStateMachine):
             "kill": self.kill_authority,
             "raise": self.raise_limit,
             "reconcile": self.reconcile,
+            "work ends": self.work_ends,
+            "late": self.tell_late,
         }[kind](choice, turns)
 
     def lose(self, choice: int, _: int) -> None:
@@ -274,6 +295,20 @@ class RealProtocol(RuleBasedStateMachine):
         """The recorder has read a dead worker's journal to its end."""
         if self.dead:
             self.run(self.server.close(*self.dead.pop(0)))
+
+    def work_ends(self, choice: int, _: int) -> None:
+        """The provider bills it, whether its worker still lives or not, and the store has the difference."""
+        if self.jobs:
+            name, place, held = self.jobs.pop(choice % len(self.jobs))
+            cost = choice % (held + self.excess_most + 1)
+            self.excess[place] += max(0, cost - held)
+            self.provider[place] += cost
+            self.late[name, place] += cost - held
+
+    def tell_late(self, _: int, __: int) -> None:
+        """The recorder tells what became known late; all of it, as after a restart."""
+        for (name, place), total in self.late.items():
+            self.server.late(name, place, total)
 
     def raise_limit(self, choice: int, _: int) -> None:
         """Somebody lets more be spent."""
@@ -338,6 +373,7 @@ class RealProtocol(RuleBasedStateMachine):
             worker.client.close()
         for name, spent in self.dead:
             await self.server.close(name, spent)
+        self.tell_late(0, 0)
         recorded = {place: self.server._books.balance(place) for place in self.limits}
         await self.server.stop()
         for place, limit in self.limits.items():
@@ -346,7 +382,7 @@ class RealProtocol(RuleBasedStateMachine):
                 assert not self.provider[place]
                 continue
             assert not balance.leases
-            assert self.provider[place] <= balance.spent == balance.charged <= limit + self.excess[place]
+            assert self.provider[place] <= balance.settled == balance.charged <= limit + self.excess[place]
 
     # ==== how it is done ==============================================================================================
 

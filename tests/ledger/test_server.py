@@ -13,9 +13,9 @@ import pytest
 from gateway.ledger import server as ledger_server
 from gateway.ledger.account import Terms
 from gateway.ledger.desk import GRACE_S, LeaseState, SeriesState
-from gateway.ledger.file import By, LedgerFile, LedgerRefused
+from gateway.ledger.file import By, LedgerFile, LedgerRefused, Passed
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import SOCKET, VERSION, Hello, Message, Recall
+from gateway.ledger.interface import SOCKET, VERSION, Hello, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Grant, Place
 from gateway.ledger.peer import Frames, frame
 from gateway.ledger.server import GONE_KEPT_S, Server
@@ -217,7 +217,8 @@ async def test_corrections_and_resets_count_at_once(tmp_path: Path) -> None:
         one.settle(await must(held(one, (DAILY, 600))), [600])
         await server.correct(DAILY.place, 400, ANN)
         assert isinstance(await held(one, (DAILY, 1)), Short)
-        assert SeriesState(1000, 1000, 600, 400, {one.name: LeaseState(600, 600)}) == server.state()["search/daily"]
+        expected = SeriesState(1000, 1000, 600, 400, {one.name: LeaseState(600, 600)}, is_refused=True)
+        assert expected == server.state()["search/daily"]
 
         [deed] = await server.reset("search/daily", 0, ANN)
         assert ("reset", -1000) == (deed.what, deed.amount)
@@ -331,6 +332,122 @@ async def test_a_dead_holder_is_closed_once(tmp_path: Path) -> None:
     with wires(tmp_path, 1) as [late]:
         late.say(Hello("dead"))
         assert await late.hear() is None
+    await server.stop()
+
+
+@on_uvloop
+async def test_what_becomes_known_late_counts_at_once_and_survives(tmp_path: Path) -> None:
+    """Of who is here and who is gone; what is told again changes nothing."""
+    async with serving(tmp_path) as (server, [one]):
+        one.settle(await must(held(one, (DAILY, 600))), [600])
+        await server.close("gone", {DAILY.place: 100})
+        server.late("gone", DAILY.place, 250)
+        for _ in range(2):
+            server.late(one.name, DAILY.place, -100)
+        assert isinstance(await held(one, (DAILY, 151)), Short)
+        assert isinstance(await held(one, (DAILY, 150)), Held)
+        assert {"gone": 250, one.name: -100} == server._books.balance(DAILY.place).late
+    assert {"gone": 250, one.name: -100} == on_disk(tmp_path)[DAILY.place].late
+
+
+@on_uvloop
+async def test_money_that_turns_out_unspent_serves_who_was_refused(tmp_path: Path) -> None:
+    """Work cost less than was held for it."""
+    async with serving(tmp_path, 0) as (server, _):
+        with wires(tmp_path, 1) as [poor]:
+            server.late("gone", DAILY.place, 1000)
+            poor.say(Hello("w1"), ask("w1", need=5))
+            assert Grant("search/daily", 0, 1, 0, 0, 0) == await poor.hear()
+
+            server.late("gone", DAILY.place, 400)
+            assert Room("search/daily", 0, 600) == await poor.hear()
+
+
+@on_uvloop
+async def test_a_late_cost_of_a_window_that_is_over_is_not_kept(tmp_path: Path) -> None:
+    """But of one that nobody has asked about since it is not."""
+    server = await Server.open(tmp_path, now=lambda: 1000.0, over=lambda place: place.start_s + 100)
+    server.late("gone", Place("search/daily", 900), 5)
+    server.late("gone", Place("search/daily", 901), 5)
+    await server.stop()
+
+    assert [Place("search/daily", 901)] == list(on_disk(tmp_path))
+
+
+@on_uvloop
+async def test_a_series_stands_as_far_as_it_reaches(tmp_path: Path) -> None:
+    """Raised or not, and whether somebody was refused lately."""
+    async with serving(tmp_path) as (server, [one]):
+        before, now = terms(start_s=60), terms(start_s=120)
+        await must(held(one, (before, 300)))
+        one.settle(await must(held(one, (now, 1000))), [900])
+        assert (1300, False) == (server.standing("search/daily", 60).charged, False)
+        assert isinstance(await held(one, (now, 500)), Short)
+
+        state = server.standing("search/daily", 120)
+        assert (0, True) == (state.raised, state.is_refused)
+        await server.raise_limit("search/daily", 700, ANN)
+        state = server.standing("search/daily", 120)
+        assert (700, False) == (state.raised, state.is_refused)
+        assert (0, False) == (server.standing("other", 0).charged, server.standing("other", 0).is_refused)
+
+
+@on_uvloop
+async def test_what_may_have_changed_is_told_once(tmp_path: Path) -> None:
+    """By asks, and by what people and the recorder do; after a restart everything."""
+    async with serving(tmp_path) as (server, [one]):
+        assert set() == server.touched()
+        await must(held(one, (DAILY, 10)))
+        assert [{"search/daily"}, set()] == [server.touched(), server.touched()]
+        server.late("gone", Place("late", 0), 5)
+        await server.close("gone", {Place("closed", 0): 5})
+        await server.correct(Place("corrected", 0), 5, ANN)
+        assert {"late", "closed", "corrected"} == server.touched()
+        assert (1, 1, 0) == (server.grants, server.open_holders(), server.written[1])
+    server = await Server.open(tmp_path)
+
+    assert {"search/daily", "late", "closed", "corrected"} == server.touched()
+    await server.stop()
+
+
+@on_uvloop
+async def test_a_threshold_is_noted_with_its_line_of_the_trail(tmp_path: Path) -> None:
+    """In one commit: a restart neither repeats nor loses it. When its window is over it is forgotten."""
+    clock = [100.0]
+    server = await Server.open(tmp_path, now=lambda: clock[0])
+    await server.note_passed(DAILY.place, Passed((50, 80), 200), 41, ["50 % of $5", "80 % of $5"])
+    await server.stop()
+    server = await Server.open(tmp_path, now=lambda: clock[0])
+
+    assert (50, 80) == server.passing.percents(DAILY.place)
+    assert [("threshold", "tollway", "80 % of $5", 41), ("threshold", "tollway", "50 % of $5", 41)] == [
+        (deed.what, deed.who, deed.why, deed.amount) for deed in await server.trail(9)
+    ]
+    clock[0] = 200.0
+    server._tidy()
+    await server.stop()
+    file = LedgerFile(tmp_path / "ledger.db")
+    assert {} == file.load().passed
+    file.close()
+
+
+@on_uvloop
+async def test_absent_is_who_may_be_gone(tmp_path: Path) -> None:
+    """Not connected and not closed: of this life and the one before."""
+    async with serving(tmp_path, 2) as (server, [one, other]):
+        await must(held(one, (DAILY, 10)))
+        assert frozenset() == server.absent
+        other.stop()
+        await until(lambda: server.absent == {other.name})
+        await server.close(other.name, {})
+        assert frozenset() == server.absent
+        await must(held(one, (DAILY, 10)))
+    server = await Server.open(tmp_path)
+
+    assert {one.name} == server.absent
+    again = holder(tmp_path, name=one.name)
+    await until(lambda: not server.absent)
+    again.stop()
     await server.stop()
 
 

@@ -28,7 +28,9 @@ def value(families: Any, name: str, **labels: str) -> float:
 def test_both_formats_are_read_back() -> None:
     """Text and OpenMetrics carry the same numbers, in seconds and dollars."""
     totals = Tally().count([record(duration_ms=700.0), record(duration_ms=3.0)])
-    exposition = Exposition(lambda: totals, lambda: {catalogue.JOURNAL_LAG: [((), 1.5)]})
+    exposition = Exposition(
+        lambda: totals, lambda: {catalogue.JOURNAL_LAG: [((), 1.5)], catalogue.BUDGET_SPENT: [(("a",), 25 * 10**8)]}
+    )
     for accept, parse in (("", plain), (OPENMETRICS, openmetrics)):
         body, content_type = exposition.render(accept)
         families = list(parse(body.decode()))
@@ -42,6 +44,7 @@ def test_both_formats_are_read_back() -> None:
         assert 2 == value(families, "tollway_request_duration_seconds_count")
         assert 0.703 == value(families, "tollway_request_duration_seconds_sum")
         assert 1.5 == value(families, "tollway_journal_lag_seconds")
+        assert 2.5 == value(families, "tollway_budget_spent_usd", budget="a")
 
 
 def test_label_values_are_escaped() -> None:

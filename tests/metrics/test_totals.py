@@ -217,3 +217,11 @@ def test_a_booking_lets_no_counter_fall() -> None:
         moved.subtract(tally.count([before]))
         assert [] == [key for key, value in moved.items() if value < 0], asked
         assert 1 == total(first + moved, catalogue.REQUESTS.name)
+
+
+def test_a_bound_that_did_not_hold_is_counted() -> None:
+    """By the model whose bound it is; what costs just as much as it can is no alarm."""
+    records = [record(cost_nano_usd=cost, bound_nano_usd=bound) for cost, bound in ((5, 4), (4, 4), (5, None), (9, 1))]
+
+    found = Tally().count(records)
+    assert 2 == found["tollway_bound_exceeded", ("gpt-4o-mini",), ""]

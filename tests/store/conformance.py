@@ -7,12 +7,15 @@ import random
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
+from typing import TypeVar
 
-from gateway.core.record import Record
+from gateway.core.record import Hold, Record
 from gateway.journal.reader import Finished
 from gateway.metrics.totals import Tally
 from gateway.store.interface import Store, TotalKey
 from tests.records import DAY_MS, NOON_MS, finished, record
+
+K = TypeVar("K")
 
 
 def counted(records: list[Record]) -> dict[TotalKey, int]:
@@ -20,9 +23,27 @@ def counted(records: list[Record]) -> dict[TotalKey, int]:
     return {key: value for key, value in Tally().count(records).items() if value}
 
 
-def nonzero(totals: Mapping[TotalKey, int]) -> dict[TotalKey, int]:
+def nonzero(totals: Mapping[K, int]) -> dict[K, int]:
     """Leave out what amendments moved back to nothing."""
     return {key: value for key, value in totals.items() if value}
+
+
+def spent(records: list[Record], holder: str) -> dict[tuple[str, int], int]:
+    """Add up what a holder's records were charged when they ended."""
+    sums: Counter[tuple[str, int]] = Counter()
+    for one in records:
+        for hold in one.holds if one.holder == holder else []:
+            sums[hold.series, hold.start_s] += hold.charged
+    return dict(sums)
+
+
+def late(records: list[Record]) -> dict[tuple[str, str, int], int]:
+    """Add up what became known late."""
+    sums: Counter[tuple[str, str, int]] = Counter()
+    for one in records:
+        for hold in one.holds:
+            sums[one.holder or "", hold.series, hold.start_s] += hold.late
+    return nonzero(sums)
 
 
 class Conformance(ABC):
@@ -41,6 +62,9 @@ class Conformance(ABC):
         for one in (store, self.open()):
             assert sorted(map(repr, expected)) == sorted(map(repr, self.stored()))
             assert counted(expected) == nonzero(one.totals())
+            for holder in {each.holder for each in expected} - {None}:
+                assert nonzero(spent(expected, holder)) == nonzero(one.spent(holder))
+        assert late(expected) == one.late()
         one.close()
         store.close()
 
@@ -131,13 +155,63 @@ class Conformance(ABC):
 
         self.agree(store, [second, other])
 
+    def test_charges_are_added_up_by_holder_and_balance(self) -> None:
+        """Over days; who held nothing was charged nothing, and one that nobody knows neither."""
+        daily = Hold("search/daily", 0, "usd", 9, charged=5)
+        records = [
+            record(
+                NOON_MS + day * DAY_MS, holder=holder, holds=[daily, Hold("search/all#requests", 7, "requests", 1, 1)]
+            )
+            for day, holder in ((0, "w1"), (1, "w1"), (0, "w2"))
+        ]
+        unheld = record(holder="w3")
+        store = self.open()
+        store.commit([finished(one) for one in [*records, unheld, record(holds=[daily])]], {})
+
+        assert {("search/daily", 0): 10, ("search/all#requests", 7): 2} == store.spent("w1")
+        assert {("search/daily", 0): 5, ("search/all#requests", 7): 1} == store.spent("w2")
+        assert [{}, {}] == [store.spent("w3"), store.spent("nobody")]
+        assert {} == store.late()
+        store.close()
+
+    def test_an_amendment_moves_charges_by_the_difference(self) -> None:
+        """What became known late is told once, as the sum of all; and again after a restart."""
+        first = record(holder="w1", holds=[Hold("a", 0, "usd", 9, charged=9)])
+        later = record(id=first.id, holder="w1", holds=[Hold("a", 0, "usd", 9, charged=9, late=-4)])
+        last = record(id=first.id, holder="w1", holds=[Hold("a", 0, "usd", 9, charged=8, late=2)])
+        store = self.open()
+        store.commit([finished(first)], {})
+        assert {} == store.late()
+        for one, told in ((later, {("w1", "a", 0): -4}), (last, {("w1", "a", 0): 2})):
+            for _ in range(2):
+                store.commit([finished(one, None, None, amends=True)], {})
+            assert told == store.late()
+            assert {} == store.late()
+
+        self.agree(store, [last])
+
     def test_any_replay_from_any_point(self) -> None:
         """Crashes that lose the answer to a commit, and replays from any older position, end in the same books."""
         chance = random.Random(11)
-        records = [record(NOON_MS + chance.choice((-1, 0, 1)) * DAY_MS, session=str(n)) for n in range(40)]
+
+        def holds() -> list[Hold]:
+            names = chance.sample(("a", "b", "c"), chance.randrange(4))
+            return [Hold(name, 0, "usd", 9, chance.randrange(9), chance.choice((0, -2, 3))) for name in names]
+
+        records = [
+            record(
+                NOON_MS + chance.choice((-1, 0, 1)) * DAY_MS,
+                session=str(n),
+                holder=chance.choice(("w1", "w2")),
+                holds=holds(),
+            )
+            for n in range(40)
+        ]
         events: list[Finished] = [finished(one) for one in records]
         for at in (5, 17, 30):
-            amended = record(id=records[at].id, outcome="timeout", session="amended")
+            amended = record(
+                id=records[at].id, outcome="timeout", session="amended", holder=records[at].holder, holds=holds()
+            )
             records[at] = amended
             events.insert(chance.randrange(at + 1, len(events)), finished(amended, None, None, amends=True))
         at = 0

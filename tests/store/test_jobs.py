@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.core.record import Job, Record, decode
+from gateway.core.charging import correct
+from gateway.core.record import Hold, Job, Record, decode
 from gateway.core.usage import Usage
 from gateway.journal.reader import Finished
 from gateway.store import jobs as jobs_module
@@ -30,6 +31,7 @@ def book(one: Record, told: Told, state: str) -> None:
     one.cost_nano_usd = told.usage.input_total
     one.model_served = one.model_served or told.model
     one.job = Job(id=one.job.id if one.job else "", state=state)
+    correct(one)
 
 
 class Book:
@@ -187,6 +189,19 @@ def test_work_that_is_asked_for_twice_is_billed_once(kept: Book) -> None:
     kept.jobs.take([fetch()])
 
     assert [(first.record.id, "booked", 100)] == kept.amended()
+
+
+def test_what_was_charged_for_work_follows_its_booking(kept: Book) -> None:
+    """Given back where the work was only asked for again; kept where a worker writes its end once more."""
+    first, second = (ask(holds=[Hold("a", 0, "usd", 70, charged=70)]) for _ in range(2))
+    kept.jobs.take([first])
+    (shown,) = kept.jobs.take([second])
+    assert [-70] == [hold.late for hold in shown.record.holds]
+    assert shown.record == decode(shown.meta)
+    kept.jobs.take([fetch()])
+
+    (later,) = kept.jobs.take([written_again(first, duration_ms=88.0)])
+    assert [30] == [hold.late for hold in later.record.holds]
 
 
 @pytest.mark.parametrize(("endpoint", "after_ms"), [("responses", LAPSE_MS), ("batch", BATCH_LAPSE_MS)])

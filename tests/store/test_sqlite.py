@@ -1,5 +1,6 @@
 """The SQLite store keeps the promises of every store, and its own: locks, crashes, broken and deleted files."""
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.record import Record, decode
+from gateway.core.record import Hold, Record, decode
 from gateway.metrics.totals import Tally
 from gateway.store import schema
 from gateway.store import sqlite as sqlite_module
@@ -321,3 +322,57 @@ def test_only_a_few_files_stay_open(tmp_path: Path, store: SqliteStore) -> None:
 
     assert sqlite_module.OPEN_FILES == len(store._files)
     assert 10 == len(list(tmp_path.glob("*.db")))
+
+
+def test_a_file_without_charges_gets_their_table(tmp_path: Path, store: SqliteStore) -> None:
+    """One that was made before there were budgets goes on."""
+    store.commit([finished(record())], {})
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / DAY)) as sql:
+        sql.execute("DROP TABLE charges")
+        sql.commit()
+    again = SqliteStore(tmp_path, Tally().count)
+    again.commit([finished(record(holder="w1", holds=[Hold("a", 0, "usd", 9, charged=5)]))], {})
+
+    assert {("a", 0): 5} == again.spent("w1")
+    again.close()
+
+
+def test_only_days_of_a_holder_are_looked_at(tmp_path: Path, store: SqliteStore) -> None:
+    """A worker that lived for an hour costs one file or two, not all that there are; now and after a restart."""
+    for day, holder in enumerate(("w1", "w1", "w2", "w3", "w1")):
+        one = record(NOON_MS + day * DAY_MS, holder=holder, holds=[Hold("a", 0, "usd", 9, charged=10**day)])
+        store.commit([finished(one)], {})
+    store.close()
+    again = SqliteStore(tmp_path, Tally().count)
+    for one in (store, again):
+        assert [{("a", 0): 10011}, {("a", 0): 100}] == [one.spent(holder) for holder in ("w1", "w2")]
+        one.close()
+        one.spent("w2")
+
+        assert ["2026-11-25.db"] == [path.name for path in one._files]
+        one.close()
+
+
+def test_a_day_that_was_removed_is_no_longer_charged(tmp_path: Path, store: SqliteStore) -> None:
+    """And nothing fails for it."""
+    store.commit([finished(record(holder="w1", holds=[Hold("a", 0, "usd", 9, charged=5)]))], {})
+    store.close()
+    for path in tmp_path.glob("*"):
+        path.unlink()
+
+    assert {} == store.spent("w1")
+    assert [] == list(tmp_path.glob("*"))
+
+
+def test_charges_are_found_by_their_holder(tmp_path: Path, store: SqliteStore) -> None:
+    """Not by going through all of them; and what became known late by an index of its own."""
+    store.commit([finished(record())], {})
+    with contextlib.closing(sqlite3.connect(tmp_path / DAY)) as sql:
+        plans = [
+            sql.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()[0][-1]
+            for query, values in ((schema.SPENT, ("w1",)), (schema.LATE, ()))
+        ]
+
+    assert "SEARCH charges USING PRIMARY KEY" in plans[0]
+    assert "INDEX late_charges" in plans[1]
