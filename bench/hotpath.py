@@ -23,6 +23,7 @@ import msgspec
 import uvloop
 
 from gateway.core.ids import IdMaker
+from gateway.exchange.gate import Gate
 from gateway.exchange.lanes import open_lanes, origin_of
 from gateway.http.client import UpstreamConnection
 from gateway.http.guard import Limits
@@ -32,6 +33,9 @@ from gateway.http.reactor import Reactor
 from gateway.http.server import ServerConnection
 from gateway.http.site import Site
 from gateway.journal.writer import Journal
+from gateway.ledger.client import Client
+from gateway.ledger.holder import Holder
+from gateway.ledger.interface import SOCKET
 from gateway.metrics.board import Board
 from gateway.policies.access import Access, Principal
 from gateway.policies.patterns import Patterns
@@ -124,7 +128,8 @@ async def data_plane(folder: Path) -> tuple[ServerConnection, UpstreamConnection
     reactor = Reactor(loop)
     pools = Pools(reactor)
     journal = Journal(folder / "journal", "bench")
-    proxy = Proxy(reactor, journal, Board(folder / "board").claim(0), IdMaker(os.urandom))
+    holder = Holder(journal.name, Client(folder / SOCKET, journal.name, loop), loop, 1)
+    proxy = Proxy(reactor, journal, Board(folder / "board").claim(0), IdMaker(os.urandom), Gate(holder))
     proxy.use(snapshot, await open_lanes(pools, [PROVIDER], snapshot.server))
     pool = pools[origin_of(PROVIDER)]
     upstream = UpstreamConnection(pool, tls=False)

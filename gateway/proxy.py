@@ -19,6 +19,7 @@ from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.ids import IdMaker
 from gateway.exchange.books import Entry
 from gateway.exchange.destination import check_price, find_way
+from gateway.exchange.gate import Gate
 from gateway.exchange.intake import Intake
 from gateway.exchange.introduction import Introduction, introduce
 from gateway.exchange.lanes import Lane
@@ -36,6 +37,7 @@ from gateway.journal.writer import Journal
 from gateway.metrics.board import IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
+from gateway.wire.clients import addressed
 from gateway.wire.endpoint import Place
 from gateway.wire.shapes import Fields
 
@@ -53,18 +55,20 @@ class Proxy:
 
     serving: Serving
 
-    def __init__(self, reactor: Reactor, journal: Journal, slot: Slot, ids: IdMaker) -> None:
+    def __init__(self, reactor: Reactor, journal: Journal, slot: Slot, ids: IdMaker, gate: Gate) -> None:
         # Delivered means recorded: the frames of a turn go first, and a turn with frames alone is flushed, too.
         reactor.outbox.first, journal.due = journal.flush, reactor.outbox.due
         self.loop = reactor.loop
         self.journal = journal
         self.slot = slot
         self.ids = ids
+        self.gate = gate
         self.stamps = Stamps()
 
     def use(self, snapshot: Snapshot, lanes: dict[str, Lane]) -> None:
         """Serve every request that begins from now on by this config."""
         self.serving = Serving(snapshot, lanes, self.slot)
+        self.gate.use(snapshot)
 
     def __call__(self, client: ServerConnection, request: Request) -> "Flight":
         flight = Flight(self, client, request)
@@ -76,15 +80,16 @@ class Flight:
     """One request under way."""
 
     __slots__ = (
-        "_client", "_complete", "_connecting", "_dialect", "_entry", "_fields", "_intake", "_intro", "_late_refusal",
-        "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving", "_started_ns", "_way",
-        "id",
+        "_body", "_client", "_complete", "_connecting", "_dialect", "_entry", "_fields", "_intake", "_intro",
+        "_late_refusal", "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving",
+        "_started_ns", "_way", "id",
     )  # fmt: skip
 
     # Known only from a certain phase on; no phase before it asks for them.
     _intro: Introduction  # identify
     _place: Place  # identify
     _way: Way  # route
+    _body: bytes  # admit, as far as it was read before
     _outgoing: Outgoing  # forward
 
     def __init__(self, proxy: Proxy, client: ServerConnection, request: Request) -> None:
@@ -219,9 +224,11 @@ class Flight:
         record, fields = entry.record, self._fields
         record.model_requested = model
         record.stream = self._place.endpoint.streams or (fields is not None and fields.stream)
-        way = self._way = self._route(model)
-        self._admit(entry, way, body)
-        self._forward(entry, way, body)
+        self._way = self._route(model)
+        self._body = body
+        if not self._proxy.gate.guards or self._admit(entry):
+            self._begin(entry)
+            self._forward(entry)
 
     def _route(self, model: str | None) -> Way:
         """Choose where to go. Only the first candidate is tried yet."""
@@ -234,21 +241,48 @@ class Flight:
 
     # ==== admit ====================================================================================================
 
-    def _admit(self, entry: Entry, way: Way, body: bytes) -> None:
+    def _admit(self, entry: Entry) -> bool:
+        """Hold the money that the request may cost; False: more must be asked for first."""
+        body, length = self._body, self._request.length
+        size = len(body) if self._intake.whole or length is None else length
+        gate = self._proxy.gate
+        admission = entry.admission = gate.admission(entry, self._place, self._way, self._fields, body, size)
+        if admission is None or admission.enter():
+            gate.at_once += 1
+            return True
+        gate.asked += 1
+        admission.wait(self._admitted)
+        return False
+
+    def _admitted(self, refusal: Refusal | None) -> None:
+        """The ledger has answered."""
+        entry = self._entry
+        if self._over or entry is None:
+            return
+        try:
+            if refusal is not None:
+                raise refusal
+            self._begin(entry)
+            self._forward(entry)
+        except Exception as error:
+            self._say_no(error)
+
+    def _begin(self, entry: Entry) -> None:
         """Write down that the exchange begins, before the provider can know of it."""
-        record = entry.record
+        record, way = entry.record, self._way
         record.provider = provider = way.provider.name
         record.route = way.route
         entry.attempt(provider, way.model or record.model_requested)
-        entry.begin(body)
+        entry.begin(self._body)
         if self._serving.snapshot.server.on_journal_failure == "refuse" and not self._proxy.journal.flush():
             raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
 
     # ==== forward ==================================================================================================
 
-    def _forward(self, entry: Entry, way: Way, body: bytes) -> None:
+    def _forward(self, entry: Entry) -> None:
         """Send the request on a warm connection, or open one."""
-        outgoing = self._outgoing = edit(self._place, body, self._fields, way.provider, way.model)
+        way = self._way
+        outgoing = self._outgoing = edit(self._place, self._body, self._fields, way.provider, way.model)
         self._relay = Relay(self, self._client, entry, way, outgoing)
         way.slot.add(IN_FLIGHT)
         upstream = way.lane.pool.take()
@@ -282,8 +316,9 @@ class Flight:
     def _send(self, upstream: UpstreamConnection) -> None:
         """Hand over the head and as much of the body as is here."""
         request, relay, intake = self._request, self._relay, self._intake
-        if relay is None:
+        if relay is None or self._entry is None:
             return
+        self._entry.called = True
         body = self._outgoing.body
         if not intake.whole and (more := intake.release()):  # came while the connection was being opened
             relay.keep_request(more)
@@ -330,6 +365,8 @@ class Flight:
         self._over = True
         if self._relay is not None:
             self._relay.left(stopped=stopped)
+        elif self._entry is not None and self._entry.admission is not None:
+            self._entry.admission.leave()
 
     def unanswered(self, failure: UpstreamFailure) -> None:
         """An attempt failed before the client saw anything of it."""
@@ -362,6 +399,7 @@ class Flight:
         if self._over:
             return
         self._over = True
+        addressed(refusal, self._entry.record.client if self._entry is not None else None)
         self._write_down(refusal)
         if self._client.started:
             self._client.abort()
@@ -384,6 +422,8 @@ class Flight:
         if self._relay is not None:
             self._relay.give_up(refusal.outcome, error, _RESULT_OF_REFUSAL.get(refusal.kind))
         elif not entry.closed:
+            if entry.admission is not None:
+                entry.admission.release()
             record.error = error
             entry.close(refusal.outcome)
 

@@ -25,6 +25,7 @@ from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
+from gateway.ledger.server import Server
 from gateway.metrics.board import Board
 from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
@@ -72,6 +73,7 @@ class Recorder:
         await asyncio.to_thread(self._recording.tried.wait)
         if self._recording.refused:
             return
+        self._ledger = await Server.open(Path(self._snapshot.server.data_dir))
         await self._runner.setup()
         for listener in inherited_sockets(os.environ):
             await web.SockSite(self._runner, listener).start()
@@ -101,6 +103,7 @@ class Recorder:
         for task in (refreshing, orders, ending):
             task.cancel()
         await self._runner.cleanup()
+        await self._ledger.stop()
         if died:
             logger.error("recording ended: %s", self._recording.refused or "its own words stand above")
         return int(died)

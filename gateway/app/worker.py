@@ -18,6 +18,7 @@ from gateway.app.channel import Applied, Channel, Config, Drain, Ready, inherite
 from gateway.app.snapshots import Snapshots
 from gateway.config.problems import ConfigError
 from gateway.core.ids import IdMaker
+from gateway.exchange.gate import Gate
 from gateway.exchange.lanes import open_lanes
 from gateway.exchange.replies import render_bad_request
 from gateway.http.door import Door
@@ -26,7 +27,20 @@ from gateway.http.pool import Pools
 from gateway.http.reactor import Reactor
 from gateway.http.site import Site
 from gateway.journal.writer import Journal
-from gateway.metrics.board import CONNECTIONS, GENERATION, HEARTBEAT_MS, JOURNAL_LOST, PID, Board
+from gateway.ledger.client import Client
+from gateway.ledger.holder import Holder
+from gateway.ledger.interface import SOCKET
+from gateway.metrics.board import (
+    ADMISSIONS,
+    ADMISSIONS_ASKED,
+    CONNECTIONS,
+    GENERATION,
+    HEARTBEAT_MS,
+    JOURNAL_LOST,
+    LEDGER_ASKS,
+    PID,
+    Board,
+)
 from gateway.policies.snapshot import Server, Snapshot
 from gateway.proxy import Proxy
 
@@ -55,13 +69,15 @@ class Worker:
         self._journal = Journal(data_dir / "journal", f"worker-{index}", durability=snapshot.server.durability)
         self._reactor = reactor = Reactor(loop)
         self._pools = Pools(reactor)
-        self._proxy = Proxy(reactor, self._journal, self._slot, IdMaker(os.urandom))
+        name = self._journal.name
+        self._gate = Gate(Holder(name, Client(data_dir / SOCKET, name, loop), loop, snapshot.server.workers))
+        self._proxy = Proxy(reactor, self._journal, self._slot, IdMaker(os.urandom), self._gate)
         self._site = Site(self._proxy, reactor, limits=Limits(), render_bad_request=self._say_no)
         self._site.on_count = self._counted
         (listener,) = inherited_sockets(os.environ)
         self._door = Door(listener, self._site, self._may_take)
         self._beat_timer: asyncio.TimerHandle | None = None
-        self._lost_shown = 0
+        self._shown: dict[int, int] = {}
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()  # while draining: the last connection has gone
         self._drain_limit_s = float("inf")
@@ -134,6 +150,7 @@ class Worker:
         await asyncio.sleep(0)  # let the last connections say goodbye
         self._reactor.stop()
         self._pools.close()
+        self._gate.holder.stop()
         self._journal.close()
         self._slot.set(HEARTBEAT_MS, 0)
 
@@ -161,8 +178,16 @@ class Worker:
 
     def _beat(self) -> None:
         self._slot.set(HEARTBEAT_MS, time.time_ns() // 1_000_000)
-        lost, self._lost_shown = self._journal.lost - self._lost_shown, self._journal.lost
-        self._slot.add(JOURNAL_LOST, lost)
+        gate = self._gate
+        counts = {
+            JOURNAL_LOST: self._journal.lost,
+            ADMISSIONS: gate.at_once,
+            ADMISSIONS_ASKED: gate.asked,
+            LEDGER_ASKS: gate.holder.asks,
+        }
+        for cell, count in counts.items():
+            self._slot.add(cell, count - self._shown.get(cell, 0))
+        self._shown = counts
         self._beat_timer = self._loop.call_later(_BEAT_S, self._beat)
         if self._server.workers > 1 and not self._draining.is_set():
             self._door.balance()

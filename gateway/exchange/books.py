@@ -8,6 +8,8 @@ from msgspec import Raw
 
 from gateway.core.record import Attempt, Job, Record, encode
 from gateway.core.usage import Usage
+from gateway.exchange.admission import Admission
+from gateway.exchange.charging import book_at_bound
 from gateway.journal.capture import Capture
 from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Piece
 from gateway.journal.writer import Journal
@@ -33,12 +35,13 @@ class Entry:
     """One exchange in the books. Every frame is in the journal before anything leaves that it tells of (the outbox).
 
     `begun_ns` is perf_counter at the request's first byte; `started_ns` the wall clock then (prices depend on it).
-    `keep`: how many bytes of each body are written down.
+    `keep`: how many bytes of each body are written down. `admission`: the money that it holds, where a budget applies.
+    `called`: the provider knows of the request.
     """
 
     __slots__ = (
-        "_answer", "_first", "_journal", "_keep", "_part_meta", "_request", "begun", "begun_ns", "closed", "record",
-        "started_ns",
+        "_answer", "_first", "_journal", "_keep", "_part_meta", "_request", "admission", "begun", "begun_ns", "called",
+        "closed", "record", "started_ns",
     )  # fmt: skip
 
     def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_ns: int, keep: int) -> None:
@@ -46,7 +49,9 @@ class Entry:
         self.begun_ns = begun_ns
         self.started_ns = started_ns
         self.begun = False
+        self.called = False
         self.closed = False
+        self.admission: Admission | None = None
         self._journal = journal
         self._keep = keep
         self._request: Capture | None = None
@@ -59,10 +64,10 @@ class Entry:
         self.begun = True
         if len(body) <= _SMALL_BYTES and len(body) <= self._keep:
             self.record.request_bytes = len(body)
-            self._journal.add(BEGIN, encode(self.record), ((REQUEST, 0, body),) if body else ())
+            self._journal.add(BEGIN, self._meta(ended=False), ((REQUEST, 0, body),) if body else ())
         else:
             self.record.request_bytes = len(body)  # should this process die: the input is estimated by it
-            self._journal.add(BEGIN, encode(self.record))
+            self._journal.add(BEGIN, self._meta(ended=False))
             self.record.request_bytes = 0  # what is kept of it is counted piece by piece
             self.request(body)
 
@@ -118,10 +123,14 @@ class Entry:
         """Write the end, before the answer's last bytes are sent. A loss is counted by the journal."""
         self.record.outcome = outcome
         self.closed = True
+        if self.admission is not None:
+            self.admission.settle(self.record, called=self.called)
         self._write(END)
 
     def amend(self) -> None:
         """Write the end once more, with what came behind it."""
+        if self.admission is not None:
+            self.admission.amend(self.record)
         self._write(AMEND)
 
     def _write(self, kind: int) -> None:
@@ -141,7 +150,12 @@ class Entry:
         if self._request is not None:
             pieces = [*self._request.rest(), *pieces]
             record.truncated = record.truncated or self._request.cut
-        self._journal.add(kind, encode(record), pieces)
+        self._journal.add(kind, self._meta(ended=True), pieces)
+
+    def _meta(self, *, ended: bool) -> bytes:
+        meta = encode(self.record)
+        admission = self.admission
+        return meta if admission is None else meta[:-1] + admission.members(ended=ended)
 
     def _part(self, due: Sequence[Piece]) -> None:
         if not self._part_meta:
@@ -167,6 +181,8 @@ def settle(
         record.usage_source = "estimated"
     record.usage = usage
     price(record, prices, provider, entry.started_ns / 1e9)
+    if record.bound_nano_usd is not None:
+        book_at_bound(record)
     if sight.job is not None:
         put_off(record, sight.job)
     if record.error is None:
@@ -195,6 +211,12 @@ def price(record: Record, prices: PriceBook, provider: Provider, at_unix_s: floa
     record.price_version = cost.version
     if cost.rates:
         record.rates = Raw(cost.rates)
+
+
+def cost_so_far(record: Record, written: int, prices: PriceBook, provider: Provider, at_unix_s: float) -> int:
+    """Estimate what a stream has cost until now, in nano-USD, that has written so many tokens."""
+    usage = Usage(input_total=record.request_bytes // 4, output_total=written)
+    return prices.price(provider, None, record.model_asked, usage, at_unix_s).nano_usd
 
 
 def note_poll(record: Record, sight: Sight, *, whole: bool) -> None:

@@ -13,10 +13,8 @@ _REMEMBERED_WAYS = 100  # for one caller; a caller can invent names
 def find_way(intro: Introduction, serving: Serving, model: str | None, draw: float) -> Way:
     """Find the way for a request; arguments and refusals as for `choose`."""
     choice = choose(intro, serving.snapshot.routing, model, draw)
-    provider, asked = choice.candidates[0]
-    lane = serving.lanes[provider.name]
-    lines = route_lines(choice, model)
-    way = Way(choice.route, provider, asked, lane, lines, serving.snapshot.prices, serving.slot)
+    lane = serving.lanes[choice.candidates[0].provider.name]
+    way = Way(choice, lane, route_lines(choice, model), serving.snapshot.prices, serving.slot)
     if choice.route is None and len(intro.ways) < _REMEMBERED_WAYS:
         intro.ways[model] = way  # no share is drawn: it is the same every time
     return way

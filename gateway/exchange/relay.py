@@ -5,11 +5,11 @@ everything: the terminal event of a stream, or the last byte.
 """
 
 import logging
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.core.errors import UpstreamFailure
 from gateway.core.money import usd_text
-from gateway.exchange.books import Entry, outcome_of, result_of, settle
+from gateway.exchange.books import Entry, cost_so_far, outcome_of, result_of, settle
 from gateway.exchange.outgoing import Outgoing
 from gateway.exchange.replies import id_line
 from gateway.exchange.way import Way
@@ -18,6 +18,7 @@ from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connecti
 from gateway.http.server import ServerConnection
 from gateway.metrics.board import IN_FLIGHT
 from gateway.wire.billed import Billed
+from gateway.wire.clients import addressed
 from gateway.wire.credentials import ANSWER_PRIVATE
 from gateway.wire.decode import Decoder
 from gateway.wire.dialect import DIALECTS
@@ -28,6 +29,11 @@ log = logging.getLogger("tollway.relay")
 
 _PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
 _OK = range(200, 300)
+# A stream for which money is held by a guess is looked at after so many bytes of it.
+_WATCH_BYTES: Final = 2_048
+_NEVER: Final = 1 << 60
+_DRAIN_MOST_MS: Final = 300_000.0
+_LEFT = "the client left before the answer was complete"
 # What an attempt ended in when it brought no answer.
 _RESULTS = {"timeout": "timeout", "cancelled": "cancelled"}
 
@@ -49,8 +55,8 @@ class Relay:
     """One exchange from its first upstream byte to its record."""
 
     __slots__ = (
-        "_asked", "_client", "_decoder", "_entry", "_flows", "_head", "_meter", "_over", "_owner", "_place",
-        "_strip_usage", "_way", "sent", "upstream",
+        "_asked", "_client", "_decoder", "_entry", "_flows", "_head", "_left_ms", "_meter", "_over", "_owner", "_place",
+        "_strip_usage", "_watch", "_way", "sent", "upstream",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, way: Way, outgoing: Outgoing) -> None:
@@ -67,6 +73,8 @@ class Relay:
         self._meter: Meter | None = None
         self._decoder: Decoder | None = None
         self._flows = False  # the head has left, and with a stream its first token
+        self._watch = _NEVER  # at which length of the answer its cost is looked at next
+        self._left_ms = 0.0  # when the client left whose answer is read to its end all the same
         self._over = False
 
     def keep_request(self, data: bytes) -> None:
@@ -103,8 +111,31 @@ class Relay:
         entry.answer(data)
         if meter is not None and meter.terminal and not entry.closed:
             self._close_books(whole=True)
-        if out:
+        if entry.answer_bytes >= self._watch and not entry.closed:
+            self._look_at_cost(out)
+        elif out:
             self._client.send(out)
+
+    def _look_at_cost(self, out: bytes) -> None:
+        """Hold more money for a stream that needs it, before its bytes go on; end it where there is none."""
+        entry, meter = self._entry, self._meter
+        admission = entry.admission
+        if admission is None or meter is None:
+            return
+        if self._left_ms and entry.elapsed_ms() - self._left_ms > _DRAIN_MOST_MS:
+            self.give_up("cancelled", _LEFT)
+            return
+        way, record = self._way, entry.record
+        cost = cost_so_far(record, meter.so_far(), way.prices, way.provider, entry.started_ns / 1e9)
+        refusal = admission.grow(cost)
+        self._watch = entry.answer_bytes + (0 if admission.starves else _WATCH_BYTES)
+        if refusal is None:
+            self._client.send(out)
+            return
+        self.give_up("budget_blocked", f"{refusal.kind}: {refusal.message}")
+        place = self._place
+        event = DIALECTS[place.dialect].error_event(addressed(refusal, record.client), record.id, place.endpoint)
+        self._client.send(out + event, end=True)
 
     def _take_head(self, head: AnswerHead) -> None:
         self._head = head
@@ -127,6 +158,9 @@ class Relay:
         streamed = endpoint.streams or is_stream(content_type.lower(), asked=record.stream)
         record.stream = record.stream or streamed
         self._meter = self._new_meter(streamed)
+        admission = self._entry.admission
+        if streamed and admission is not None and (admission.plan.guesses or admission.plan.drains):
+            self._watch = _WATCH_BYTES
 
     def _new_meter(self, streamed: bool) -> Meter:
         place = self._place
@@ -203,6 +237,9 @@ class Relay:
             passing = passing.without(named)
         record = self._entry.record
         block = write_block(head.headers, passing) + id_line(record.id) + self._way.own_lines
+        admission = self._entry.admission
+        if admission is not None:
+            block += admission.lines()
         if whole and record.usage is not None:
             block += b"x-tollway-cost-usd: %b\r\n" % usd_text(record.cost_nano_usd).encode()
         self._client.start(head.status, block, None if self._strip_usage else head.length)
@@ -261,6 +298,8 @@ class Relay:
                 record.error = record.error or "the stream ended without its terminal event"
         if outcome is None:
             outcome = outcome_of(status or 200)
+        if self._left_ms:
+            outcome, record.error = "cancelled", _LEFT
         told = result_of(status) if status is not None else "protocol"
         entry.finish_attempt(result or _RESULTS.get(outcome, told), status=status, error=record.error)
         self._write_end(outcome)
@@ -289,7 +328,9 @@ class Relay:
         self.upstream = None
         if self._over:
             return
-        if not self._client.started and self._owner is not None:
+        if self._left_ms:
+            self.give_up("cancelled", _LEFT)
+        elif not self._client.started and self._owner is not None:
             self._owner.unanswered(failure)
         else:
             self._break_off("timeout" if failure.kind == "timeout" else "upstream_error", failure.message)
@@ -319,7 +360,11 @@ class Relay:
         """The client is gone, or this process goes: stop the provider at once, and book what it did so far."""
         if self._over:
             return
+        admission = self._entry.admission
         if stopped:
             self.give_up("gateway_error", "the gateway was stopped and drain_timeout passed before the answer's end")
+        elif admission is not None and admission.plan.drains and self.upstream is not None and not self._entry.closed:
+            self._left_ms = self._entry.elapsed_ms()
+            self.upstream.resume()
         else:
-            self.give_up("cancelled", "the client left before the answer was complete")
+            self.give_up("cancelled", _LEFT)

@@ -26,7 +26,7 @@ class Journal:
 
     A write costs hardly more for a dozen frames than for one, so those of one turn of the loop are flushed together:
     `due` is called when there is something to flush, and does it at once unless somebody has set it otherwise.
-    `failing`: the last flush lost something.
+    `failing`: the last flush lost something. `name`: of this writer, unique for ever; all its segments begin with it.
 
     A segment is locked (flock) as long as its writer lives and may write to it, and is visible only once locked:
     a reader that finds an unlocked segment knows that it will not grow. A process never goes on with an old segment.
@@ -42,7 +42,7 @@ class Journal:
         self.failing = False
         self.due: Callable[[], object] = self.flush
         self._folder = folder
-        self._name = f"{owner}-{time.time_ns():020d}"
+        self.name = f"{owner}-{time.time_ns():020d}"
         self._segment_bytes = segment_bytes
         self._sync_each_end = durability == "power"
         self._number = 0
@@ -194,7 +194,7 @@ class Journal:
 
     def _open_segment(self) -> None:
         """Create the next segment: locked before it becomes visible, so that no reader takes it for a dead one's."""
-        name = f"{self._name}-{self._number:06d}"
+        name = f"{self.name}-{self._number:06d}"
         hidden = self._folder / f".{name}.new"
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:

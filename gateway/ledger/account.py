@@ -78,8 +78,11 @@ class Account:
         self.sticky_until_s = 0.0
 
     def hold(self, amount: int, beyond: int = 0) -> bool:
-        """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free."""
-        if amount > self.free + beyond:
+        """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free.
+
+        Nothing at all can always be held, also where there are debts.
+        """
+        if amount and amount > self.free + beyond:
             return False
         self.free -= amount
         self.holds += 1
@@ -107,6 +110,11 @@ class Account:
         self.settled += cost
         self.free += held - cost
         self.holds -= 1
+
+    def adjust(self, amount: int) -> None:
+        """Settle so much more of what was settled already; below zero: less."""
+        self.settled += amount
+        self.free -= amount
 
     def ask(self, need: int, want: int, back: int = 0) -> Ask | None:
         """Make the ask that would give a request what it needs; None: one is under way, wait for its answer."""

@@ -12,6 +12,7 @@ import msgspec
 from gateway.ledger.lease import Amount, Ask, Grant, Second
 
 VERSION: Final = 1
+SOCKET: Final = "ledger.sock"  # in data_dir
 
 # A request waits so long for money, in all. The authority's own wait for money of other holders is within that: an
 # answer that comes later finds nobody.

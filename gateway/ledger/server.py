@@ -18,14 +18,13 @@ from typing import Final
 from gateway.ledger.commits import Commits
 from gateway.ledger.desk import GRACE_S, Desk, SeriesState
 from gateway.ledger.file import By, Deed, LedgerFile, LedgerRefused, Raise
-from gateway.ledger.interface import VERSION, Hello, Message
+from gateway.ledger.interface import SOCKET, VERSION, Hello, Message
 from gateway.ledger.lease import MOST, Absurd, Ask, Books, Place
 from gateway.ledger.peer import Garbage, Peer, frame
 
 GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
 TIDY_S: Final = 10.0
 CONNECTIONS_MOST: Final = 1_024
-SOCKET: Final = "ledger.sock"
 # A balance that no ask has ever been about: longer than any window.
 UNASKED_KEPT_S: Final = 400 * 86_400
 

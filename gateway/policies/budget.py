@@ -42,6 +42,11 @@ class Budget:
     exceeded_status: int = 429
 
     @property
+    def stops(self) -> bool:
+        """Whether a stream ends where there is no more money for it."""
+        return self.mode == "soft" and self.midstream == "stop"
+
+    @property
     def owner(self) -> str:
         """Whose it is: a team's name, or `company`."""
         return self.id.partition("/")[0]

@@ -27,6 +27,14 @@ _READERS: Mapping[tuple[str, str], Reader] = {
 _FREE = frozenset(("count_tokens", "models"))
 
 
+def is_free(dialect: str, endpoint: Endpoint) -> bool:
+    """Tell whether such a call costs nothing.
+
+    Moderations are the only calls to a provider whose answers are read and tell no usage.
+    """
+    return endpoint.name in _FREE or (dialect == "openai" and endpoint.reads_body and not endpoint.meters)
+
+
 def read_asked(dialect: str, endpoint: Endpoint, body: bytes) -> Asked:
     """Read a POST. `body`: whole, and known to be an object that can be read in one way (`body.read`).
 
@@ -34,8 +42,7 @@ def read_asked(dialect: str, endpoint: Endpoint, body: bytes) -> Asked:
     """
     asked = Asked(dialect=dialect, endpoint=endpoint.name, body_bytes=len(body), text_bytes=len(body))
     reader = _READERS.get((dialect, endpoint.name))
-    # Moderations are the only calls to a provider whose answers are read and tell no usage.
-    if endpoint.name in _FREE or (dialect == "openai" and endpoint.reads_body and not endpoint.meters):
+    if is_free(dialect, endpoint):
         asked.free = True
     elif reader is None or not endpoint.reads_body:
         asked.unbounded = f"what a call of the kind '{endpoint.name}' costs cannot be told before it is made"

@@ -26,6 +26,7 @@ from gateway.config.compile import from_sources
 from gateway.config.load import read
 from gateway.core.ids import IdMaker
 from gateway.core.record import Record, decode
+from gateway.exchange.gate import Gate
 from gateway.exchange.lanes import open_lanes
 from gateway.http.guard import Limits
 from gateway.http.pool import Pools
@@ -33,6 +34,9 @@ from gateway.http.reactor import Reactor
 from gateway.http.server import ServerConnection
 from gateway.http.site import Site
 from gateway.journal.writer import Journal
+from gateway.ledger.client import Client
+from gateway.ledger.holder import Holder
+from gateway.ledger.interface import SOCKET
 from gateway.metrics.board import Board
 from gateway.proxy import Proxy
 from tests.gateway import KEY, Gateway
@@ -370,7 +374,8 @@ async def data_plane(folder: Path, write_timeout_s: float = 60.0) -> AsyncIterat
     pools = Pools(reactor)
     journal = Journal(folder / "journal", "worker-0")
     board = Board(folder / "board")
-    proxy = Proxy(reactor, journal, board.claim(0), IdMaker(os.urandom))
+    holder = Holder(journal.name, Client(folder / SOCKET, journal.name, loop), loop, 1)
+    proxy = Proxy(reactor, journal, board.claim(0), IdMaker(os.urandom), Gate(holder))
     proxy.use(snapshot, await open_lanes(pools, snapshot.routing.providers(), snapshot.server))
     site = Site(proxy, reactor, limits=Limits())
     site.write_timeout_s = write_timeout_s
@@ -385,6 +390,7 @@ async def data_plane(folder: Path, write_timeout_s: float = 60.0) -> AsyncIterat
         await asyncio.sleep(0)  # let them say goodbye
         reactor.stop()
         pools.close()
+        holder.stop()
         journal.close()
 
 

@@ -14,9 +14,9 @@ from gateway.ledger.desk import Desk
 from gateway.ledger.file import LedgerFile
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import Listener, Message, Recall, Room
+from gateway.ledger.interface import SOCKET, Listener, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place
-from gateway.ledger.server import SOCKET, Server
+from gateway.ledger.server import Server
 from tests.http.uv import until
 
 _names = itertools.count(1)

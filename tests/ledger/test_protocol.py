@@ -26,10 +26,10 @@ from gateway.ledger.client import Client
 from gateway.ledger.file import By
 from gateway.ledger.holder import SWEEP_S, Holder
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import WAIT_S, Hello, Message
+from gateway.ledger.interface import SOCKET, WAIT_S, Hello, Message
 from gateway.ledger.lease import Place
 from gateway.ledger.peer import Peer, frame
-from gateway.ledger.server import SOCKET, Server
+from gateway.ledger.server import Server
 from tests.http.uv import until
 from tests.ledger.parts import Clock, terms
 

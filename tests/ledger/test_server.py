@@ -15,10 +15,10 @@ from gateway.ledger.account import Terms
 from gateway.ledger.desk import GRACE_S, LeaseState, SeriesState
 from gateway.ledger.file import By, LedgerFile, LedgerRefused
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import VERSION, Hello, Message, Recall
+from gateway.ledger.interface import SOCKET, VERSION, Hello, Message, Recall
 from gateway.ledger.lease import MOST, Ask, Grant, Place
 from gateway.ledger.peer import Frames, frame
-from gateway.ledger.server import GONE_KEPT_S, SOCKET, Server
+from gateway.ledger.server import GONE_KEPT_S, Server
 from tests.http.uv import on_uvloop, until
 from tests.ledger.parts import held, holder, is_connected, on_disk, serving, terms
 
