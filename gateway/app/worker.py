@@ -47,6 +47,7 @@ from gateway.proxy import Proxy
 logger = logging.getLogger("tollway.worker")
 
 _BEAT_S = 0.5
+_LEDGER_WAIT_S = 2.0
 # How many connections more than the mean a worker may have before it lets the others accept.
 _SPARE_CONNECTIONS = 8
 # Left alone by its supervisor a worker ends soon: the next one wants the port and the data.
@@ -70,7 +71,8 @@ class Worker:
         self._reactor = reactor = Reactor(loop)
         self._pools = Pools(reactor)
         name = self._journal.name
-        self._gate = Gate(Holder(name, Client(data_dir / SOCKET, name, loop), loop, snapshot.server.workers))
+        self._ledger = Client(data_dir / SOCKET, name, loop)
+        self._gate = Gate(Holder(name, self._ledger, loop, snapshot.server.workers))
         self._proxy = Proxy(reactor, self._journal, self._slot, IdMaker(os.urandom), self._gate)
         self._site = Site(self._proxy, reactor, limits=Limits(), render_bad_request=self._say_no)
         self._site.on_count = self._counted
@@ -88,6 +90,10 @@ class Worker:
         server = snapshot.server
         if server.tls_cert:
             self._door.tls = await asyncio.to_thread(_downstream_tls, server)
+        if self._gate.guards:
+            # Else the first requests would find nobody to ask for money: recorder and workers start together.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ledger.reached(), _LEDGER_WAIT_S)
         self._reactor.start()
         self._beat()
         await self._door.open()

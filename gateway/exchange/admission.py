@@ -140,18 +140,26 @@ class Admission:
         held = self._held
         if held is None or held.settled:
             return None
-        more = []
         lacks: Share | None = None
-        for share, (account, amount) in zip(self.plan.shares, held.parts, strict=True):
-            extra = cost_nano_usd + cost_nano_usd // _AHEAD - amount if share.kind == EXPECTED else 0
-            more.append(max(0, extra))
+        for at, share in enumerate(self.plan.shares):
+            account, amount = held.parts[at]
+            extra = cost_nano_usd - amount if share.kind == EXPECTED else 0
             if extra > 0 and extra > account.free and account.under_way is None and share.budget.stops:
                 lacks = share
         if self.starves and lacks is not None:
-            spent = Spent(USD, lacks.terms.limit, lacks.terms.limit, cost_nano_usd)
+            limit = lacks.terms.limit
+            spent = Spent(USD, limit, limit, cost_nano_usd)
             return budget_exceeded(lacks.budget, spent, lacks.values, self._now_ns / _NANO)
-        self.starves = not self._of.holder.extend(held, more)
+        ahead = cost_nano_usd + cost_nano_usd // _AHEAD
+        self.starves = not (self._grown(held, ahead) or self._grown(held, cost_nano_usd))
         return None
+
+    def _grown(self, held: Held, cost_nano_usd: int) -> bool:
+        """Try to hold so much of every expected cost."""
+        more = []
+        for at, share in enumerate(self.plan.shares):
+            more.append(max(0, cost_nano_usd - held.parts[at][1]) if share.kind == EXPECTED else 0)
+        return self._of.holder.extend(held, more)
 
     def lines(self) -> bytes:
         """Write the headers that say what is left, of the budget that has least, as far as this worker knows."""

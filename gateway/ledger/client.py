@@ -10,7 +10,7 @@ from gateway.ledger.lease import Ask, Grant, Place
 from gateway.ledger.peer import Garbage, Peer, frame
 
 FIRST_RETRY_S: Final = 0.01
-LAST_RETRY_S: Final = 1.0
+LAST_RETRY_S: Final = 0.1  # looking whether somebody listens costs next to nothing, and requests wait for it
 
 logger = logging.getLogger("tollway.worker")
 
@@ -28,11 +28,16 @@ class Client:
         self._retry_s = FIRST_RETRY_S
         self._found_s = 0.0
         self._trying: asyncio.Task[None] | None = None
+        self._once = asyncio.Event()
 
     @property
     def connected(self) -> bool:
         """Whether the authority can be asked now."""
         return self._line is not None and self._line.alive
+
+    async def reached(self) -> None:
+        """Wait until the authority was there for the first time."""
+        await self._once.wait()
 
     def listen(self, listener: Listener) -> None:
         """Tell this one from now on, and connect."""
@@ -65,6 +70,7 @@ class Client:
         for _, data in self._under_way.values():
             line.send(data)
         self._listener.found()
+        self._once.set()
 
     def take(self, message: Message) -> None:
         """The authority says something. Raise Garbage."""

@@ -1,17 +1,25 @@
 """Budgets on the way to a provider: what is let through, what is refused and how, what is charged."""
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gateway import Gateway, standing_before, team_file
-from tests.provider import Answer, Provider, answer, providing
+from tests.client import Reply
+from tests.gateway import KEY, Gateway, standing_before, team_file
+from tests.provider import Answer, Gate, Provider, answer, providing, stream
 
-# One dollar for a token, in USD per million: costs are easy to tell.
+# A dollar for a token, so that costs are easy to tell.
 PRICES = '{ "*" = { input = "1000000", output = "1000000" } }'
+USD = 10**9
+HEAD = '{"id":"c","object":"chat.completion.chunk","model":"m","choices":['
+DONE = b"data: [DONE]\n\n"
+HEADERS = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json")]
+LEFT_S = 0.2
 
 
 def budgets(*tables: str) -> dict[str, str]:
@@ -19,16 +27,39 @@ def budgets(*tables: str) -> dict[str, str]:
     return {"search": team_file(more="\n".join(f"[[budgets]]\n{table}" for table in tables))}
 
 
-def said(text_in: int, text_out: int) -> Answer:
+def usage(tokens_in: int, tokens_out: int) -> dict[str, int]:
+    """Write the usage of a chat."""
+    return {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
+
+
+def said(tokens_in: int, tokens_out: int) -> Answer:
     """Answer a chat that used so many tokens."""
-    usage = {"prompt_tokens": text_in, "completion_tokens": text_out, "total_tokens": text_in + text_out}
-    body = {"id": "c", "object": "chat.completion", "model": "m", "choices": [], "usage": usage}
-    return answer(json.dumps(body).encode())
+    used = usage(tokens_in, tokens_out)
+    return answer(
+        json.dumps({"id": "c", "object": "chat.completion", "model": "m", "choices": [], "usage": used}).encode()
+    )
 
 
-def chat(run: Gateway, **fields: Any) -> Any:
+def event(text: str) -> bytes:
+    """Write one chunk of a chat stream."""
+    choice = json.dumps({"index": 0, "delta": {"content": text}, "finish_reason": None})
+    return f"data: {HEAD}{choice}]}}\n\n".encode()
+
+
+def last(tokens_in: int, tokens_out: int) -> bytes:
+    """Write a stream's usage event."""
+    return f'data: {HEAD}],"usage":{json.dumps(usage(tokens_in, tokens_out))}}}\n\n'.encode()
+
+
+def chat(run: Gateway, *headers: tuple[str, str], **fields: Any) -> Reply:
     """Ask a chat question."""
-    return run.post("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields})
+    messages = [{"role": "user", "content": "hi"}]
+    return run.post("/v1/chat/completions", {"model": "m", "messages": messages, **fields}, *headers)
+
+
+def charges(row: dict[str, Any]) -> dict[str, int]:
+    """Return what each balance was charged."""
+    return {hold["series"]: hold["charged"] for hold in row["holds"]}
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +75,139 @@ def _fresh(provider: Provider) -> None:
 
 
 def test_money_that_is_gone_is_refused_before_the_provider_hears(provider: Provider, tmp_path: Path) -> None:
-    """The first request spends everything; the second reaches nobody, and says what to do."""
-    teams = budgets('name = "daily"\nlimit_usd = "10"\nwindow = "day"')
-    with standing_before(provider, tmp_path, teams=teams, prices=PRICES) as run:
-        provider.play(said(5, 5))
+    """The first request spends everything; the second reaches nobody. Both rows say so, and so do the headers."""
+    with standing_before(
+        provider, tmp_path, teams=budgets('name = "daily"\nlimit_usd = "10"\nwindow = "total"'), prices=PRICES
+    ) as run:
+        provider.play(said(4, 5))
         first = chat(run)
-        before = len(provider.asked)
+        provider.play(said(1, 1))
         second = chat(run)
+        third = chat(run)
 
-        print(first, second)
-        print(run.said())
-        assert 200 == first.status
-        assert 429 == second.status
-        assert before == len(provider.asked)
+        assert [200, 200, 429] == [first.status, second.status, third.status]
+        assert 2 == len(provider.asked)
+        assert "1.000000000" == first.value("x-tollway-budget-left-usd")
+        assert "budget_exceeded" == third.value("x-tollway-error")
+        assert "search/daily" == third.value("x-tollway-budget")
+        assert "false" == third.value("x-should-retry")
+        assert "insufficient_quota" == json.loads(third.body)["error"]["type"]
+        rows = [run.row(reply.id) for reply in (first, second, third)]
+        assert [{"search/daily": 9 * USD}, {"search/daily": 2 * USD}, {}] == [charges(row) for row in rows]
+        assert ["ok", "ok", "budget_blocked"] == [row["outcome"] for row in rows]
+
+
+def test_all_budgets_must_have_room_or_none_is_charged(provider: Provider, tmp_path: Path) -> None:
+    """The company's, the team's, and one for each session, in dollars and in requests."""
+    company = '[[budgets]]\nname = "all"\nlimit_usd = "100"\nwindow = "month"\n'
+    session = 'name = "loop"\nlimit_requests = 2\nwindow = "rolling:24h"\nper = ["session"]'
+    with standing_before(
+        provider,
+        tmp_path,
+        more=company,
+        teams=budgets('name = "daily"\nlimit_usd = "50"\nwindow = "day"', session),
+        prices=PRICES,
+    ) as run:
+        provider.play(said(1, 1), said(1, 1), said(1, 1))
+        mine, yours = ("x-tollway-session", "mine"), ("x-tollway-session", "yours")
+        replies = [chat(run, mine), chat(run, mine), chat(run, mine), chat(run, yours)]
+
+        assert [200, 200, 429, 200] == [reply.status for reply in replies]
+        assert "search/loop" == replies[2].value("x-tollway-budget")
+        assert "2 of 2 requests" in json.loads(replies[2].body)["error"]["message"].replace(" requests of ", " of ")
+        row = run.row(replies[3].id)
+        assert {"company/all": 2 * USD, "search/daily": 2 * USD, "search/loop#requests?session=yours": 1} == charges(
+            row
+        )
+
+
+def test_a_strict_budget_holds_the_bound_and_books_it_where_nothing_is_told(provider: Provider, tmp_path: Path) -> None:
+    """Ten tokens at most of output, and at most a token for each byte: both are held until the usage is known."""
+    with standing_before(
+        provider,
+        tmp_path,
+        teams=budgets('name = "hard"\nlimit_usd = "100000"\nwindow = "total"\nmode = "strict"'),
+        prices=PRICES,
+    ) as run:
+        unbounded = chat(run)
+        provider.play(said(3, 4), answer(b"{}"))
+        told = run.row(chat(run, max_tokens=10).id)
+        untold = run.row(chat(run, max_tokens=10).id)
+
+        assert (400, "unbounded_request") == (unbounded.status, unbounded.value("x-tollway-error"))
+        assert "max_output_tokens" in json.loads(unbounded.body)["error"]["message"]
+        assert {"search/hard": 7 * USD} == charges(told)
+        (hold,) = told["holds"]
+        assert told["bound_nano_usd"] == hold["held"] > 2_000 * USD
+        assert ("estimated", untold["bound_nano_usd"]) == (untold["usage_source"], untold["cost_nano_usd"])
+        assert {"search/hard": untold["bound_nano_usd"]} == charges(untold)
+
+
+def test_a_strict_budget_refuses_what_may_not_fit(provider: Provider, tmp_path: Path) -> None:
+    """Though a usual answer would."""
+    table = 'name = "hard"\nlimit_usd = "5000"\nwindow = "total"\nmode = "strict"\nexceeded_status = 402'
+    with standing_before(provider, tmp_path, teams=budgets(table), prices=PRICES) as run:
+        reply = chat(run, max_tokens=9_000)
+
+        assert 402 == reply.status
+        assert [] == provider.asked
+        assert "this request may need" in json.loads(reply.body)["error"]["message"]
+
+
+def test_a_budget_that_only_tracks_refuses_nothing(provider: Provider, tmp_path: Path) -> None:
+    """And counts everything."""
+    table = 'name = "seen"\nlimit_usd = "1"\nwindow = "day"\nmode = "track"'
+    with standing_before(provider, tmp_path, teams=budgets(table), prices=PRICES) as run:
+        provider.play(said(40, 2), said(40, 2))
+        replies = [chat(run), chat(run)]
+
+        assert [200, 200] == [reply.status for reply in replies]
+        assert [{"search/seen": 42 * USD}] * 2 == [charges(run.row(reply.id)) for reply in replies]
+
+
+def test_a_stream_that_finds_no_more_money_is_stopped(provider: Provider, tmp_path: Path) -> None:
+    """With the dialect's own error, and booked at what it wrote. Usually it goes on to its end, into debt."""
+    stopping = 'name = "daily"\nlimit_usd = "3000"\nwindow = "total"\nmidstream = "stop"'
+    with standing_before(provider, tmp_path, teams=budgets(stopping), prices=PRICES) as run:
+        pieces = [event("word " * 40), 0.002] * 200
+        provider.play(stream(*pieces, last(5, 9_000), DONE))
+        reply = chat(run, stream=True)
+
+        assert (200, True) == (reply.status, reply.whole)
+        events = re.findall(rb"data: (.*)\n\n", reply.body)
+        assert "budget_exceeded" == json.loads(events[-1])["error"]["code"]
+        row = run.row(reply.id)
+        assert ("budget_blocked", 200) == (row["outcome"], row["status"])
+        assert "estimated" == row["usage_source"]
+        # What is estimated while it runs and in the end differs by some tokens of the question.
+        assert 2_700 * USD < row["cost_nano_usd"] < 3_300 * USD
+
+
+def test_a_stream_goes_on_into_debt_where_nothing_else_is_said(provider: Provider, tmp_path: Path) -> None:
+    """What it cost beyond the limit is charged, and everything after it refused."""
+    with standing_before(
+        provider, tmp_path, teams=budgets('name = "daily"\nlimit_usd = "3000"\nwindow = "total"'), prices=PRICES
+    ) as run:
+        provider.play(stream(*[event("word " * 40)] * 100, last(5, 9_000), DONE))
+        reply = chat(run, stream=True)
+
+        assert reply.body.endswith(DONE)
+        assert {"search/daily": 9_005 * USD} == charges(run.row(reply.id))
+        assert 429 == chat(run).status
+
+
+def test_an_answer_is_read_to_its_end_where_a_budget_wants_that(provider: Provider, tmp_path: Path) -> None:
+    """The client has left; what the provider says of the usage is booked all the same."""
+    table = 'name = "daily"\nlimit_usd = "3000"\nwindow = "total"\non_disconnect = "drain"'
+    with standing_before(provider, tmp_path, teams=budgets(table), prices=PRICES) as run:
+        held = Gate()
+        provider.play(stream(event("one"), held, event("two"), last(5, 7), DONE))
+        with run.client() as client:
+            client.send("POST", "/v1/chat/completions", HEADERS, json.dumps({"model": "m", "stream": True}).encode())
+            client.head()
+        held.reached()
+        time.sleep(LEFT_S)  # the gateway hears of it; that nothing happens then cannot be awaited
+        held.open()
+        (row,) = run.wait_rows(1)
+
+        assert ("cancelled", "provider", 12 * USD) == (row["outcome"], row["usage_source"], row["cost_nano_usd"])
