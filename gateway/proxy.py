@@ -10,7 +10,6 @@ import asyncio
 import logging
 import random
 import time
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -19,6 +18,7 @@ from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.ids import IdMaker
 from gateway.exchange.books import Entry
 from gateway.exchange.destination import check_price, find_way
+from gateway.exchange.farewell import Farewell, write_down
 from gateway.exchange.gate import Gate
 from gateway.exchange.intake import Intake
 from gateway.exchange.introduction import Introduction, introduce
@@ -26,7 +26,7 @@ from gateway.exchange.lanes import Lane
 from gateway.exchange.local import READERS, local_answer, models_answer
 from gateway.exchange.outgoing import Outgoing, edit
 from gateway.exchange.relay import Relay
-from gateway.exchange.replies import id_line, render, unknown_path
+from gateway.exchange.replies import id_line, unknown_path
 from gateway.exchange.serving import Serving
 from gateway.exchange.way import Way
 from gateway.http.client import UpstreamConnection
@@ -34,20 +34,16 @@ from gateway.http.reactor import Reactor
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.writer import Journal
-from gateway.metrics.board import IN_FLIGHT, REJECTED_AUTH, REJECTED_OTHER, Slot
+from gateway.metrics.board import IN_FLIGHT, Slot
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
-from gateway.wire.clients import addressed
 from gateway.wire.endpoint import Place
 from gateway.wire.shapes import Fields
 
 log = logging.getLogger("tollway.proxy")
 
-# A refused body that is no longer than this is read to its end: the connection stays usable.
-_SMALL_BYTES: Final = 64 * 1024
 _JSON = b"content-type: application/json\r\n"
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
-_RESULT_OF_REFUSAL = {"upstream_connect": "connect"}
 
 
 class Proxy:
@@ -80,8 +76,8 @@ class Flight:
     """One request under way."""
 
     __slots__ = (
-        "_body", "_client", "_complete", "_connecting", "_dialect", "_entry", "_fields", "_intake", "_intro",
-        "_late_refusal", "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving",
+        "_body", "_client", "_complete", "_connecting", "_dialect", "_entry", "_farewell", "_fields", "_intake",
+        "_intro", "_outgoing", "_over", "_place", "_proxy", "_relay", "_request", "_retried", "_serving",
         "_started_ns", "_way", "id",
     )  # fmt: skip
 
@@ -105,7 +101,7 @@ class Flight:
         self._entry: Entry | None = None
         self._relay: Relay | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._late_refusal: tuple[int, bytes, bytes] | None = None
+        self._farewell: Farewell | None = None
         self._complete = False  # the whole request has come
         self._retried = False
         self._over = False
@@ -139,8 +135,8 @@ class Flight:
     def body_end(self) -> None:
         """The request is complete."""
         self._complete = True
-        if self._late_refusal is not None:
-            self._answer_refusal(*self._late_refusal)
+        if self._farewell is not None and self._farewell.late:
+            self._farewell.say()
         elif not self._over:
             try:
                 self._whole()
@@ -399,35 +395,6 @@ class Flight:
         if self._over:
             return
         self._over = True
-        addressed(refusal, self._entry.record.client if self._entry is not None else None)
-        self._write_down(refusal)
-        if self._client.started:
-            self._client.abort()
-            return
-        block, body = render(refusal, refusal.dialect or self._dialect, self.id)
-        length = self._request.length
-        if self._complete or length is None or length > _SMALL_BYTES or self._request.head.framing.expects_continue:
-            self._answer_refusal(refusal.status, block, body)
-        else:
-            self._late_refusal = (refusal.status, block, body)
-
-    def _write_down(self, refusal: Refusal) -> None:
-        entry, slot = self._entry, self._proxy.slot
-        if entry is None:
-            slot.add(REJECTED_AUTH if refusal.kind == "invalid_key" else REJECTED_OTHER)
-            return
-        record = entry.record
-        record.status = refusal.status
-        error = f"{refusal.kind}: {refusal.message}"
-        if self._relay is not None:
-            self._relay.give_up(refusal.outcome, error, _RESULT_OF_REFUSAL.get(refusal.kind))
-        elif not entry.closed:
-            if entry.admission is not None:
-                entry.admission.release()
-            record.error = error
-            entry.close(refusal.outcome)
-
-    def _answer_refusal(self, status: int, block: bytes, body: bytes) -> None:
-        self._late_refusal = None
-        self._client.start(status, block, len(body))
-        self._client.send(body, end=True)
+        write_down(refusal, self._entry, self._relay, self._proxy.slot)
+        self._farewell = Farewell(self._client, refusal, self._dialect, self.id)
+        self._farewell.answer(self._request, complete=self._complete)

@@ -144,22 +144,27 @@ class Admission:
         for at, share in enumerate(self.plan.shares):
             account, amount = held.parts[at]
             extra = cost_nano_usd - amount if share.kind == EXPECTED else 0
-            if extra > 0 and extra > account.free and account.under_way is None and share.budget.stops:
+            left = account.free + max(0, account.room or 0)
+            if extra > max(0, left) and account.under_way is None and share.budget.stops:
                 lacks = share
         if self.starves and lacks is not None:
             limit = lacks.terms.limit
             spent = Spent(USD, limit, limit, cost_nano_usd)
             return budget_exceeded(lacks.budget, spent, lacks.values, self._now_ns / _NANO)
         ahead = cost_nano_usd + cost_nano_usd // _AHEAD
-        self.starves = not (self._grown(held, ahead) or self._grown(held, cost_nano_usd))
+        more = self._lack(held, ahead)
+        if any([extra > held.parts[at][0].free for at, extra in enumerate(more)]):
+            more = self._lack(held, cost_nano_usd)
+        self.starves = not self._of.holder.extend(held, more)
         return None
 
-    def _grown(self, held: Held, cost_nano_usd: int) -> bool:
-        """Try to hold so much of every expected cost."""
-        more = []
-        for at, share in enumerate(self.plan.shares):
-            more.append(max(0, cost_nano_usd - held.parts[at][1]) if share.kind == EXPECTED else 0)
-        return self._of.holder.extend(held, more)
+    def _lack(self, held: Held, cost_nano_usd: int) -> list[int]:
+        """List what each hold lacks of such a cost."""
+        shares = self.plan.shares
+        return [
+            max(0, cost_nano_usd - amount) if shares[at].kind == EXPECTED else 0
+            for at, (_, amount) in enumerate(held.parts)
+        ]
 
     def lines(self) -> bytes:
         """Write the headers that say what is left, of the budget that has least, as far as this worker knows."""

@@ -1,0 +1,221 @@
+"""One request at the gate: held, refused or let through late, grown, settled once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+
+from gateway.core.errors import Refusal
+from gateway.core.record import Record, decode, encode
+from gateway.exchange.admission import Admission
+from gateway.exchange.gate import Gate
+from gateway.exchange.plan import Planner
+from gateway.ledger.holder import Holder
+from gateway.ledger.server import Server
+from gateway.policies.budget import Balances, Budget, Budgets
+from gateway.policies.scope import Caller
+from gateway.policies.windows import Window
+from tests.exchange.parts import snapshot
+from tests.http.uv import on_uvloop, until
+from tests.ledger.parts import on_disk, serving
+
+NOW_NS = 1_800_000_000 * 10**9
+EVER = Window("total", UTC)
+SOFT = Budget("search/all", EVER, limit_nano_usd=1_000)
+CALLER = Caller("search", "ci")
+META = encode(Record(id="i", started_at="", team="search", key="ci"))[:-1]
+
+
+class Requests:
+    """Requests of one worker."""
+
+    def __init__(self, server: Server, holder: Holder, budgets: tuple[Budget, ...]) -> None:
+        self.server = server
+        self.holder = holder
+        self.gate = Gate(holder)
+        self._planner = Planner(replace(snapshot(), budgets=Budgets(budgets)), Balances(), holder.name)
+
+    def new(self, expected: int, bound: int = 0) -> Admission:
+        """Make a request that is expected to cost so much, and at most that."""
+        plan = self._planner.plan(CALLER, ("m",), "openai", True, NOW_NS)
+        return Admission(self.gate, plan, [expected, bound, 1], 100, NOW_NS)
+
+    async def enter(self, expected: int, bound: int = 0) -> tuple[Admission, Refusal | None]:
+        """Bring a request through the gate, or to its refusal."""
+        one = self.new(expected, bound)
+        if one.enter():
+            return one, None
+        future: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
+        one.wait(future.set_result)
+        return one, await future
+
+
+@asynccontextmanager
+async def requests(folder: Path, *budgets: Budget) -> AsyncIterator[Requests]:
+    """Have a worker with these budgets."""
+    async with serving(folder) as (server, (holder,)):
+        yield Requests(server, holder, budgets)
+
+
+def ended(one: Admission, cost: int, *, called: bool = True) -> list[int]:
+    """End an exchange that cost so much, and return what each balance was charged, as the journal has it."""
+    one.settle(Record(id="", started_at="", team="", key="", cost_nano_usd=cost), called=called)
+    return [hold.charged for hold in decode(META + one.members(ended=True)).holds]
+
+
+@on_uvloop
+async def test_all_is_held_or_nothing(tmp_path: Path) -> None:
+    """Money and requests; the second one finds too few requests, and leaves the money where it is."""
+    async with requests(tmp_path, replace(SOFT, limit_requests=1)) as some:
+        first, none = await some.enter(100)
+        second, refusal = await some.enter(100)
+
+        assert none is None
+        assert isinstance(refusal, Refusal)
+        assert "1 requests" in refusal.message
+        assert b"}" == second.members(ended=True)
+        assert [40, 1] == ended(first, 40)
+        third, _ = await some.enter(960)
+        assert b"}" == third.members(ended=False)
+
+
+@on_uvloop
+async def test_nobody_is_refused_for_a_guess_while_anything_is_left(tmp_path: Path) -> None:
+    """What is expected is held as far as it is there; the next one finds nothing."""
+    async with requests(tmp_path, SOFT) as some:
+        await some.enter(900)
+        clamped, none = await some.enter(500)
+        _, refusal = await some.enter(500)
+
+        assert none is None
+        assert [hold.held for hold in decode(META + clamped.members(ended=False)).holds] == [0]
+        assert clamped._held is not None
+        assert [("search/all", 0, 100)] == clamped._held.places()
+        assert refusal is not None
+        assert "budget_exceeded" == refusal.kind
+
+
+@on_uvloop
+async def test_a_bound_is_held_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A strict budget takes no part of it."""
+    async with requests(tmp_path, replace(SOFT, mode="strict")) as some:
+        await some.enter(1, bound=900)
+        _, refusal = await some.enter(1, bound=101)
+        _, none = await some.enter(1, bound=100)
+
+        assert refusal is not None
+        assert "may need" in refusal.message
+        assert none is None
+
+
+@on_uvloop
+async def test_an_excess_is_charged_beyond_the_limit(tmp_path: Path) -> None:
+    """And stops everybody after it."""
+    async with requests(tmp_path, SOFT) as some:
+        one, _ = await some.enter(900)
+        assert [1_500] == ended(one, 1_500)
+        _, refusal = await some.enter(1)
+
+        assert refusal is not None
+        await until(lambda: some.server.state()["search/all"].charged == 1_500)
+
+
+@on_uvloop
+async def test_settled_once_and_corrected_as_often_as_need_be(tmp_path: Path) -> None:
+    """Some providers go on after what looked like the end."""
+    async with requests(tmp_path, SOFT) as some:
+        one, _ = await some.enter(500)
+        assert [300] == ended(one, 300)
+        assert [300] == ended(one, 400)
+        one.amend(Record(id="", started_at="", team="", key="", cost_nano_usd=450))
+
+        assert [450] == [hold.charged for hold in decode(META + one.members(ended=True)).holds]
+        last, none = await some.enter(550)
+        assert none is None
+        assert last._held is not None
+        assert [("search/all", 0, 550)] == last._held.places()
+
+
+@on_uvloop
+async def test_who_leaves_holds_nothing(tmp_path: Path) -> None:
+    """Before or after it was let through."""
+    async with requests(tmp_path, SOFT) as some:
+        waiting = some.new(400)
+        assert not waiting.enter()
+        told: list[Refusal | None] = []
+        waiting.wait(told.append)
+        waiting.leave()
+        held, _ = await some.enter(1_000)
+        held.leave()
+        held.leave()
+        again, none = await some.enter(1_000)
+
+        assert none is None
+        assert [] == told
+        assert [1_000] == ended(again, 1_000)
+
+
+@on_uvloop
+async def test_a_stream_holds_more_as_it_costs_more(tmp_path: Path) -> None:
+    """A quarter ahead, while there is money; what it holds then is what the journal says."""
+    async with requests(tmp_path, SOFT) as some:
+        before, _ = await some.enter(800)
+        before.release()
+        one, _ = await some.enter(100)
+        assert [None, None] == [one.grow(90), one.grow(400)]
+
+        assert one._held is not None
+        assert [("search/all", 0, 500)] == one._held.places()
+        await until(lambda: one.grow(900) is None and not one.starves)
+        assert [("search/all", 0, 900)] == one._held.places()
+
+
+@on_uvloop
+async def test_a_stream_without_money_goes_on_or_is_stopped(tmp_path: Path) -> None:
+    """Only where the budget says so, and only once the ledger has said no."""
+    async with requests(tmp_path, SOFT) as some:
+        one, _ = await some.enter(1_000)
+        assert one.grow(2_000) is None
+        await until(lambda: one.starves)
+        assert one.grow(2_000) is None
+    (tmp_path / "stop").mkdir()
+    async with requests(tmp_path / "stop", replace(SOFT, midstream="stop")) as some:
+        one, _ = await some.enter(1_000)
+        assert one.grow(2_000) is None
+        found: list[Refusal | None] = [None]
+
+        def grown() -> bool:
+            found[0] = one.grow(2_000)
+            return found[0] is not None
+
+        await until(grown)
+        assert found[0] is not None
+        assert "budget_exceeded" == found[0].kind
+
+
+@on_uvloop
+async def test_what_is_left_is_told(tmp_path: Path) -> None:
+    """Of the budget that has least; one that only tracks does not count."""
+    tracked = replace(SOFT, id="search/seen", mode="track", limit_nano_usd=1)
+    async with requests(tmp_path, replace(SOFT, id="search/big", limit_nano_usd=5 * 10**9), SOFT, tracked) as some:
+        one, _ = await some.enter(100)
+
+        assert b"x-tollway-budget-left-usd: 0.000000900\r\n" == one.lines()
+
+
+@on_uvloop
+async def test_where_nobody_can_be_asked_it_is_said(tmp_path: Path) -> None:
+    """The budget may have money, but no one knows: try again."""
+    async with requests(tmp_path, SOFT) as some:
+        await some.server.stop()
+        await until(lambda: not some.holder._authority.connected)
+        _, refusal = await some.enter(100)
+        allowed = Requests(some.server, some.holder, (replace(SOFT, id="search/other", on_authority_loss="allow"),))
+        _, none = await allowed.enter(100)
+
+        assert refusal is not None
+        assert ("ledger_down", 503) == (refusal.kind, refusal.status)
+        assert none is None
+    assert {} == on_disk(tmp_path)

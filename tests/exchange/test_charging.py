@@ -1,0 +1,51 @@
+"""What each balance is charged, whatever became of the exchange."""
+
+import pytest
+
+from gateway.core.record import Job, Record
+from gateway.exchange.charging import book_at_bound, charge
+
+
+def record(cost: int, *, source: str = "provider", bound: int | None = None, job: str | None = None) -> Record:
+    """A priced exchange."""
+    return Record(
+        id="", started_at="", team="t", key="k", cost_nano_usd=cost, usage_source=source, bound_nano_usd=bound,
+        job=None if job is None else Job(id="j", state=job),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("unit", "called", "job", "due"),
+    [
+        ("usd", True, None, 7),
+        ("usd", True, "open", 50),
+        ("usd", True, "booked", 7),
+        ("requests", True, None, 1),
+        ("requests", True, "open", 1),
+        ("requests", False, None, 0),
+    ],
+)
+def test_money_is_charged_as_booked_and_requests_as_sent(unit: str, called: bool, job: str | None, due: int) -> None:
+    """What a background response costs is not known yet: until then it is what was held."""
+    assert due == charge(unit, 50, record(7, job=job), called=called)
+
+
+@pytest.mark.parametrize(
+    ("cost", "source", "bound", "booked"),
+    [
+        (7, "provider", 50, 7),
+        (70, "provider", 50, 70),
+        (7, "partial", 50, 50),
+        (7, "estimated", 50, 50),
+        (70, "estimated", 50, 70),
+        (7, "estimated", None, 7),
+    ],
+)
+def test_what_was_not_told_to_its_end_is_booked_at_its_bound(
+    cost: int, source: str, bound: int | None, booked: int
+) -> None:
+    """The provider may bill what it did after we stopped listening; more than the bound only if it was seen."""
+    one = record(cost, source=source, bound=bound)
+    book_at_bound(one)
+
+    assert booked == one.cost_nano_usd
