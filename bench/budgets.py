@@ -9,10 +9,7 @@ what is promised, docs/performance.md how to read the report.
 import argparse
 import asyncio
 import random
-import re
-import signal
 import sqlite3
-import statistics
 import sys
 import tempfile
 import time
@@ -20,24 +17,22 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from os import kill
 from pathlib import Path
 from typing import NamedTuple
 
 import uvloop
 
-from bench import books
-from bench.agents import Load, ask_once
-from bench.billing import BillingProvider, billing
-from bench.books import Difference, Evidence, Findings, Standing
-from bench.fleet import NANO, Balance, Call, Fleet, Plan, Rule, SteadyFleet
-from bench.stand import Gun, Ledger, Stand, Watch, read_ledger, windows_of
+from bench.fire import books
+from bench.fire.agents import Load, ask_once
+from bench.fire.asking import Call, Plan
+from bench.fire.billing import BillingProvider, billing
+from bench.fire.books import Difference, Standing
+from bench.fire.evidence import Evidence, Findings, is_settled, read_charges, read_log, sums
+from bench.fire.fleet import Fleet
+from bench.fire.rules import NANO, Balance, Rule
+from bench.fire.stand import Gun, Ledger, Stand, Watch, read_ledger, windows_of
+from bench.fire.steady import Steadiness, check_stops, steady
 
-# Counters of the gateway: requests that came to the gate, and those of them that waited for the ledger's answer.
-ADMISSIONS = "tollway_admissions_total"
-ADMISSIONS_ASKED = "tollway_admissions_asked_total"
-LOCAL_SHARE = 0.99
-STOPPED_MS = 50.0
 CALM_SHARE = 0.3  # of the load's time nothing is killed
 TROUBLE_SLACK_S = 1.0
 QUIET_LIMIT_S = 60.0
@@ -74,7 +69,7 @@ class Report:
     refused: tuple[int, int] = (0, 0)
     probes: tuple[int, int] = (0, 0)
     quiet_s: float = 0.0
-    steady: "Steadiness | None" = None
+    steady: Steadiness | None = None
 
     def lines(self) -> Iterator[str]:
         """Write it for people."""
@@ -87,7 +82,12 @@ class Report:
             if standing is not None:
                 yield (
                     f"{name:15} {standing.balances:5} balances, {standing.used_up:4} used up to 90 %, "
-                    f"{standing.over:3} over, by {_usd(standing.over_nano)} in all, at worst {standing.worst:.2f} %"
+                    f"{standing.over:3} over, by {_usd(standing.over_nano)} in all"
+                )
+            if standing is not None and standing.over:
+                yield (
+                    f"{'':15} that is {standing.over_share:.2f} % of what was used up; of limits good for a hundred "
+                    f"requests at worst {max(0.0, standing.worst):.2f} %"
                 )
         yield f"exact: {self.exact} settlements, {_usd(self.exact_nano)}, in the log as on the bill"
         for cause, one in sorted(self.estimated.items()):
@@ -121,9 +121,7 @@ async def under_fire(setup: Setup, folder: Path) -> Report:
             probes = _Probes(fleet, data, stand.port, report.findings)
             calls += await probes.ask(setup.probes)
             report.quiet_s += await _rest(data, provider)
-            seen = Evidence(
-                fleet, calls, provider.book, books.read_log(data), _ledger(data), books.read_charges(data), watch
-            )
+            seen = Evidence(fleet, calls, provider.book, read_log(data), _ledger(data), read_charges(data), watch)
             seen.strikes = gun.strikes
             seen.troubled = windows_of(gun.strikes, watch, TROUBLE_SLACK_S)
             if status := await asyncio.to_thread(stand.stop):
@@ -160,8 +158,8 @@ async def _rest(data: Path, provider: BillingProvider) -> float:
         ledger = _ledger(data)
         if not all(one.is_quiet for one in ledger.values()):
             continue
-        spent = await asyncio.to_thread(lambda: books.sums(books.read_log(data)))
-        if books.is_settled(_ledger(data), spent):
+        spent = await asyncio.to_thread(lambda: sums(read_log(data)))
+        if is_settled(_ledger(data), spent):
             break
     return time.monotonic() - began_s
 
@@ -257,105 +255,6 @@ def _plain(call: Call) -> Plan:
     return replace(call.plan, wait_ms=0, fault="none")
 
 
-# ==== at steady load ==================================================================================================
-
-
-class Steadiness(NamedTuple):
-    """`admissions`, `asked`: as the gateway counts them, -1: it does not. Times of calls in ms, beside each other."""
-
-    admissions: int
-    asked: int
-    failed: int
-    usual: list[float]
-    stopped: list[float]
-
-    @property
-    def local(self) -> float:
-        """The share of admissions without a round trip."""
-        return 1 - self.asked / self.admissions if self.admissions > 0 else 0.0
-
-    def lines(self) -> Iterator[str]:
-        """Write it for people."""
-        if self.admissions < 0:
-            yield f"steady: the gateway does not export {ADMISSIONS} and {ADMISSIONS_ASKED}"
-        else:
-            yield f"steady: {self.admissions} admissions, {100 * self.local:.2f} % without a round trip"
-        for name, took in (("with", self.usual), ("without", self.stopped)):
-            if took:
-                p99 = statistics.quantiles(took, n=100)[98]
-                yield f"steady, {name} the recorder: {len(took)} calls, p99 {p99:.1f} ms, longest {max(took):.1f} ms"
-
-
-async def steady(setup: Setup, folder: Path, findings: Findings) -> Steadiness:
-    """Load a gateway whose budgets have plenty; stop its recorder now and then."""
-    fleet = SteadyFleet(setup.seconds, setup.rate, setup.seed)
-    async with billing() as provider:
-        fleet.write(folder, provider.urls, setup.workers)
-        stand = await asyncio.to_thread(Stand, folder)
-        with stand:
-            load = Load(stand.port, 16, fleet.draw, rests_s=0.03)
-            load.start()
-            await asyncio.sleep(3)
-            before = await _counters(stand)
-            await asyncio.sleep(setup.steady_s)
-            after = await _counters(stand)
-            spans = await _stops(stand, setup.steady_s)
-            calls = await load.stop()
-    usual, stopped = ([call for call in calls if _within(call, each)] for each in spans)
-    failed = [call for call in calls if call.status != 200 or call.end != "whole"]
-    for call in failed:
-        findings.add("at steady load: failed", f"{call.nonce}: {call.end} {call.status} {call.told[:300]}")
-    admissions, asked = (after.get(name, -1) - before.get(name, 0) for name in (ADMISSIONS, ADMISSIONS_ASKED))
-    found = Steadiness(admissions, asked, len(failed), list(map(_took_ms, usual)), list(map(_took_ms, stopped)))
-    if found.admissions >= 0 and found.local < LOCAL_SHARE:
-        findings.add("at steady load: admissions take round trips", f"{100 * found.local:.2f} % do not")
-    return found
-
-
-def check_stops(found: Steadiness, findings: Findings) -> None:
-    """A stopped recorder delays nobody by more than 50 ms beyond what this machine does by itself."""
-    longest = max(found.stopped, default=0.0) - max(found.usual, default=0.0)
-    if longest > STOPPED_MS:
-        findings.add("a stopped recorder delays requests", f"by {longest:.0f} ms")
-
-
-async def _stops(stand: Stand, seconds: float) -> list[list[tuple[float, float]]]:
-    """Stop the recorder every other second; return when it ran and when it did not."""
-    spans: list[list[tuple[float, float]]] = [[], []]
-    pid = stand.children()["recorder"]
-    for turn in range(max(2, round(seconds))):
-        if turn % 2:
-            kill(pid, signal.SIGSTOP)
-        began_s = time.time()
-        try:
-            await asyncio.sleep(1.0)
-        finally:
-            kill(pid, signal.SIGCONT)
-        spans[turn % 2].append((began_s, time.time()))
-        await asyncio.sleep(0.2)
-    return spans
-
-
-def _within(call: Call, spans: list[tuple[float, float]]) -> bool:
-    return any(begin_s <= call.began_s and call.ended_s <= end_s for begin_s, end_s in spans)
-
-
-def _took_ms(call: Call) -> float:
-    return (call.ended_s - call.began_s) * 1000
-
-
-async def _counters(stand: Stand) -> dict[str, int]:
-    """Read the gateway's counters, those of all processes together."""
-    await asyncio.sleep(1.0)  # they are told twice a second
-    page = await asyncio.to_thread(stand.metrics)
-    found: dict[str, int] = {}
-    for name in (ADMISSIONS, ADMISSIONS_ASKED):
-        values = re.findall(rf"(?m)^{name}(?:\{{[^}}]*\}})? ([0-9.e+]+)$", page)
-        if values:
-            found[name] = round(sum(map(float, values)))
-    return found
-
-
 # ==== the command =====================================================================================================
 
 
@@ -364,7 +263,7 @@ def run(setup: Setup, folder: Path) -> Report:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report = runner.run(under_fire(setup, folder / "fire"))
         if setup.steady_s:
-            report.steady = runner.run(steady(setup, folder / "steady", report.findings))
+            report.steady = runner.run(steady(setup.workers, setup.steady_s, folder / "steady", report.findings))
     return report
 
 

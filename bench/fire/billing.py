@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.fleet import MODELS, Model, Plan
+from bench.fire.asking import MODELS, Model, Plan
 
 _PLAN = re.compile(rb"@(\S+) (\d+) (\d+) (\d+) (\d+) (\d+) (\w+)@")
 _MODEL = re.compile(rb'"model":\s*"([^"]*)"')

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.fleet import Call
+from bench.fire.asking import Call
 
 LIMIT_S = 60.0
 # Refused agents would otherwise be the whole load.

@@ -1,56 +1,22 @@
-"""A fleet of agents, and what it may spend: which budgets each of its requests spends from is worked out here.
-
-Nothing of the gateway's own decides anything in this module: it is the second opinion that its books are held against.
-"""
+"""A fleet of agents, and what it may spend: a hundred budgets, some of which run out at once and some never."""
 
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
-NANO = 10**9
-PICO_PER_NANO = 1_000
-BUCKETS = 60  # of a rolling window
-# What a strict bound adds to the bytes of a body, in tokens (docs/budgets.md).
-PREAMBLE = 2_000
-FRAME = 16
+from bench.fire.asking import FAULTS, MODELS, Call, Plan, secret
+from bench.fire.rules import COMPANY, NANO, Balance, Limits, Rule, kind_of
+
 AGENTS_MAXIMUM = 64_000  # what agents send with every request, whatever they will use of it
-COMPANY = "company"
 STRICT, SOFT, MIXED = "strict", "soft", "mixed"
-FAULTS = ("none", "e500", "e429", "cut", "mute", "drop")
 KINDS = {STRICT: 7, SOFT: 7, MIXED: 5}  # of teams, and how many
 USERS = 6  # of each team
 SESSION_CALLS = 20
-
-
-class Model(NamedTuple):
-    """A model, and what a token costs in pico-USD: read, read from the cache, written."""
-
-    name: str
-    dialect: str
-    read: int
-    cached: int
-    written: int
-
-    def bill(self, read: int, cached: int, written: int) -> int:
-        """Return what that costs in nano-USD, rounded up once."""
-        return -(-((read - cached) * self.read + cached * self.cached + written * self.written) // PICO_PER_NANO)
-
-
-# The third one's prices come out in fractions of a nano-dollar.
-MODELS = {
-    model.name: model
-    for model in (
-        Model("fake-tiny", "openai", 150_000, 75_000, 600_000),
-        Model("fake-large", "openai", 2_500_000, 1_250_000, 10_000_000),
-        Model("fake-rare", "openai", 137_300, 68_650, 549_100),
-        Model("fake-sonnet", "anthropic", 3_000_000, 300_000, 15_000_000),
-    )
-}
+_OFTEN = (60, 15, 5, 20)  # per cent of the requests, in the order of the models
 _SERVER = """[server]
 listen = "127.0.0.1:0"
 admin = "127.0.0.1:0"
@@ -61,207 +27,6 @@ _KEY = """[[keys]]
 name = "{}"
 sha256 = "{}"
 """
-_OFTEN = (60, 15, 5, 20)  # per cent of the requests
-# Of a month only the steady fleet has budgets, whose windows nobody looks at.
-_SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400, "month": 0, "total": 0}
-_PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the provider does with a request. It reads it in the prompt.
-
-    `wait_ms`: before the answer; `pause_ms`: between two events. `fault`: none | e500 | e429 | cut | mute | drop: an
-    answer that says no, a stream that breaks in the middle, one without usage, a connection closed without an answer.
-    """
-
-    nonce: str
-    read: int
-    cached: int
-    written: int
-    wait_ms: int
-    pause_ms: int
-    fault: str
-
-    def text(self) -> str:
-        """Write it into a prompt."""
-        numbers = (self.read, self.cached, self.written, self.wait_ms, self.pause_ms)
-        return f"@{self.nonce} {' '.join(map(str, numbers))} {self.fault}@"
-
-
-@dataclass(slots=True)
-class Call:
-    """One request, and what became of it.
-
-    `leaves_at`: the client goes away after so many bytes of the answer's body. `began_s`, `ended_s`: Unix time.
-    `end`: whole | refused | left | broken, "" while it runs. `error`: what x-tollway-error says.
-    """
-
-    plan: Plan
-    team: str
-    key: str
-    user: str
-    session: str
-    model: Model
-    stream: bool
-    maximum: int
-    asks_usage: bool
-    leaves_at: int | None = None
-    began_s: float = 0.0
-    ended_s: float = 0.0
-    body_bytes: int = 0
-    id: str = ""
-    status: int = 0
-    end: str = ""
-    error: str = ""
-    told: str = ""
-
-    @property
-    def nonce(self) -> str:
-        """Its name, everywhere."""
-        return self.plan.nonce
-
-    @property
-    def secret(self) -> str:
-        """The key that opens the door."""
-        return secret(self.team, self.key)
-
-    def bound(self) -> int:
-        """Return the most that it can cost, in nano-USD: a token for each byte, and all that may be written."""
-        read = self.body_bytes + PREAMBLE + FRAME
-        return self.model.bill(read, 0, self.maximum)
-
-    def request(self) -> bytes:
-        """Write the request."""
-        message = {"role": "user", "content": f"{self.plan.text()} {'how far is it from here? ' * 8}"}
-        fields = {"model": self.model.name, "messages": [message], "max_tokens": self.maximum}
-        if self.stream:
-            fields["stream"] = True
-            if self.asks_usage and self.model.dialect == "openai":
-                fields["stream_options"] = {"include_usage": True}
-        body = json.dumps(fields).encode()
-        self.body_bytes = len(body)
-        head = (
-            f"POST {_PATHS[self.model.dialect]} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {self.secret}\r\n"
-            f"X-Tollway-Agent: {self.nonce}\r\nX-Tollway-User: {self.user}\r\nX-Tollway-Session: {self.session}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
-
-
-class Balance(NamedTuple):
-    """One balance of a budget, and its limit."""
-
-    series: str
-    unit: str
-    limit: int
-
-
-class Place(NamedTuple):
-    """A balance in one window."""
-
-    series: str
-    start_s: int
-
-
-class Limits:
-    """What each series may be charged, and which of its balances count together."""
-
-    def __init__(self) -> None:
-        self._limits: dict[str, tuple[int, int, int]] = {}
-
-    def learn(self, series: str, limit: int, bucket_s: int, rolls_s: int) -> None:
-        """Note a series. `bucket_s`, `rolls_s`: as `Rule` says."""
-        self._limits.setdefault(series, (limit, bucket_s, rolls_s))
-
-    def limit(self, series: str) -> int | None:
-        """Return its limit; None: nobody knows."""
-        found = self._limits.get(series)
-        return None if found is None else found[0]
-
-    def counted(self, amounts: Mapping[Place, int]) -> dict[Place, int]:
-        """Return what counts against the limit at the time of each balance: its own amount, or a rolling sum."""
-        found = {}
-        for place, amount in amounts.items():
-            _, bucket_s, rolls_s = self._limits.get(place.series, (0, 0, 0))
-            total = amount
-            if rolls_s:
-                starts = range(place.start_s - -(-rolls_s // bucket_s) * bucket_s, place.start_s, bucket_s)
-                total += sum(amounts.get(Place(place.series, start_s), 0) for start_s in starts)
-            found[place] = total
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A budget. `owner`: a team, or `company`. `teams`, `model`: what a company's one is for, "" is everything."""
-
-    owner: str
-    name: str
-    mode: str
-    window: str
-    limit_nano_usd: int | None = None
-    limit_requests: int | None = None
-    teams: tuple[str, ...] = ()
-    model: str = ""
-    per: tuple[str, ...] = ()
-    more: str = ""
-
-    @property
-    def id(self) -> str:
-        """What messages call it."""
-        return f"{self.owner}/{self.name}"
-
-    def covers(self, call: Call) -> bool:
-        """Tell whether a request spends from it."""
-        ours = call.team == self.owner if self.owner != COMPANY else not self.teams or _kind(call.team) in self.teams
-        return ours and self.model in ("", call.model.name)
-
-    def balances(self, call: Call) -> Iterator[Balance]:
-        """Give the balances that a request spends from."""
-        if not self.covers(call):
-            return
-        part = "?" + "&".join(f"{name}={getattr(call, name)}" for name in self.per) if self.per else ""
-        if self.limit_nano_usd is not None:
-            yield Balance(f"{self.id}{part}", "usd", self.limit_nano_usd)
-        if self.limit_requests is not None:
-            yield Balance(f"{self.id}#requests{part}", "requests", self.limit_requests)
-
-    @property
-    def rolls_s(self) -> int:
-        """How long a rolling window is, else 0."""
-        return int(self.window[8:-1]) if self.window.startswith("rolling:") else 0
-
-    @property
-    def bucket_s(self) -> int:
-        """How long what counts together is, in seconds of a rolling window or of a calendar's; 0: all of it."""
-        if self.rolls_s:
-            return -(-self.rolls_s // BUCKETS)
-        return _SECONDS[self.window]
-
-    def start(self, at_s: float) -> int:
-        """Return where what is spent at an instant is counted."""
-        return int(at_s // self.bucket_s) * self.bucket_s if self.bucket_s else 0
-
-    def reach(self, start_s: int) -> int:
-        """Return from which start on others count together with what is counted there."""
-        return start_s - -(-self.rolls_s // self.bucket_s) * self.bucket_s if self.rolls_s else start_s
-
-    def toml(self) -> str:
-        """Write it as an operator would."""
-        lines = ["[[budgets]]", f'name = "{self.name}"', f'mode = "{self.mode}"', f'window = "{self.window}"']
-        if self.limit_nano_usd is not None:
-            lines.append(f'limit_usd = "{self.limit_nano_usd // NANO}.{self.limit_nano_usd % NANO:09}"')
-        if self.limit_requests is not None:
-            lines.append(f"limit_requests = {self.limit_requests}")
-        scope = [f'model = "{self.model}"'] if self.model else []
-        if self.teams:
-            scope.append(f"team = {json.dumps([f'{kind}-*' for kind in self.teams])}")
-        if scope:
-            lines.append(f"scope = {{ {', '.join(scope)} }}")
-        if self.per:
-            lines.append(f"per = {json.dumps(self.per)}")
-        return "\n".join([*lines, *([self.more] if self.more else []), ""])
 
 
 class Fleet:
@@ -293,7 +58,7 @@ class Fleet:
     def call(self, nonce: str, team: str, model: str, fault: str = "") -> Call:
         """Make up a request of a team for a model."""
         chance = self.chance
-        soft = _kind(team) == SOFT
+        soft = kind_of(team) == SOFT
         written = min(int(chance.lognormvariate(4, 0.8)) + 1, 1_200) if soft else chance.randrange(1, 120)
         maximum = AGENTS_MAXIMUM if soft else max(written, chance.choice((written, 128, 160)))
         read = chance.randrange(20, 250)
@@ -352,7 +117,7 @@ class Fleet:
         a_second = {kind: self._spent_a_second(kind, rate) for kind in KINDS}
         yield from _of_company(seconds, rate, a_second)
         for number, team in enumerate(self.teams):
-            kind = _kind(team)
+            kind = kind_of(team)
             yield from _OF_KIND[kind](team, a_second[kind], seconds, _SHARES[number % len(_SHARES)])
 
     def _spent_a_second(self, kind: str, rate: float) -> int:
@@ -382,18 +147,9 @@ class SteadyFleet(Fleet):
         plenty = 10**6 * NANO
         yield Rule(COMPANY, "everything", "strict", "month", limit_nano_usd=plenty, teams=(STRICT, MIXED))
         for team in self.teams:
-            mode = "soft" if _kind(team) == SOFT else "strict"
+            mode = "soft" if kind_of(team) == SOFT else "strict"
             yield Rule(team, "total", mode, "total", limit_nano_usd=plenty, limit_requests=10**9)
             yield Rule(team, "users", "soft", "rolling:5h", limit_nano_usd=plenty, per=("user",))
-
-
-def secret(team: str, key: str) -> str:
-    """Return the text of a key."""
-    return f"tw-{team}-{key}"
-
-
-def _kind(team: str) -> str:
-    return team.partition("-")[0]
 
 
 def _provider(dialect: str, url: str) -> str:

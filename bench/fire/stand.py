@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from bench.fleet import Limits, Place
+from bench.fire.rules import Limits, Place
 from bench.processes import command_line, tree
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 60.0
 WATCH_S = 0.1
 # What the authority has decided is in its file a moment later.

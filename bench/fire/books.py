@@ -4,153 +4,23 @@ Every check is a function of the evidence alone, so that a test can plant what i
 """
 
 import re
-import sqlite3
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import accumulate
-from pathlib import Path
 from typing import NamedTuple
 
-from bench.billing import Bill
-from bench.fleet import NANO, Balance, Call, Fleet, Place, Rule
-from bench.stand import LAG_S, Ledger, Strike, Watch, slot_and_birth
-from gateway.core.record import Record, decode
+from bench.fire.evidence import Evidence, Findings, Row
+from bench.fire.rules import NANO, Balance, Place, Rule
+from bench.fire.stand import LAG_S, slot_and_birth
 
-SHOWN = 5  # of each kind of finding
 # Clocks of two processes' lines, and how long a request may wait at the gate.
 BLUR_S = 0.15
 _BUDGET = re.compile(r"\(budget ([^)]+)\)")
 _NEEDED = re.compile(r"may need \$([0-9.]+[0-9])")
 _EXACT = "provider"
-
-
-class Findings:
-    """Broken promises, by kind."""
-
-    def __init__(self) -> None:
-        self.found: defaultdict[str, list[str]] = defaultdict(list)
-
-    def add(self, kind: str, what: str) -> None:
-        """Note one."""
-        self.found[kind].append(what)
-
-    @property
-    def total(self) -> int:
-        """How many there are."""
-        return sum(map(len, self.found.values()))
-
-    def lines(self) -> Iterator[str]:
-        """Write them down, the first of each kind."""
-        for kind, found in self.found.items():
-            yield f"BROKEN {kind}: {len(found)}"
-            yield from (f"    {what}" for what in found[:SHOWN])
-
-
-class Row(NamedTuple):
-    """A row of the log with what we know of it. Unix times; `ended_s` is infinite where a dead worker's row tells none.
-
-    `spends`: the balances that it must have spent from, `asked`: the provider has heard of it.
-    """
-
-    record: Record
-    call: Call
-    began_s: float
-    ended_s: float
-    spends: list[tuple[Rule, Balance]]
-    bills: Sequence[Bill]
-
-    @property
-    def asked(self) -> bool:
-        """Whether the provider has heard of it."""
-        return len(self.bills) > 0
-
-    @property
-    def billed(self) -> int:
-        """What the provider wants for it."""
-        return sum(bill.amount for bill in self.bills)
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether it was refused for a budget, and never sent."""
-        return self.record.outcome == "budget_blocked" and not self.record.holds
-
-    def amount(self, unit: str) -> int:
-        """Return what the provider's book says in a budget's unit."""
-        return self.billed if unit == "usd" else len(self.bills)
-
-
-@dataclass
-class Evidence:
-    """Everything that was seen. `troubled`: times in which the death of a process was not cleared up."""
-
-    fleet: Fleet
-    calls: list[Call]
-    book: Mapping[str, Sequence[Bill]]
-    records: list[Record]
-    ledger: Ledger
-    charges: dict[Place, int]
-    watch: Watch
-    strikes: list[Strike] = field(default_factory=list)
-    troubled: list[tuple[float, float]] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    spent: Counter[Place] = field(default_factory=Counter)
-    billed: Counter[Place] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        known = {call.nonce: call for call in self.calls}
-        for record in self.records:
-            call = known.get(record.agent or "")
-            if call is None:
-                continue
-            began_s = datetime.fromisoformat(record.started_at).timestamp()
-            ended_s = began_s + record.duration_ms / 1000 if record.duration_ms is not None else float("inf")
-            bills = self.book.get(call.nonce, ())
-            self.rows.append(Row(record, call, began_s, ended_s, self.fleet.spends(call), bills))
-        for row in self.rows:
-            for hold in row.record.holds:
-                self.spent[Place(hold.series, hold.start_s)] += hold.charged + hold.late
-            starts = {hold.series: hold.start_s for hold in row.record.holds}
-            for rule, balance in row.spends:
-                start_s = starts.get(balance.series, rule.start(row.began_s))
-                self.billed[Place(balance.series, start_s)] += row.amount(balance.unit)
-
-    def mode(self, place: Place) -> str:
-        """Return the mode of a balance's budget."""
-        rule = self.fleet.rule(place.series)
-        return rule.mode if rule is not None else ""
-
-    def is_troubled(self, from_s: float, until_s: float) -> bool:
-        """Tell whether anything was being cleared up in that time."""
-        return any(begin_s <= until_s and from_s <= end_s for begin_s, end_s in self.troubled)
-
-
-# ==== what is read ====================================================================================================
-
-
-def read_log(data: Path) -> list[Record]:
-    """Read every row of the store."""
-    found: list[Record] = []
-    for path in sorted((data / "store").glob("????-??-??.db")):
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as sql:
-            found += [decode(record) for (record,) in sql.execute("SELECT record FROM contents ORDER BY seq")]
-    return found
-
-
-def read_charges(data: Path) -> dict[Place, int]:
-    """Read what the store has added up for the ledger."""
-    found: Counter[Place] = Counter()
-    for path in sorted((data / "store").glob("????-??-??.db")):
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as sql:
-            if not sql.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'charges'").fetchone()[0]:
-                continue
-            for series, start_s, amount in sql.execute("SELECT series, start_s, amount FROM charges"):
-                found[Place(series, start_s)] += amount
-    return dict(found)
+REQUESTS = "#requests"
 
 
 # ==== rows ============================================================================================================
@@ -272,12 +142,16 @@ def check_sendings(seen: Evidence, findings: Findings) -> None:
 
 
 class Standing(NamedTuple):
-    """How a mode's balances came out. `over`: the amounts beyond limits; `worst`: the largest, in per cent."""
+    """How the balances of a mode came out. `used_up`: to 90 % and more. `over_nano`: beyond their limits, all together.
+
+    In per cent: `over_share` of the limits that were used up; `worst`, of one that is good for a hundred requests.
+    """
 
     balances: int
     used_up: int
     over: int
     over_nano: int
+    over_share: float
     worst: float
 
 
@@ -330,14 +204,19 @@ def check_soft(seen: Evidence, findings: Findings) -> Standing:
 
 
 def _standing(seen: Evidence, counted: Mapping[Place, int]) -> Standing:
-    known = [(amount, limit) for place, amount in counted.items() if (limit := seen.fleet.limits.limit(place.series))]
-    over = [(amount - limit, limit) for amount, limit in known if amount > limit]
+    known = [(place, amount, seen.fleet.limits.limit(place.series) or 0) for place, amount in counted.items()]
+    used_up = [(place, amount, limit) for place, amount, limit in known if amount * 10 >= limit * 9]
+    over = [(amount - limit, limit) for _, amount, limit in used_up if amount > limit]
+    money = [(amount, limit) for place, amount, limit in used_up if REQUESTS not in place.series]
+    over_nano = sum(max(0, amount - limit) for amount, limit in money)
+    large = 100 * seen.mean_cost
     return Standing(
         len(known),
-        sum(amount * 10 >= limit * 9 for amount, limit in known),
+        len(used_up),
         len(over),
-        sum(amount for amount, _ in over),
-        max((100 * amount / limit for amount, limit in over), default=0.0),
+        over_nano,
+        100 * over_nano / max(1, sum(limit for _, limit in money)),
+        max((100 * (amount - limit) / limit for amount, limit in money if limit >= large > 0), default=0.0),
     )
 
 
@@ -453,20 +332,6 @@ def _dead_leases(seen: Evidence) -> Iterator[tuple[Place, str]]:
     for strike in seen.strikes:
         youngest[strike.name] = max(youngest.get(strike.name, 0), round(strike.at_s * 1e9))
     yield from ((place, holder) for place, holder, slot, birth_ns in leases if birth_ns < youngest[slot])
-
-
-def is_settled(ledger: Ledger, spent: Mapping[Place, int]) -> bool:
-    """Tell whether everything has come to rest: nothing granted is unspent, and the ledger is where the log is."""
-    return all(one.is_quiet and one.total == spent.get(place, 0) for place, one in ledger.items())
-
-
-def sums(records: Iterable[Record]) -> Counter[Place]:
-    """Add up what records charged, by balance."""
-    found: Counter[Place] = Counter()
-    for record in records:
-        for hold in record.holds:
-            found[Place(hold.series, hold.start_s)] += hold.charged + hold.late
-    return found
 
 
 CHECKS: tuple[Callable[[Evidence, Findings], object], ...] = (check_rows, check_failures, check_holds, check_sendings)
