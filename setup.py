@@ -20,7 +20,8 @@ MODULES = """
 core/clock core/ids core/money metrics/board policies/pricing policies/rates
 journal/frame journal/writer journal/capture
 http/outbox http/headers http/reader http/server http/client http/pool
-wire/body wire/counts wire/sse wire/document wire/guess wire/sample wire/lines_meter
+wire/openai wire/anthropic wire/gemini wire/billed wire/body wire/counts wire/sse
+wire/document wire/guess wire/sample wire/lines_meter
 wire/openai_words wire/anthropic_words wire/gemini_words wire/meter
 wire/openai_meter wire/openai_usage wire/anthropic_meter wire/gemini_meter
 exchange/charging exchange/plan exchange/admission exchange/gate

@@ -36,12 +36,15 @@ from gateway.journal.writer import Journal
 from gateway.ledger.client import Client
 from gateway.ledger.holder import Holder
 from gateway.ledger.interface import SOCKET
+from gateway.ledger.server import Server as Authority
 from gateway.metrics.board import Board
 from gateway.policies.access import Access, Principal
+from gateway.policies.budget import Budget, Budgets
 from gateway.policies.patterns import Patterns
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider, Routing
 from gateway.policies.snapshot import Server, Snapshot
+from gateway.policies.windows import parse
 from gateway.proxy import Proxy
 
 KEY = b"sk-bench"
@@ -73,6 +76,16 @@ ANSWER = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "x" * 500}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 312, "completion_tokens": 87, "prompt_tokens_details": {"cached_tokens": 128}},
 }
+
+
+WARM = 20
+BUDGETS = Budgets(
+    [
+        Budget("bench/daily", parse("day", "Europe/Paris"), limit_nano_usd=10**14),
+        Budget("bench/month", parse("month"), limit_nano_usd=10**15, per=("key",)),
+        Budget("bench/loop", parse("rolling:5h"), limit_requests=10**8),
+    ]
+)
 
 
 class Wire:
@@ -119,17 +132,20 @@ def cases() -> dict[str, tuple[bytes, list[bytes]]]:
     }
 
 
-async def data_plane(folder: Path) -> tuple[ServerConnection, UpstreamConnection, Outbox]:
+async def data_plane(folder: Path, budgets: Budgets) -> tuple[ServerConnection, UpstreamConnection, Outbox]:
     """Build a worker's data plane with one client and one warm connection to a provider."""
     loop = asyncio.get_running_loop()
     access = Access({sha256(KEY).digest(): Principal("bench", "load")})
     prices = PriceBook({}, (Decimal(5), Decimal(25)), "default_price")
-    snapshot = Snapshot(1, access, Routing([PROVIDER]), prices, Server(str(folder), str(folder)))
+    snapshot = Snapshot(1, access, Routing([PROVIDER]), prices, Server(str(folder), str(folder)), budgets=budgets)
     reactor = Reactor(loop)
     pools = Pools(reactor)
     journal = Journal(folder / "journal", "bench")
-    holder = Holder(journal.name, Client(folder / SOCKET, journal.name, loop), loop, 1)
+    ledger = Client(folder / SOCKET, journal.name, loop)
+    holder = Holder(journal.name, ledger, loop, 1)
     proxy = Proxy(reactor, journal, Board(folder / "board").claim(0), IdMaker(os.urandom), Gate(holder))
+    if budgets.all:
+        await ledger.reached()
     proxy.use(snapshot, await open_lanes(pools, [PROVIDER], snapshot.server))
     pool = pools[origin_of(PROVIDER)]
     upstream = UpstreamConnection(pool, tls=False)
@@ -151,12 +167,13 @@ def best_us(once: Callable[[], None], exchanges: int, rounds: int = 7) -> float:
     return best / exchanges * 1e6
 
 
-async def measure(names: list[str], *, profile: bool) -> None:
+async def measure(names: list[str], budgets: Budgets, *, profile: bool) -> None:
     """Measure some cases."""
     for name in names:
         asked, reads = cases()[name]
         with tempfile.TemporaryDirectory(prefix="hotpath") as folder:
-            client, upstream, outbox = await data_plane(Path(folder))
+            authority = await Authority.open(Path(folder))
+            client, upstream, outbox = await data_plane(Path(folder), budgets)
 
             def once() -> None:
                 client.data_received(asked)  # noqa: B023
@@ -165,8 +182,13 @@ async def measure(names: list[str], *, profile: bool) -> None:
                     upstream.data_received(read)  # noqa: B023
                     outbox.flush()  # noqa: B023
 
-            for _ in range(200):
-                once()
+            for _ in range(WARM):
+                client.data_received(asked)
+                outbox.flush()
+                await asyncio.sleep(0.01)  # the first ones wait for money
+                for read in reads:
+                    upstream.data_received(read)
+                    outbox.flush()
             gc.collect()
             gc.freeze()
             exchanges = 200 if name == "large" else 2_000
@@ -175,6 +197,7 @@ async def measure(names: list[str], *, profile: bool) -> None:
                     for _ in range(exchanges):
                         once()
                 pstats.Stats(profiler).sort_stats("tottime").print_stats(30)
+            await authority.stop()
             print(f"{name:8} {best_us(once, exchanges):8.1f} us per exchange", flush=True)
 
 
@@ -183,9 +206,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", default="json,stream,paced,large")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--budgets", action="store_true", help="three budgets hold for every request")
     arguments = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(measure(arguments.cases.split(","), profile=arguments.profile))
+        runner.run(
+            measure(arguments.cases.split(","), BUDGETS if arguments.budgets else Budgets(), profile=arguments.profile)
+        )
 
 
 if __name__ == "__main__":

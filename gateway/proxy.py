@@ -37,6 +37,7 @@ from gateway.journal.writer import Journal
 from gateway.metrics.board import IN_FLIGHT, Slot
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
+from gateway.wire.claims import note_body_claims
 from gateway.wire.endpoint import Place
 from gateway.wire.shapes import Fields
 
@@ -170,6 +171,8 @@ class Flight:
         if intake.whole:
             body = intake.release()
             fields = self._fields = json_body.read(body)
+            if fields.claims:
+                note_body_claims(entry.record, fields)
             self._depart(entry, self._place.model or fields.model, body)
         elif intake.is_form:
             intake.is_form = False

@@ -1,22 +1,26 @@
 """The documents are true: what can be set, called, counted or refused is described, and links lead somewhere."""
 
 import re
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 import typer
 from pydantic import BaseModel
 
 from gateway.cli.main import app
+from gateway.config.budgets import compile_budgets
+from gateway.config.compile import snapshot
+from gateway.config.idle import idle
 from gateway.config.load import parse
-from gateway.config.model import Company, PriceKind, Team
+from gateway.config.model import Budget, Company, PriceKind, Team
 from gateway.config.values import NotBuilt
 from gateway.core.errors import REFUSALS
-from gateway.core.record import JOB_STATES, OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Job, Record
+from gateway.core.record import JOB_STATES, OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Hold, Job, Record
 from gateway.core.usage import TOKEN_TYPES, Usage
 from gateway.metrics.catalogue import CATALOGUE, COUNTER
 
@@ -44,6 +48,10 @@ FORBIDDEN = [
         r"/tmp/pla[n]",
     )
 ]
+# Settings that have a document of their own, besides configuration.md.
+IN_BUDGETS = ("budgets.", "limits.", "models.NAME.")
+# What a team's file says holds for that team alone: there these are errors.
+COMPANY_ONLY = {"budgets.scope.team", "limits.scope.team"}
 NO_DEFAULT = {"admin_token", "tls_cert", "tls_key"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -61,6 +69,8 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, An
             yield prefix + name, (field.annotation, *field.metadata)
         else:
             yield from settings(inner, f"{prefix}{name}.")
+    for inner in nested_models(get_type_hints(model, include_extras=True).get("__pydantic_extra__")):
+        yield from settings(inner, f"{prefix}NAME.")
 
 
 def nested_models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -104,22 +114,30 @@ def uncommented(example: Path) -> str:
     return re.sub(r"(?m)^#(?=[\w\[])", "", example.read_text())
 
 
+def is_in_example(name: str, example: Path) -> bool:
+    """Tell whether a setting stands in an example, on a line of its own or inside a table on one line."""
+    last = name.rpartition(".")[2]
+    return re.search(rf"(?m)^\s*#?{last} = |[{{ ,]{last} = ", example.read_text()) is not None
+
+
+def is_documented(name: str) -> bool:
+    """Tell whether a setting stands in its document."""
+    last = name.rpartition(".")[2]
+    return last in quoted_words(document("budgets.md" if name.startswith(IN_BUDGETS) else "configuration.md"))
+
+
 @pytest.mark.parametrize("name", built(Company))
 def test_company_setting_is_in_example_and_documents(name: str) -> None:
     """Whoever looks for a setting of config.toml finds it in the example and in its document."""
-    last = name.rpartition(".")[2]
-
-    assert re.search(rf"(?m)^\s*#?{last} = |[{{ ,]{last} = ", COMPANY_EXAMPLE.read_text())
-    assert last in quoted_words(document("configuration.md"))
+    assert is_in_example(name, COMPANY_EXAMPLE)
+    assert is_documented(name)
 
 
-@pytest.mark.parametrize("name", built(Team))
+@pytest.mark.parametrize("name", sorted({*built(Team)} - COMPANY_ONLY))
 def test_team_setting_is_in_example_and_documents(name: str) -> None:
     """The same for a team's file."""
-    last = name.rpartition(".")[2]
-
-    assert re.search(rf"(?m)^#?{last} = ", TEAM_EXAMPLE.read_text())
-    assert last in quoted_words(document("configuration.md"))
+    assert is_in_example(name, TEAM_EXAMPLE)
+    assert is_documented(name)
 
 
 def test_every_kind_of_price_is_documented() -> None:
@@ -140,7 +158,8 @@ def test_walk_over_settings_sees_nested_ones() -> None:
 
     assert {"server.listen", "providers.dialect", "routes.targets.weight", "prices.default_price.input"} <= set(company)
     assert {"keys.sha256", "logging.max_body"} <= set(team)
-    assert "budgets" not in company
+    assert {"budgets.scope.model", "limits.per", "models.NAME.context_window", "models.scope.team"} <= set(company)
+    assert {"budgets.window", *COMPANY_ONLY} <= set(team)
 
 
 @pytest.mark.parametrize("change", [Path.read_text, uncommented], ids=["as it stands", "everything switched on"])
@@ -164,6 +183,27 @@ def test_defaults_in_the_example_are_the_real_ones() -> None:
         name: getattr(parsed.server, name) for name in shown_server
     }
     assert default.prices == parsed.prices.model_copy(update={"source": None})
+
+
+@pytest.mark.parametrize("example", [COMPANY_EXAMPLE, TEAM_EXAMPLE], ids=["config.toml", "teams/search.toml"])
+def test_defaults_of_budgets_in_the_examples_are_the_real_ones(example: Path) -> None:
+    """The first budget of an example shows the defaults of everything that it need not say."""
+    shown, *_ = tomllib.loads(uncommented(example))["budgets"]
+    needed = {name: shown[name] for name in ("name", "window", "limit_usd", "limit_requests")}
+    as_shown, at_defaults = (compile_budgets([Budget.model_validate(each)], {}).all for each in (shown, needed))
+
+    assert {*Budget.model_fields} - {*shown} <= {"scope", "per", "max_balances"}
+    assert as_shown == at_defaults
+
+
+def test_examples_say_nothing_in_vain() -> None:
+    """With every line switched on, and one budget strict, nothing in the examples is without effect."""
+    # Files that are not there.
+    company = re.sub(r"(?m)^(tls_cert|tls_key|ca_file|admin_token) = .*$", "", uncommented(COMPANY_EXAMPLE))
+    team = uncommented(TEAM_EXAMPLE).replace('mode = "soft"', 'mode = "strict"', 1)
+    config = parse({"config.toml": company, "teams/search.toml": team, "teams/ads-1.toml": ""}, {})
+
+    assert [] == list(idle(config, snapshot(config, {}, 1), time.time()))
 
 
 @pytest.mark.parametrize("command", sorted(commands(typer.main.get_command(app))))
@@ -192,10 +232,10 @@ def test_refusal_is_documented(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    sorted({*Record.__struct_fields__, *Attempt.__struct_fields__, *Job.__struct_fields__, *Usage.__struct_fields__}),
+    sorted({name for each in (Record, Attempt, Job, Hold, Usage) for name in each.__struct_fields__}),
 )
 def test_record_field_is_documented(name: str) -> None:
-    """Every field of the record, its attempts, its job and its usage stands in docs/record.md."""
+    """Every field of the record, its attempts, its job, its holds and its usage stands in docs/record.md."""
     assert f"`{name}`" in document("record.md")
 
 

@@ -117,7 +117,7 @@ class Live:
             "config reloaded generation=%d teams=%d providers=%d routes=%d",
             *(self.generation, len(self.config.teams), len(company.providers), len(company.routes)),
         )
-        for warning in compile.warnings(self.config, self._env):
+        for warning in compile.warnings(self.config, self._env, self.snapshot):
             log.warning("config: %s", warning)
         for name in NEEDS_RESTART:
             if getattr(self.snapshot.server, name) != getattr(self._started_with, name):

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from gateway.app.price_refresh import read as read_prices
 from gateway.app.price_shelf import Shelf
+from gateway.cli.held import budgets_json, held_table, holding, limits_json
 from gateway.cli.options import PROBLEM, AsJson, ConfigFile, Place, counted, place_of, print_json, print_problems
 from gateway.config import compile
 from gateway.config.load import Config, parse, read
@@ -31,7 +32,7 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
     except ConfigError as error:
         _refuse(error.problems, as_json=as_json)
         raise typer.Exit(PROBLEM) from error
-    warnings = list(compile.warnings(found, os.environ))
+    warnings = list(compile.warnings(found, os.environ, snapshot))
     if as_json:
         print_json(_summary(found, snapshot) | {"warnings": warnings})
         return
@@ -73,6 +74,8 @@ def _summary(config: Config, snapshot: Snapshot) -> dict[str, object]:
             for route in config.company.routes
         ],
         "teams": [{"name": name, "keys": [key.name for key in team.keys]} for name, team in config.teams.items()],
+        "budgets": budgets_json(snapshot),
+        "limits": limits_json(snapshot),
         "prices": _prices(snapshot),
     }
 
@@ -98,8 +101,12 @@ def _print_summary(place: Place, config: Config, snapshot: Snapshot, *, from_fil
         shares = (f"{each.provider}/{each.model or route.model} {each.weight / total:.0%}" for each in route.targets)
         console.print(f"route {route.model} → {', '.join(shares)}", markup=False, soft_wrap=True)
     console.print(_price_line(snapshot), markup=False, soft_wrap=True)
+    if (held := held_table(snapshot)) is not None:
+        console.print(held, soft_wrap=True)
     for name, team in config.teams.items():
-        console.print(f"team {name}: {counted(len(team.keys), 'key')}", markup=False)
+        under = ", ".join(holding(snapshot, name))
+        keys = counted(len(team.keys), "key")
+        console.print(f"team {name}: {keys}{under and f', held to {under}'}", markup=False, soft_wrap=True)
     counts = (
         (len(config.teams), "team"),
         (len(config.company.providers), "provider"),

@@ -74,7 +74,7 @@ def _announce(running: Supervisor, key: str | None) -> None:
     _say(
         f"  config  {live.file if live.file.name in live.sources else f'built-in defaults, as there is no {live.file}'}"
     )
-    for warning in compile.warnings(live.config, os.environ):
+    for warning in compile.warnings(live.config, os.environ, live.snapshot):
         _say(f"  warning: {warning}")
     for line in _recipes(running, key or YOUR_KEY):
         _say(line)

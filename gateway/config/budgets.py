@@ -9,8 +9,7 @@ from gateway.config.model import Limit as LimitSection
 from gateway.config.model import ModelFacts, Scoped
 from gateway.core.money import nano_from_usd
 from gateway.policies.budget import COMPANY, Budget, Budgets
-from gateway.policies.limit import MINUTE_NS, SECOND_NS, Rate
-from gateway.policies.limiter import Limit, Limits, Quota
+from gateway.policies.limit import MINUTE_NS, NANO_USD, REQUESTS, SECOND_NS, TOKENS, Limit, Limits, Quota, Rate
 from gateway.policies.model_facts import FactBook, Facts
 from gateway.policies.patterns import Patterns
 from gateway.policies.scope import DIMENSIONS, Scope
@@ -18,12 +17,12 @@ from gateway.policies.windows import parse
 
 # Every rate: the unit that it counts, and its period.
 RATES: Final = {
-    "requests_per_second": ("requests", SECOND_NS),
-    "requests_per_minute": ("requests", MINUTE_NS),
-    "tokens_per_second": ("tokens", SECOND_NS),
-    "tokens_per_minute": ("tokens", MINUTE_NS),
-    "usd_per_second": ("nano_usd", SECOND_NS),
-    "usd_per_minute": ("nano_usd", MINUTE_NS),
+    "requests_per_second": (REQUESTS, SECOND_NS),
+    "requests_per_minute": (REQUESTS, MINUTE_NS),
+    "tokens_per_second": (TOKENS, SECOND_NS),
+    "tokens_per_minute": (TOKENS, MINUTE_NS),
+    "usd_per_second": (NANO_USD, SECOND_NS),
+    "usd_per_minute": (NANO_USD, MINUTE_NS),
 }
 
 
@@ -112,7 +111,7 @@ def _quotas(section: LimitSection) -> Iterator[Quota]:
         amount = getattr(section, setting)
         if amount is None:
             continue
-        whole = nano_from_usd(amount) if unit == "nano_usd" else amount
+        whole = nano_from_usd(amount) if unit == NANO_USD else amount
         burst_ns = per_ns if section.burst is None else round(section.burst * SECOND_NS)
         # A burst below one would let nothing through, ever; no rate at all has none.
         yield Quota(setting, unit, Rate(whole, per_ns, max(1, whole * burst_ns // per_ns) if whole else 0))

@@ -1,10 +1,12 @@
 """From a checked Config to the Snapshot that decisions use: secrets revealed, paths absolute, patterns compiled."""
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.config.budgets import compile_budgets, compile_facts, compile_limits
+from gateway.config.idle import idle
 from gateway.config.load import Config, Sources, parse
 from gateway.config.model import Provider as ProviderSection
 from gateway.config.problems import ConfigError, Problem
@@ -42,8 +44,11 @@ def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: Pr
     )
 
 
-def warnings(config: Config, env: Mapping[str, str]) -> Iterator[str]:
-    """Say what will not work, though nothing is wrong with the text: secrets that are not there, nobody to call."""
+def warnings(config: Config, env: Mapping[str, str], compiled: Snapshot) -> Iterator[str]:
+    """Say what will not work, though nothing is wrong with the text: secrets that are not there, nobody to call.
+
+    `compiled`: what was made of this config.
+    """
     for name, section in config.company.providers.items():
         for secret in section.api_keys or ():
             try:
@@ -57,10 +62,13 @@ def warnings(config: Config, env: Mapping[str, str]) -> Iterator[str]:
         )
     if not config.teams:
         yield "no team, so nobody can call: make one with `tollway team new NAME`"
+    yield from idle(config, compiled, time.time())
 
 
 def _access(config: Config) -> Access:
-    company_models = config.company.models.allow
+    held = config.company.models
+    company_models = None if held.allow is None else tuple(held.allow)
+    teams = Patterns(held.scope.team or ["*"])
     return Access(
         {
             bytes.fromhex(key.sha256): Principal(
@@ -70,7 +78,7 @@ def _access(config: Config) -> Access:
                 forward_credentials=team.forward_credentials,
                 bodies=team.logging.bodies,
                 max_body_bytes=team.logging.max_body,
-                company_models=None if company_models is None else tuple(company_models),
+                company_models=company_models if teams.matches(name) else None,
             )
             for name, team in config.teams.items()
             for key in team.keys

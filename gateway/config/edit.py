@@ -33,6 +33,19 @@ name = "{name}"
 # [models]
 # allow = ["gpt-4o*", "claude-*"]
 
+# What may be spent, and how fast; `tollway check` shows all that holds.
+# [[budgets]]
+# limit_usd = "50.00"
+# window = "day"         # a day of timezone = "UTC"
+# [[budgets]]
+# name = "loop"          # an agent that runs in circles stops by itself
+# limit_requests = 300
+# window = "rolling:24h"
+# per = ["session"]
+# [[limits]]
+# requests_per_minute = 600
+# concurrent = 64
+
 # [logging]
 # bodies = "full"        # or "none": keep no prompts and answers
 # max_body = "1 MiB"     # of each body; its end is kept too

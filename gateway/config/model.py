@@ -134,7 +134,6 @@ class Models(Section):
     """[models] of a team, or of the company: patterns of the models that may be used."""
 
     allow: list[str] | None = None
-    scope: NotBuilt = None
 
 
 Tokens = Annotated[int, Field(ge=1, le=10**9)]
@@ -152,11 +151,18 @@ class ModelFacts(Section):
 ModelTable = Annotated[ModelFacts, TABLE]
 
 
+class Teams(Section):
+    """The teams that something of the company's holds for."""
+
+    team: PatternList | None = None
+
+
 class CompanyModels(Models):
-    """[models] of the company, and [models.NAME] below it."""
+    """[models] of the company, and [models.NAME] below it. `scope`: the teams that are held to `allow`."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, ModelTable] = Field(init=False)
+    scope: Teams = Teams()
 
 
 # What a scope can name, and a balance can be parted by.

@@ -25,6 +25,7 @@ def broken_rules(file: str, company: Company, teams: Mapping[str, Team]) -> Iter
         *_server(company.server),
         *_providers(company),
         *_routes(company),
+        *_models(company),
         *broken_budgets(company.budgets, None, routes),
         *broken_limits(company.limits, None),
     ):
@@ -83,6 +84,11 @@ def _routes(company: Company) -> Iterator[tuple[str, str]]:
                     f"routes[{at}].targets[{index}].provider",
                     f"there is no provider '{target.provider}'.{hint or f' Configured: {has}.'}",
                 )
+
+
+def _models(company: Company) -> Iterator[tuple[str, str]]:
+    if company.models.scope.team is not None and company.models.allow is None:
+        yield "models.scope", "says who is held to allow, which is not there: add it, or remove this"
 
 
 def _team(stem: str, team: Team, owners: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -171,7 +171,7 @@ def settle(
     sight = meter.sight()
     record.model_served = sight.model
     usage = sight.usage
-    if usage is not None and not usage.is_spoiled:
+    if usage is not None and not (usage.suspect and usage.is_spoiled):
         record.usage_source = "provider" if whole and not sight.guessed else "partial"
     elif sight.polled:
         note_poll(record, sight, whole=whole or meter.terminal)
@@ -205,7 +205,9 @@ def price(record: Record, prices: PriceBook, provider: Provider, at_unix_s: floa
     """Book the cost of a record's usage at the prices of that instant."""
     if record.usage is None:
         return
-    cost = prices.price(provider, record.model_served, record.model_asked, record.usage, at_unix_s)
+    attempts = record.attempts
+    asked = attempts[-1].model if attempts else record.model_requested
+    cost = prices.price(provider, record.model_served, asked, record.usage, at_unix_s)
     record.cost_nano_usd = cost.nano_usd
     record.price_source = cost.source
     record.price_version = cost.version

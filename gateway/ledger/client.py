@@ -24,7 +24,7 @@ class Client:
         self._loop = loop
         self._listener: Listener | None = None
         self._line: _Line | None = None
-        self._under_way: dict[Place, tuple[int, bytes]] = {}
+        self._under_way: dict[Place, tuple[int, bytes, bool]] = {}  # the ask's number and frame; whether it is a rate's
         self._retry_s = FIRST_RETRY_S
         self._found_s = 0.0
         self._trying: asyncio.Task[None] | None = None
@@ -47,7 +47,7 @@ class Client:
     def send(self, ask: Ask) -> None:
         """Bring an ask to the authority, now or once it can be reached, and again until it is answered."""
         data = frame(ask)
-        self._under_way[ask.place] = (ask.number, data)
+        self._under_way[ask.place] = (ask.number, data, ask.per_ns > 0)
         if self._line is not None:
             self._line.send(data)
 
@@ -67,7 +67,7 @@ class Client:
         self._line = line
         self._found_s = self._loop.time()
         line.send(self._hello)
-        for _, data in self._under_way.values():
+        for _, data, _ in self._under_way.values():
             line.send(data)
         self._listener.found()
         self._once.set()
@@ -80,7 +80,7 @@ class Client:
             return
         if isinstance(message, Grant):
             place = Place(message.series, message.start_s)
-            if self._under_way.get(place, (0, b""))[0] == message.number:
+            if self._under_way.get(place, (0, b"", False))[0] == message.number:
                 del self._under_way[place]
             listener.granted(message)
         elif isinstance(message, Recall):
@@ -93,6 +93,8 @@ class Client:
     def ended(self) -> None:
         """The connection is at its end: try again."""
         self._line = None
+        # Of rates nobody goes on from there (rates.py).
+        self._under_way = {place: one for place, one in self._under_way.items() if not one[2]}
         if self._loop.time() - self._found_s > LAST_RETRY_S:
             self._retry_s = FIRST_RETRY_S
         if self._listener is not None:

@@ -14,6 +14,7 @@ import msgspec
 from gateway.ledger.file import Raise
 from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room, Timer, Timers
 from gateway.ledger.lease import Ask, Balance, Books, Place, Stale
+from gateway.ledger.rates import RateBooks
 
 # So long after its end a balance is kept, for what was admitted in its last moment; then nothing is granted of it.
 GRACE_S: Final = 300
@@ -83,7 +84,7 @@ class Desk:
 
     def __init__(
         self,
-        books: Books,
+        books: Books | RateBooks,
         post: Callable[[str, Message], None],
         timers: Timers,
         now: Callable[[], float],

@@ -12,6 +12,7 @@ from gateway.ledger.account import Account, Terms
 from gateway.ledger.holds import Held, Short, Wait, give_way, part
 from gateway.ledger.interface import STICKY_S, WAIT_S, Authority, Recall, Room, Timers
 from gateway.ledger.lease import Ask, Grant, Place
+from gateway.policies.limit import SECOND_NS
 
 SWEEP_S: Final = 0.5
 IDLE_SWEEPS: Final = 2  # after so many without a hold what is free goes back
@@ -33,6 +34,8 @@ class Holder:
         self._after = 0  # the highest number of an account that was dropped
         self._sweeps = 0
         self._heard = 0  # how often the authority has said something
+        self._mark = 0  # its last one, see Grant
+        self._lost_s = timers.time()
         self._sweeping = timers.call_later(SWEEP_S, self._sweep)
         authority.listen(self)
 
@@ -52,6 +55,7 @@ class Holder:
         """
         short.then = then
         short.heard = self._heard
+        short.mark = self._mark
         short.timer = self._timers.call_later(WAIT_S, self._expire, short)
         if not self._authority.connected:
             self._resolve(short, self._hold_on_trust(short))
@@ -71,7 +75,7 @@ class Holder:
             return
         held.settled = True
         for (account, amount), cost in zip(held.parts, costs, strict=True):
-            account.settle(amount, cost)
+            account.settle(amount, cost, held.mark)
             if account.watched or account.free < 0:
                 self._freed(account)
 
@@ -85,7 +89,7 @@ class Holder:
         connected = self._authority.connected
         grown: list[tuple[Account, int]] = []
         for (account, amount), extra in zip(held.parts, more, strict=True):
-            if not account.grow(extra, 0 if connected else account.trust):
+            if extra and not account.grow(extra, 0 if connected else account.trust):
                 for (other, before), (_, after) in zip(held.parts, grown, strict=False):
                     other.grow(before - after)
                 if connected:
@@ -100,6 +104,7 @@ class Holder:
     def granted(self, grant: Grant) -> None:
         """An ask was answered."""
         self._heard += 1
+        self._mark = max(self._mark, grant.mark)
         account = self._accounts.get(Place(grant.series, grant.start_s))
         asked = account.under_way if account is not None else None
         if account is None or asked is None or not account.take(grant):
@@ -108,9 +113,13 @@ class Holder:
         if account.under_way is None:
             if asked.need and not grant.added:
                 self._refuse(account, asked)
-            _, spare = part(self._queue(account), account.free)
-            account.low = max(0, spare) // LOW
+            if not account.low:
+                _, spare = part(self._queue(account), account.free)
+                account.low = max(0, spare) // LOW
         self._next(account)
+        if account.terms.per_ns and self._chunk(account) < asked.need and account.is_untold:
+            # Of a rate where each request asks for itself others wait for what it took: from now on it drains.
+            self._send(account, account.give_back(account.free))
 
     def recalled(self, recall: Recall) -> None:
         """Somebody needs what is free: it goes back, now and for a while as it comes free."""
@@ -132,14 +141,21 @@ class Holder:
 
     def found(self) -> None:
         """The authority can be asked: tell it what was spent on trust."""
+        # Of a rate each worker's part has drained meanwhile.
+        drained_ns = int((self._timers.time() - self._lost_s) * SECOND_NS) // self.workers
         for account in self._accounts.values():
+            if account.terms.per_ns:
+                account.drain(drained_ns)
             self._next(account)
 
     def lost(self) -> None:
         """It cannot: nobody need wait."""
         waiting = dict.fromkeys(wait.short for queue in self._waiting.values() for wait in queue)
         self._waiting = {}
+        self._lost_s = self._timers.time()
         for account in self._accounts.values():
+            if account.terms.per_ns:
+                account.restart()
             account.recalled = 0
             account.sticky_until_s = 0.0
             account.watched = False
@@ -158,6 +174,7 @@ class Holder:
     def _hold(self, demands: Sequence[tuple[Terms, int]]) -> Held | Short:
         parts: list[tuple[Account, int]] = []
         accounts, sweeps = self._accounts, self._sweeps
+        low = False
         for terms, amount in demands:
             account = accounts.get(terms.place) or self._open(terms)
             if not account.hold(amount):
@@ -165,9 +182,11 @@ class Holder:
                 return Short(demands, account, terms, amount)
             account.used = sweeps
             if account.free < account.low:
-                self._ask_ahead(account, terms, amount)
+                low = True
             parts.append((account, amount))
-        return Held(parts)
+        if low:
+            self._ask_ahead(demands)  # not before all is held: what an ask tells of must not be undone
+        return Held(parts, self._mark)
 
     def _hold_on_trust(self, short: Short) -> Held | Short:
         """Hold what the authority would have been asked for, as far as the slack of each balance goes."""
@@ -181,7 +200,7 @@ class Holder:
                 short.lost = True
                 return short
             parts.append((account, amount))
-        return Held(parts)
+        return Held(parts, self._mark)
 
     def _open(self, terms: Terms) -> Account:
         account = self._accounts[terms.place] = Account(terms, self.name, self._after)
@@ -200,6 +219,7 @@ class Holder:
         held = self._hold(short.demands)
         if isinstance(held, Short):
             return False
+        held.mark = short.mark
         self._forget(short)
         self._resolve(short, held)
         return True
@@ -305,13 +325,20 @@ class Holder:
         """Whether it was recalled lately: what comes free of it is returned at once."""
         return self._timers.time() < account.sticky_until_s
 
-    def _ask_ahead(self, account: Account, terms: Terms, amount: int) -> None:
-        """Ask for the next part of the lease, unless that is less than a request needs: then each asks for itself."""
-        account.low = 0
-        account.terms = terms
-        chunk = self._chunk(account)
-        if chunk >= max(1, amount):
-            self._send(account, account.ask(0, chunk))
+    def _ask_ahead(self, demands: Sequence[tuple[Terms, int]]) -> None:
+        """Ask for the next part of the leases that run out.
+
+        Unless that is less than a request needs: then each asks for itself.
+        """
+        for terms, amount in demands:
+            account = self._accounts[terms.place]
+            if account.free >= account.low or account.under_way is not None:
+                continue
+            account.low = 0
+            account.terms = terms
+            chunk = self._chunk(account)
+            if chunk >= max(1, amount):
+                self._send(account, account.ask(0, chunk))
 
     def _ask_behind(self, account: Account, amount: int) -> None:
         """Ask for what a request would need that does not wait."""
@@ -327,19 +354,26 @@ class Holder:
     def _send(self, account: Account, ask: Ask | None) -> None:
         if ask is not None:
             self.asks += 1
-            account.low = 0
+            if ask.want or ask.back:
+                account.low = 0
             self._authority.send(ask)
 
     def _sweep(self) -> None:
-        """Return what is idle, and drop the accounts of which nothing is left: most of all those of past windows."""
+        """Return what is idle, and drop the accounts of which nothing is left: most of all those of past windows.
+
+        Of a rate tell what was spent, too: as long as nobody knows it does not drain.
+        """
         self._sweeping = self._timers.call_later(SWEEP_S, self._sweep)
         self._sweeps += 1
         if not self._authority.connected:
             return
         for place, account in list(self._accounts.items()):
-            if self._sweeps - account.used < IDLE_SWEEPS or place in self._waiting:
+            if place in self._waiting:
                 continue
-            if account.is_quiet:
+            if self._sweeps - account.used < IDLE_SWEEPS:
+                if account.terms.per_ns:
+                    self._send(account, account.give_back(account.free))
+            elif account.is_quiet:
                 self._after = max(self._after, account.number)
                 del self._accounts[place]
             else:
@@ -351,4 +385,4 @@ _NOBODY: Final[list[Wait]] = []
 
 def _undo(parts: list[tuple[Account, int]]) -> None:
     for account, amount in parts:
-        account.settle(amount, 0)
+        account.release(amount)

@@ -7,12 +7,13 @@ from gateway.ledger.interface import Timer
 
 
 class Held:
-    """What a request has set aside, of each balance. Settled once."""
+    """What a request has set aside, of each balance. Settled once. `mark`: it was not held before that (rates.py)."""
 
-    __slots__ = ("parts", "settled")
+    __slots__ = ("mark", "parts", "settled")
 
-    def __init__(self, parts: list[tuple[Account, int]]) -> None:
+    def __init__(self, parts: list[tuple[Account, int]], mark: int = 0) -> None:
         self.parts = parts
+        self.mark = mark
         self.settled = False
 
     def places(self) -> list[tuple[str, int, int]]:
@@ -21,9 +22,12 @@ class Held:
 
 
 class Short:
-    """What could not be held, and of which balance there was too little; `lost`: and nobody could be asked for more."""
+    """What could not be held, and of which balance there was too little; `lost`: and nobody could be asked for more.
 
-    __slots__ = ("account", "amount", "demands", "heard", "lost", "terms", "then", "timer", "waits")
+    `mark`: nothing was held for it before that.
+    """
+
+    __slots__ = ("account", "amount", "demands", "heard", "lost", "mark", "terms", "then", "timer", "waits")
 
     def __init__(self, demands: Sequence[tuple[Terms, int]], account: Account, terms: Terms, amount: int) -> None:
         self.demands = demands
@@ -32,9 +36,31 @@ class Short:
         self.amount = amount
         self.lost = False
         self.heard = 0
+        self.mark = 0
         self.then: Callable[[Held | Short], None] | None = None
         self.timer: Timer | None = None
         self.waits: list[Wait] = []
+
+    @property
+    def left(self) -> int:
+        """How much was to be had, as far as is known."""
+        return max(0, self.account.free) + max(0, self.account.room or 0)
+
+    @property
+    def wait_ns(self) -> int | None:
+        """How long after the refusal the rate has drained enough; None: nobody knows, or never."""
+        terms, account = self.terms, self.account
+        if not terms.rate or account.room is None:
+            return None
+        over = self.amount - max(0, account.free) - terms.limit
+        wait_ns = account.full_ns - -over * terms.per_ns // terms.rate
+        return wait_ns if wait_ns > 0 else None
+
+    @property
+    def full_ns(self) -> int | None:
+        """How long after the refusal nothing of the rate is used any more; None: it is none, or nobody knows."""
+        account = self.account
+        return account.full_ns if self.terms.rate and account.room is not None else None
 
 
 class Wait:

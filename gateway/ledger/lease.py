@@ -42,6 +42,9 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
     `reach_s`: balances of the series that begin there or later count against the limit together. `limit`: as the
     holder's config says. `over_s`: from then on the balance counts no more. `settled`: what it has spent of the lease.
     `recalled`: the last recall that this answers, 0 for none.
+
+    Of a rate (see rates.py) `rate` comes in each `per_ns`, 0: it is none; `limit` is how much may come at once.
+    `unused`: so much less did requests need than they took, the first of them not before the mark `since`.
     """
 
     series: str
@@ -57,6 +60,10 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
     over_s: Second = MOST
     settled: Amount = 0
     recalled: Amount = 0
+    rate: Amount = 0
+    per_ns: Amount = 0
+    unused: Amount = 0
+    since: Amount = 0
 
     @property
     def place(self) -> Place:
@@ -67,7 +74,8 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
 class Grant(msgspec.Struct, array_like=True, frozen=True, tag="grant"):
     """The authority's answer to the ask of this `number`. `granted`: all that the lease holds now.
 
-    `added`: how much of it is new. `room`: what is left to grant, below zero if there are debts.
+    `added`: how much of it is new. `room`: what is left to grant, below zero if there are debts. Of a rate `full_ns`:
+    after so long nothing of it is used any more; `mark`: an instant, by the authority's own count.
     """
 
     series: str
@@ -76,6 +84,8 @@ class Grant(msgspec.Struct, array_like=True, frozen=True, tag="grant"):
     granted: int
     added: int
     room: int
+    full_ns: int = 0
+    mark: int = 0
 
 
 class Lease(msgspec.Struct):
@@ -166,7 +176,7 @@ class Books:
     def fill(self, ask: Ask, limit: int) -> Grant:
         """Charge what is granted to an ask that was noted, once. Raise Stale if it was overtaken since."""
         lease = self._lease(ask)
-        lease.added = _share(self.room(ask.series, ask.reach_s, limit), ask.need, ask.want)
+        lease.added = share(self.room(ask.series, ask.reach_s, limit), ask.need, ask.want)
         if lease.added:
             lease.granted += lease.added
             self.changed.add(ask.place)
@@ -278,7 +288,7 @@ class Books:
         return self._series.setdefault(place.series, {}).setdefault(place.start_s, Balance())
 
 
-def _share(room: int, need: int, want: int) -> int:
+def share(room: int, need: int, want: int) -> int:
     """Decide how much to grant: all that is wanted, or what there is, unless that is less than is needed."""
-    share = min(want, room)
-    return share if share >= need and share > 0 else 0
+    most = min(want, room)
+    return most if most >= need and most > 0 else 0

@@ -1,7 +1,7 @@
 """The authority on one host: where do holders reach it, and what can the rest of the recorder ask of it?
 
 It lives on the recorder's event loop; only commits run in a thread. Nothing leaves before what it speaks of is on the
-disk.
+disk; but for rates, of which nothing is written down.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from gateway.ledger.file import By, Deed, LedgerFile, LedgerRefused, Raise
 from gateway.ledger.interface import SOCKET, VERSION, Hello, Message
 from gateway.ledger.lease import MOST, Absurd, Ask, Books, Place
 from gateway.ledger.peer import Garbage, Peer, frame
+from gateway.ledger.rates import RateBooks
 
 GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
 TIDY_S: Final = 10.0
@@ -57,6 +58,8 @@ class Server:
         self._desk = Desk(self._books, self._post, loop, now)
         for one in kept.raises:
             self._desk.add_raise(one)
+        self._rates = RateBooks(time.monotonic_ns)
+        self._rate_desk = Desk(self._rates, self._post_at_once, loop, now)
         self._links: dict[str, Link] = {}
         self._connections: set[Link] = set()
         self._tidying = loop.call_later(TIDY_S, self._tidy)
@@ -183,12 +186,14 @@ class Server:
         if before is not None:
             before.abort()
         self._links[hello.holder] = link
-        self._desk.arrive(hello.holder)
+        self._rates.leave(hello.holder)
+        for desk in (self._desk, self._rate_desk):
+            desk.arrive(hello.holder)
 
     def take(self, ask: Ask) -> None:
         """A holder asks. Raise Garbage."""
         try:
-            self._desk.take(ask)
+            (self._rate_desk if ask.per_ns else self._desk).take(ask)
         except Absurd as absurd:
             raise Garbage(str(absurd)) from None
         self._commits.soon()
@@ -198,7 +203,14 @@ class Server:
         self._connections.discard(link)
         if link.holder and self._links.get(link.holder) is link:
             del self._links[link.holder]
-            self._desk.leave(link.holder)
+            self._rates.leave(link.holder)
+            for desk in (self._desk, self._rate_desk):
+                desk.leave(link.holder)
+
+    def _post_at_once(self, holder: str, message: Message) -> None:
+        link = self._links.get(holder)
+        if link is not None:
+            link.send(frame(message))
 
     def _post(self, holder: str, message: Message) -> None:
         link = self._links.get(holder)
@@ -215,6 +227,8 @@ class Server:
         self._tidying = asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
         self._books.prune(now_s - GRACE_S, self._over)
         self._desk.tidy()
+        self._rates.prune()
+        self._rate_desk.tidy()
         forgotten = self._books.forget_gone(now_s - GONE_KEPT_S)
         self._commits.batch.forgotten += [(name,) for name in forgotten]
         self._commits.soon()

@@ -1,170 +1,173 @@
-"""May this request go now, or when? Rates by the generic cell rate algorithm, and how many run at once.
+"""Which limits hold for a request, on how fast requests come and how many run at once, and what is each counted as?
 
-Time is nanoseconds of a monotonic clock that is handed in. Everything is an exact integer: a bucket's level counts in
-units x the rate's period, and drains by the rate's amount in each nanosecond.
+The ledger keeps what they count (ledger/rates.py; places of `concurrent` as a balance like any other), under the names
+that are given here.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from gateway.policies.scope import ANYTHING, Caller, Finder, Scope, Seen
 
 SECOND_NS: Final = 1_000_000_000
 MINUTE_NS: Final = 60 * SECOND_NS
-_FLOOR: Final = 8  # who has nothing to do keeps this part of an even share, for what may come
+# What can be counted.
+REQUESTS: Final = "requests"
+TOKENS: Final = "tokens"
+NANO_USD: Final = "nano_usd"
+CONCURRENT: Final = "concurrent"
+UNITS: Final = (REQUESTS, TOKENS, NANO_USD, CONCURRENT)
+# So often it is counted anew who has permits of their own. By then a usual limit has drained.
+PERIOD_S: Final = 60
 
 
 class Rate(NamedTuple):
-    """`amount` in each `per_ns`, of which `burst` may come at once."""
+    """`amount` in each `per_ns`, of which `burst` may come at once. `per_ns` 0: it is none, `burst` may be held."""
 
     amount: int
     per_ns: int
     burst: int
 
 
-# An amount that was charged, where in the line of charges it stands, and what had been given back by then.
-Charge = tuple[int, int, int]
+class Quota(NamedTuple):
+    """One thing that a limit counts. `setting`: as it is written; `unit`: one of UNITS."""
+
+    setting: str
+    unit: str
+    rate: Rate
+
+    @property
+    def most(self) -> int:
+        """The number that stands in the config."""
+        return self.rate.amount if self.rate.per_ns else self.rate.burst
+
+    def fitting(self, amount: int) -> int:
+        """Return what a request that needs an amount must hold: one that is larger than the burst waits for all of it.
+
+        What it really needed beyond that is charged in its end.
+        """
+        return min(amount, max(1, self.rate.burst))
 
 
-class Bucket:
-    """How much of a rate is used. Over any time t at most rate x t + burst is let through.
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How fast and how many at once. `id`: `team/name`, or `company/name`. `per`: each distinct value has its own."""
 
-    What a request weighs may be known only in the end: an estimate is charged first and corrected then. What turns out
-    to be too much is given back as far as it was still to be waited for, what is missing is waited for by the next.
+    id: str
+    quotas: tuple[Quota, ...] = ()
+    concurrent: int | None = None
+    scope: Scope = ANYTHING
+    per: tuple[str, ...] = ()
+    max_balances: int = 10_000
+
+    @property
+    def counted(self) -> tuple[Quota, ...]:
+        """All that it counts."""
+        if self.concurrent is None:
+            return self.quotas
+        return (*self.quotas, Quota(CONCURRENT, CONCURRENT, Rate(0, 0, self.concurrent)))
+
+
+class Limits:
+    """All limits of one snapshot: the company's first, then each team's."""
+
+    __slots__ = ("_finder", "all")
+
+    def __init__(self, limits: Sequence[Limit] = ()) -> None:
+        self.all = tuple(limits)
+        self._finder = Finder(self.all)
+
+    def applying(self, caller: Caller, models: tuple[str, ...], provider: str) -> tuple[Limit, ...]:
+        """Return the limits that hold for a request. `models`: every name of the model."""
+        return self._finder.applying(caller, models, provider) if self.all else ()
+
+
+class Permits(NamedTuple):
+    """What a request needs of a limit: permits that are counted under this name, e.g. `search/limit-1#concurrent`.
+
+    `part`: whose they are, as it stands in the name (`?user=ann`).
     """
 
-    __slots__ = ("_amount", "_at_ns", "_burst", "_credited", "_drained", "_level", "_per_ns", "_room")
-
-    def __init__(self, rate: Rate, now_ns: int) -> None:
-        self._amount, self._per_ns, self._burst = rate
-        self._room = self._burst * self._per_ns
-        self._level = 0
-        self._at_ns = now_ns
-        self._drained = 0  # what has left the bucket since it is there
-        self._credited = 0  # what was given back since
-
-    @property
-    def rate(self) -> Rate:
-        """What drains it."""
-        return Rate(self._amount, self._per_ns, self._burst)
-
-    def wait_ns(self, amount: int, now_ns: int) -> int | None:
-        """Return how long an amount must wait, 0: not at all; None: for ever, as there is no rate.
-
-        A request that is larger than the burst goes when the bucket is empty.
-        """
-        if now_ns > self._at_ns:
-            self._drain(now_ns)
-        if not self._room:
-            return None
-        over = self._level - self._room + min(amount, self._burst) * self._per_ns
-        if over <= 0:
-            return 0
-        return -(-over // self._amount) if self._amount else None
-
-    def charge(self, amount: int, now_ns: int) -> Charge:
-        """Charge an amount, at most the burst."""
-        if now_ns > self._at_ns:
-            self._drain(now_ns)
-        amount = min(amount, self._burst)
-        start = self._drained + self._level
-        self._level += amount * self._per_ns
-        return amount, start, self._credited
-
-    def correct(self, charge: Charge, amount: int, now_ns: int) -> None:
-        """Replace what was charged by what it really was."""
-        charged, start, credited = charge
-        if amount == charged:
-            return
-        if now_ns > self._at_ns:
-            self._drain(now_ns)
-        if amount > charged:
-            self._level += (amount - charged) * self._per_ns
-            return
-        # Charges before this one may have been corrected: then it stands further to the front, and less is left of it.
-        start -= self._credited - credited
-        unserved = start + charged * self._per_ns - max(start + amount * self._per_ns, self._drained)
-        back = max(0, min(unserved, self._level))
-        self._level -= back
-        self._credited += back
-
-    def left(self, now_ns: int) -> int:
-        """Return how much could come at once now."""
-        self._drain(now_ns)
-        return max(0, self._burst - -(-self._level // self._per_ns))
-
-    def full_again_ns(self, now_ns: int) -> int | None:
-        """Return how long it takes until nothing is used any more; None: for ever."""
-        self._drain(now_ns)
-        if not self._level:
-            return 0
-        return -(-self._level // self._amount) if self._amount else None
-
-    def reshare(self, rate: Rate, now_ns: int) -> None:
-        """Go on at another rate of the same period. Burst that is won comes used: another may just have used it."""
-        self._drain(now_ns)
-        self._level += max(0, rate.burst - self._burst) * self._per_ns
-        self._amount, self._per_ns, self._burst = rate
-        self._room = self._burst * self._per_ns
-
-    def _drain(self, now_ns: int) -> None:
-        if now_ns <= self._at_ns:  # two readings of a clock may come in the wrong order
-            return
-        leaving = min(self._level, (now_ns - self._at_ns) * self._amount)
-        self._level -= leaving
-        self._drained += leaving
-        self._at_ns = now_ns
+    limit: Limit
+    quota: Quota
+    part: str
+    series: str
 
 
-class Slots:
-    """How many run at once, and who. To give back twice, or what was never taken, changes nothing."""
+class Wait(NamedTuple):
+    """A limit is in the way. `part`: whose share of it (`?user=ann`). `wait_ns`: exactly how long; None: nobody knows.
 
-    __slots__ = ("_owners", "most")
+    `most`: as the limit is written; `left`: what could come at once; all again after `full_ns`.
+    """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._owners: set[str] = set()
+    limit: Limit
+    setting: str
+    part: str
+    wait_ns: int | None
+    left: int
+    most: int
+    full_ns: int | None
 
-    def __len__(self) -> int:
-        return len(self._owners)
 
-    @property
-    def free(self) -> int:
-        """How many more may run."""
-        return max(0, self.most - len(self._owners))
+def waiting(permits: Permits, wait_ns: int | None, left: int, full_ns: int | None) -> Wait:
+    """Say what is in the way, where so much of these permits is left."""
+    limit, quota, part, _ = permits
+    return Wait(limit, quota.setting, part, wait_ns, left, quota.most, full_ns)
 
-    def take(self, owner: str) -> bool:
-        """Take a slot; False: there is none."""
-        if len(self._owners) >= self.most and owner not in self._owners:
-            return False
-        self._owners.add(owner)
+
+class Counted:
+    """What a worker's requests are counted as: its memory of who has permits of their own. Outlives a reload."""
+
+    __slots__ = ("_parted",)
+
+    def __init__(self) -> None:
+        self._parted: dict[str, _Parted] = {}
+
+    def permits(self, limit: Limit, values: tuple[str, ...], at_s: float) -> tuple[Permits, ...]:
+        """Name what a request of these values needs, in the order of `Limit.counted`; shared beyond `max_balances`."""
+        parted = self._parted.get(limit.id)
+        if parted is None or not parted.fits(limit):
+            parted = self._parted[limit.id] = _Parted(limit)
+        return parted.permits(values, at_s)
+
+    def keep(self, limits: Limits) -> None:
+        """Forget limits that are gone."""
+        ids = {limit.id for limit in limits.all}
+        self._parted = {name: parted for name, parted in self._parted.items() if name in ids}
+
+
+class _Parted:
+    """One limit's permits, by part, and who has been seen in this period."""
+
+    __slots__ = ("_limit", "_made", "_period", "_seen")
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._seen = Seen(limit.max_balances)
+        self._made: dict[str, tuple[Permits, ...]] = {}
+        self._period = 0.0
+
+    def fits(self, limit: Limit) -> bool:
+        """Tell whether it is still the same limit: after a reload who has been seen is known on."""
+        if limit is not self._limit:
+            mine = self._limit
+            if (mine.per, mine.max_balances) != (limit.per, limit.max_balances):
+                return False
+            self._limit = limit
+            self._made = {}
         return True
 
-    def give_back(self, owner: str) -> None:
-        """Give a slot back, however its owner ended."""
-        self._owners.discard(owner)
-
-
-def share_out(total: int, demands: Sequence[int]) -> list[int]:
-    """Part a total among workers by what each of them was asked for: nobody gets more than an even share while another
-    one wants as much; what nobody wants is parted evenly. The parts add up to the total.
-
-    A total that is small against the number of workers is better kept in one place: here some would get nothing.
-    """
-    if not demands:
-        return []
-    even = total // len(demands)
-    wanted = [max(demand, even // _FLOOR) for demand in demands]
-    parts = [0] * len(demands)
-    left = total
-    for turn, worker in enumerate(by_want := sorted(range(len(demands)), key=wanted.__getitem__)):
-        parts[worker] = min(wanted[worker], left // (len(demands) - turn))
-        left -= parts[worker]
-    each, odd = divmod(left, len(demands))
-    for turn, worker in enumerate(reversed(by_want)):
-        parts[worker] += each + (turn < odd)
-    return parts
-
-
-def share_rate(rate: Rate, demands: Sequence[int]) -> list[Rate]:
-    """Part a rate among workers, with its burst."""
-    amounts, bursts = share_out(rate.amount, demands), share_out(rate.burst, demands)
-    return [Rate(amount, rate.per_ns, burst) for amount, burst in zip(amounts, bursts, strict=True)]
+    def permits(self, values: tuple[str, ...], at_s: float) -> tuple[Permits, ...]:
+        limit = self._limit
+        period = at_s // PERIOD_S
+        if period != self._period:
+            self._made = {}
+            self._period = period
+        part = self._seen.name(limit.per, values, period)
+        made = self._made.get(part)
+        if made is None:
+            made = self._made[part] = tuple(
+                [Permits(limit, quota, part, f"{limit.id}#{quota.setting}{part}") for quota in limit.counted]
+            )
+        return made

@@ -6,8 +6,7 @@ from gateway.core.clock import stamp
 from gateway.core.errors import Advice, Refusal, Standing
 from gateway.core.money import usd_text
 from gateway.policies.budget import COMPANY, REQUESTS, USD, Budget
-from gateway.policies.limit import SECOND_NS
-from gateway.policies.limiter import CONCURRENT, Wait
+from gateway.policies.limit import CONCURRENT, SECOND_NS, Wait
 
 _MS_NS: Final = 1_000_000
 _WHEN_UNKNOWN_MS: Final = 1_000

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.policies.access import Access
 from gateway.policies.budget import Budgets
-from gateway.policies.limiter import Limits
+from gateway.policies.limit import Limits
 from gateway.policies.model_facts import FactBook
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Routing

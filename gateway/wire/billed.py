@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from math import ceil
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,11 +23,14 @@ _decode = msgspec.json.Decoder(Wanted).decode
 _FORM_NUMBER = re.compile(rb'name="?n"?\r\n(?:[^\r\n]+\r\n)*\r\n(\d{1,3})\r\n', re.IGNORECASE)
 
 
-class Billed(NamedTuple):
+class Billed:
     """A request's body, as far as it is at hand, and what of it is billed (of its endpoint)."""
 
-    body: bytes = b""
-    counts: str = ""
+    __slots__ = ("body", "counts")
+
+    def __init__(self, body: bytes = b"", counts: str = "") -> None:
+        self.body = body
+        self.counts = counts
 
 
 def add_asked(usage: Usage, asked: Billed, body_bytes: int) -> None:

@@ -5,7 +5,7 @@ A body in which one of these fields could be read in two ways is refused: what i
 
 import re
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -14,6 +14,15 @@ from gateway.wire.scan import UNREADABLE, value_end
 from gateway.wire.shapes import Fields
 
 READ = frozenset({"model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens", "n"})
+# In which a body may say whom it is for: claims, which nobody checks. Of one that stands twice the last counts.
+CLAIMING: Final = frozenset(
+    (
+        *("user", "safety_identifier", "metadata", "prompt_cache_key", "client_metadata", "conversation"),
+        *("litellm_session_id", "litellm_metadata"),
+    )
+)
+# A longer one is none: nothing that counts is.
+LONGEST_CLAIM: Final = 16_384
 READ_OPTIONS = frozenset({"include_usage"})
 
 Span = tuple[int, int]
@@ -29,7 +38,8 @@ _INJECTED = b'{"include_usage":true}'
 def read(body: bytes) -> Fields:
     """Read the fields of a request body; raise Refusal("bad_request") where it is not one unambiguous JSON object."""
     fields = Fields()
-    for name, value in _members(body, READ).items():
+    decoded = parse(body)
+    for name, value in select(body, decoded, READ).items():
         if name == "model":
             fields.model = _model(value)
         elif name == "stream":
@@ -41,6 +51,8 @@ def read(body: bytes) -> Fields:
             fields.n = _count(value)
         else:
             fields.max_output_tokens = _larger(fields.max_output_tokens, _count(value))
+    if not CLAIMING.isdisjoint(decoded):
+        fields.claims = _claims(decoded)
     return fields
 
 
@@ -91,6 +103,15 @@ def select(body: bytes, decoded: dict[str, msgspec.Raw], wanted: frozenset[str])
             found[key] = bytes(value)
         elif not (key.islower() and key.isascii()) and key.casefold() in wanted:
             _bad(f"The field {key!r} looks like {key.casefold()!r}; write it in lower case.", key.casefold())
+    return found
+
+
+def _claims(decoded: dict[str, msgspec.Raw]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name in CLAIMING:
+        value = decoded.get(name)
+        if value is not None and memoryview(value).nbytes <= LONGEST_CLAIM:
+            found[name] = bytes(value)
     return found
 
 

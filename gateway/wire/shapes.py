@@ -12,7 +12,10 @@ from gateway.core.usage import Usage
 
 
 class Fields(msgspec.Struct, kw_only=True):
-    """What was read. `options`: the raw value of `stream_options`, None where it is not there."""
+    """What was read. `options`: the raw value of `stream_options`, None where it is not there.
+
+    `claims`: the raw members in which a body may say whom it is for; None: there are none.
+    """
 
     model: str | None = None
     stream: bool = False
@@ -20,6 +23,35 @@ class Fields(msgspec.Struct, kw_only=True):
     include_usage: bool = False
     max_output_tokens: int | None = None
     n: int | None = None
+    claims: dict[str, bytes] | None = None
+
+
+class Metadata(msgspec.Struct):
+    """What a body's metadata may say about its caller."""
+
+    session_id: Any = None
+    user_id: Any = None
+    tags: Any = None
+
+
+class UserParts(msgspec.Struct):
+    """Claude Code's user: the account, or where there is none the device, and the session."""
+
+    device_id: Any = None
+    account_uuid: Any = None
+    session_id: Any = None
+
+
+class PortkeyMetadata(msgspec.Struct, rename={"user": "_user"}):
+    """What Portkey's header of metadata may say."""
+
+    user: Any = None
+
+
+class Conversation(msgspec.Struct):
+    """A conversation that the provider keeps."""
+
+    id: Any = None
 
 
 class Answer(msgspec.Struct):

@@ -67,6 +67,65 @@ def test_json_has_the_same(root: Path) -> None:
     assert "sk-real" not in out
 
 
+HELD = """
+[[budgets]]
+window = "month"
+timezone = "Europe/Paris"
+limit_usd = "2000"
+scope = { team = "search" }
+[[budgets]]
+name = "loop"
+window = "rolling:5h"
+limit_usd = "0.005"
+limit_requests = 300
+mode = "strict"
+scope = { model = ["gpt-4o*", "claude-*"], key = "ci*" }
+per = ["user", "session"]
+[[limits]]
+requests_per_minute = 600
+usd_per_second = "0.5"
+concurrent = 64
+"""
+
+
+def test_budgets_and_limits_are_shown(root: Path) -> None:
+    """What they allow, whom they hold, and under which of them a team is; what would not work is a warning."""
+    (root / "config.toml").write_text(CONFIG + HELD)
+    for name in ("search", "ads"):
+        edit.add_team(root, name)
+    status, out, _ = run(OPENAI_API_KEY="sk", COLUMNS="200")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+
+    assert 0 == status
+    for line in (
+        "company/month $2000.00 a month (Europe/Paris), soft team search",
+        "company/loop $0.005 and 300 requests in 5h, strict key ci*, model gpt-4o* or claude-* user, session",
+        "company/limit-1 600 requests per minute, 0.5 usd per second, 64 concurrent everything",
+        "team search: 1 key, held to company/month, company/loop, company/limit-1",
+        "team ads: 1 key, held to company/loop, company/limit-1",
+        "warning: config.toml: budgets[1].scope.key: holds for nobody: no key is called 'ci*'. There are: default.",
+    ):
+        assert line in lines, lines
+
+
+def test_budgets_and_limits_as_json(root: Path) -> None:
+    """As they were understood, amounts as exact texts; warnings beside them."""
+    (root / "config.toml").write_text(CONFIG + HELD)
+    edit.add_team(root, "search")
+    said = msgspec.json.decode(run("--json", OPENAI_API_KEY="sk")[1])
+
+    month, loop = said["budgets"]
+    assert ("company/month", "2000", None, "Europe/Paris", {"team": ["search"]}, []) == tuple(
+        month[name] for name in ("id", "limit_usd", "limit_requests", "timezone", "scope", "per")
+    )
+    assert ("0.005", 300, "rolling:5h", "strict", ["user", "session"]) == tuple(
+        loop[name] for name in ("limit_usd", "limit_requests", "window", "mode", "per")
+    )
+    expected = {"requests_per_minute": 600, "usd_per_second": "0.5", "concurrent": 64, "scope": {}, "per": []}
+    assert [{"id": "company/limit-1"} | expected] == said["limits"]
+    assert ["config.toml: budgets[1].scope.key"] == [each.partition(": holds")[0] for each in said["warnings"]]
+
+
 def test_all_problems_are_printed_and_the_status_is_1(root: Path) -> None:
     """One line each, and how many."""
     (root / "config.toml").write_text("[server]\nwokers = 1\nworkers = 0")

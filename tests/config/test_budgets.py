@@ -9,8 +9,7 @@ import pytest
 from gateway.config.budgets import RATES, compile_budgets, compile_facts, compile_limits
 from gateway.config.model import Budget, Limit, ModelFacts
 from gateway.policies.budget import Budget as Compiled
-from gateway.policies.limit import MINUTE_NS, SECOND_NS, Rate
-from gateway.policies.limiter import Weight
+from gateway.policies.limit import MINUTE_NS, SECOND_NS, UNITS, Rate
 from gateway.policies.model_facts import Facts
 from gateway.policies.routing import Provider
 from gateway.policies.scope import Caller
@@ -154,9 +153,9 @@ def test_limits_become_rates() -> None:
 
 
 @pytest.mark.parametrize("setting", RATES)
-def test_every_rate_counts_a_part_of_a_requests_weight(setting: str) -> None:
-    """A rate of something that nobody weighs would let everything through; and each can be written."""
-    assert RATES[setting][0] in Weight._fields
+def test_every_rate_counts_something_that_is_measured(setting: str) -> None:
+    """A rate of something that nobody measures would let everything through; and each can be written."""
+    assert RATES[setting][0] in UNITS
     assert setting in Limit.model_fields
 
 

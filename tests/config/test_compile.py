@@ -89,6 +89,34 @@ def test_keys_lead_to_principals(root: Path) -> None:
     assert 7 == compiled.generation
 
 
+def test_the_companys_models_may_be_for_some_teams(root: Path) -> None:
+    """Whoever the scope does not name is held to its own list alone."""
+    company = "[models]\nallow = ['m-*']\nscope = { team = ['se*', 'x'] }"
+    other = TEAM.replace(sha256(b"tw-1").hexdigest(), sha256(b"tw-2").hexdigest())
+    sources = {"config.toml": company, "teams/search.toml": TEAM, "teams/ads.toml": other}
+
+    access = from_sources(sources, root, {}, 1).access
+
+    assert [("search", ("m-*",)), ("ads", None)] == [
+        (each.team, each.company_models) for each in (access.identify([b"tw-1"]), access.identify([b"tw-2"])) if each
+    ]
+
+
+def test_budgets_limits_and_facts_are_compiled(root: Path) -> None:
+    """The company's before the teams', and what is idle is warned of."""
+    limits = "[[budgets]]\nwindow = 'day'\nlimit_usd = 1\n[[limits]]\nconcurrent = 0\n"
+    sources = {"config.toml": limits + "[models.m]\ncontext_window = 7", "teams/search.toml": limits}
+    config = parse(sources, {"OPENAI_API_KEY": "k"}, root)
+    compiled = snapshot(config, {"OPENAI_API_KEY": "k"}, 1)
+    provider = compiled.routing.providers()[0]
+
+    assert ["company/day", "search/day"] == [budget.id for budget in compiled.budgets.all]
+    assert ["company/limit-1", "search/limit-1"] == [limit.id for limit in compiled.limits.all]
+    assert 7 == compiled.facts.facts(provider, ("m",)).context_window
+    expected = "config.toml: limits[0].concurrent: is 0: every request that it covers is refused"
+    assert expected in list(warnings(config, {"OPENAI_API_KEY": "k"}, compiled))
+
+
 def test_providers_are_split_and_their_secrets_revealed(root: Path) -> None:
     """Keys that are there in the order of the file; those that are not by name."""
     mine = from_sources({"config.toml": COMPANY}, root, ENV, 1).routing.provider("mine")
@@ -216,12 +244,13 @@ def test_warnings_name_what_will_not_work(root: Path) -> None:
         "providers.openai.api_keys: the environment variable OPENAI_API_KEY is not set; without a key its requests "
         "are refused",
         "providers.mine.api_keys: the environment variable ABSENT is not set; without a key its requests are refused",
-    ] == list(warnings(config, ENV))
+    ] == list(warnings(config, ENV, snapshot(config, ENV, 1)))
 
 
 def test_empty_config_says_what_to_do_first(root: Path) -> None:
     """Nobody to call, nobody to call to."""
-    provider, team = warnings(parse({}, {}, root), {})
+    config = parse({}, {}, root)
+    provider, team = warnings(config, {}, snapshot(config, {}, 1))
 
     assert provider.startswith("no provider: set OPENAI_API_KEY")
     assert "tollway team new NAME" in team

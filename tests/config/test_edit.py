@@ -1,5 +1,6 @@
 """Edit: keys come and go, everything else in a team's file stays."""
 
+import re
 import tomllib
 from hashlib import sha256
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_new_team_is_valid_and_its_key_opens(tmp_path: Path) -> None:
     assert sha256(key.encode()).hexdigest() == entry.sha256
     assert "default" == entry.name
     assert key not in (tmp_path / "teams" / "search.toml").read_text()
+
+
+def test_every_line_of_a_new_team_can_be_switched_on(tmp_path: Path) -> None:
+    """What stands there as a comment works: people take the sign away and expect that."""
+    edit.add_team(tmp_path, "search")
+    text = (tmp_path / "teams" / "search.toml").read_text()
+    switched_on = re.sub(r"(?m)^# (?=\[|\w+ = )", "", text)
+
+    team = parse({"teams/search.toml": switched_on}, {}).teams["search"]
+
+    assert (["day", "loop"], 1) == ([budget.name or budget.window for budget in team.budgets], len(team.limits))
+    assert ("search", False, ["gpt-4o*", "claude-*"]) == (team.name, team.forward_credentials, team.models.allow)
 
 
 def test_keys_are_long_and_never_the_same() -> None:

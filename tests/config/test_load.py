@@ -138,16 +138,11 @@ def test_syntax_error_has_its_line() -> None:
 @pytest.mark.parametrize(
     ("file", "text", "where"),
     [
-        ("config.toml", "[[budgets]]\nlimit_usd = 5", "budgets"),
-        ("config.toml", "[[limits]]", "limits"),
         ("config.toml", "[[evaluators]]", "evaluators"),
         ("config.toml", "[evaluation]", "evaluation"),
-        ("config.toml", "[models]\nscope = { team = 'a' }", "models.scope"),
         ("config.toml", "[ledger]\nurl = 'redis://h'", "ledger.url"),
         ("config.toml", "[store]\nurl = 'postgresql://h/d'", "store.url"),
         ("config.toml", "[store]\nurl = 'clickhouse://h/d'", "store.url"),
-        ("teams/a.toml", "[[budgets]]", "budgets"),
-        ("teams/a.toml", "[[limits]]", "limits"),
         ("teams/a.toml", "[evaluation]\nsample = 0.1", "evaluation"),
         ("teams/a.toml", "[logging]\nbodies = 'redacted'", "logging.bodies"),
         ("teams/a.toml", "[logging]\nretention_days = 30", "logging.retention_days"),

@@ -5,46 +5,21 @@ from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from gateway.config.load import parse
-from gateway.config.model import (
-    Budget,
-    CompanyModels,
-    Dimension,
-    Limit,
-    ModelFacts,
-    ModelTable,
-    PriceKind,
-    Section,
-    Server,
-    Team,
-)
+from gateway.config.model import Company, Dimension, ModelFacts, PriceKind, Server, Team
 from gateway.config.problems import ConfigError, from_validation
 from gateway.policies.rates import rates_from_usd
 from gateway.policies.scope import DIMENSIONS
 
 
-class Models(CompanyModels):
-    """[models] as it will be."""
-
-    __pydantic_extra__: dict[str, ModelTable] = Field(init=False)
-
-
-class Coming(Section):
-    """What a later version takes."""
-
-    budgets: list[Budget] = Field(default=[])
-    limits: list[Limit] = Field(default=[])
-    models: Models = Models()
-
-
 def problems(text: str) -> list[str]:
-    """Read what a later version takes, and return what is wrong with it."""
+    """Read config.toml, and return what is wrong with its values."""
     try:
-        Coming.model_validate(tomllib.loads(text))
+        Company.model_validate(tomllib.loads(text))
     except ValidationError as error:
-        return [f"{problem.where}: {problem.message}" for problem in from_validation("f", Coming, error)]
+        return [f"{problem.where}: {problem.message}" for problem in from_validation("f", Company, error)]
     return []
 
 
@@ -60,26 +35,20 @@ def test_every_price_that_may_be_written_is_used(kind: str) -> None:
     assert rates_from_usd({}) != rates_from_usd({kind: Decimal(1)})
 
 
-@pytest.mark.parametrize(
-    ("file", "text"),
-    [
-        ("config.toml", "[[budgets]]\nwindow = 'day'"),
-        ("teams/search.toml", "[[budgets]]\nwindow = 'day'"),
-        ("config.toml", "[[limits]]"),
-        ("teams/search.toml", "[[limits]]"),
-        ("config.toml", "[models.'gpt-4o']"),
-    ],
-)
-def test_budgets_and_limits_are_not_built_yet(file: str, text: str) -> None:
-    """Nobody may believe that they hold."""
-    with pytest.raises(ConfigError, match="is not built yet in this version; remove it"):
-        parse({file: text}, {})
-
-
 def test_only_the_company_says_what_models_can_do() -> None:
     """A team could make its own bounds small."""
     with pytest.raises(ConfigError, match=r"models\.gpt-4o: unknown setting"):
         parse({"teams/search.toml": "[models.'gpt-4o']"}, {})
+
+
+def test_only_the_company_says_for_which_teams_something_holds() -> None:
+    """What a team's file says holds for that team; the company's list of models may be for some teams."""
+    with pytest.raises(ConfigError, match=r"models\.scope: unknown setting"):
+        parse({"teams/search.toml": "[models]\nscope = { team = 'a' }"}, {})
+    with pytest.raises(ConfigError, match=r"models\.scope\.key: unknown setting"):
+        parse({"config.toml": "[models]\nallow = ['x']\nscope = { key = 'a' }"}, {})
+
+    assert ["a", "b*"] == Company.model_validate({"models": {"scope": {"team": ["a", "b*"]}}}).models.scope.team
 
 
 def test_the_dimensions_are_those_of_the_policies() -> None:
@@ -164,7 +133,7 @@ def test_names_of_models_are_kept() -> None:
     """They may be patterns, and hold dots."""
     text = "[models]\nallow = ['x']\n[models.'gpt-5.4*']\nmax_output_tokens = 5"
 
-    models = Coming.model_validate(tomllib.loads(text)).models
+    models = Company.model_validate(tomllib.loads(text)).models
 
     facts: dict[str, Any] = models.model_extra or {}
     assert {"gpt-5.4*": ModelFacts(max_output_tokens=5)} == facts

@@ -37,6 +37,7 @@ def broken(sources: dict[str, str]) -> list[str]:
         (LOCAL + "[[routes]]\nmodel='m'\ntargets=[{provider='lokal'}]", "provider 'lokal'. Did you mean 'local'?"),
         (LOCAL + "[[routes]]\nmodel='m'\ntargets=[{provider='local',weight=0}]", "at least one weight"),
         (LOCAL + "[[routes]]\nmodel='m'\ntargets=[{provider='local'}]\n" * 2, "routes[1].model: 'm' is already routed"),
+        ("[models]\nscope={team='a'}", "models.scope: says who is held to allow, which is not there"),
     ],
 )
 def test_what_does_not_fit_together_is_named(text: str, expected: str) -> None:

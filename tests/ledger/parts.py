@@ -16,7 +16,9 @@ from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
 from gateway.ledger.interface import SOCKET, Listener, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place
+from gateway.ledger.rates import RateBooks
 from gateway.ledger.server import Server
+from gateway.policies.limit import MINUTE_NS, SECOND_NS
 from tests.http.uv import until
 
 _names = itertools.count(1)
@@ -25,6 +27,11 @@ _names = itertools.count(1)
 def terms(series: str = "search/daily", limit: int = 1000, *, slack: int = 0, start_s: int = 0) -> Terms:
     """Make the terms of a balance that is never over."""
     return Terms(Place(series, start_s), start_s, MOST, limit, slack=slack)
+
+
+def permits(rate: int, burst: int = 0, *, per_ns: int = MINUTE_NS, series: str = "search/limit-1#requests") -> Terms:
+    """Make the terms of a rate; without a burst of its own a period's worth may come at once."""
+    return Terms(Place(series, 0), 0, MOST, burst or rate, slack=MOST, rate=rate, per_ns=per_ns)
 
 
 def holder(folder: Path, *, workers: int = 1, name: str = "") -> Holder:
@@ -129,6 +136,7 @@ class Bank:
         self.clock = Clock()
         self.books = Books()
         self.desk = Desk(self.books, self._post, self.clock, lambda: 0.0)
+        self.forget_rates()
         self.deaf = False
         self.heard: list[Ask] = []
         self.lines: dict[str, Line] = {}
@@ -140,6 +148,11 @@ class Bank:
         line.mend()
         self.clock.run()
         return made
+
+    def forget_rates(self) -> None:
+        """Begin with empty buckets."""
+        self.rates = RateBooks(lambda: round(self.clock.time() * SECOND_NS))
+        self.rate_desk = Desk(self.rates, self._post, self.clock, lambda: 0.0)
 
     def _post(self, holder: str, message: Message) -> None:
         if not self.deaf:
@@ -176,6 +189,9 @@ class Line:
         assert self._listener is not None
         self.connected = False
         self._bank.desk.leave(self._name)
+        self._bank.rates.leave(self._name)
+        self._bank.rate_desk.leave(self._name)
+        self._unanswered = {place: ask for place, ask in self._unanswered.items() if not ask.per_ns}
         self._listener.lost()
 
     def mend(self) -> None:
@@ -183,6 +199,7 @@ class Line:
         assert self._listener is not None
         self.connected = True
         self._bank.desk.arrive(self._name)
+        self._bank.rate_desk.arrive(self._name)
         for ask in self._unanswered.values():
             self._bank.clock.call_soon(self._hear, ask)
         self._listener.found()
@@ -205,7 +222,7 @@ class Line:
     def _hear(self, ask: Ask) -> None:
         if self.connected:
             self._bank.heard.append(ask)
-            self._bank.desk.take(ask)
+            (self._bank.rate_desk if ask.per_ns else self._bank.desk).take(ask)
 
 
 class Slow:

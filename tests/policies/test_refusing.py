@@ -5,8 +5,7 @@ from datetime import UTC
 import pytest
 
 from gateway.policies.budget import Budget
-from gateway.policies.limit import MINUTE_NS, SECOND_NS, Rate
-from gateway.policies.limiter import Limit, Limiter, Quota, Wait, Weight
+from gateway.policies.limit import MINUTE_NS, SECOND_NS, Limit, Limiter, Quota, Rate, Wait, Weight
 from gateway.policies.refusing import Spent, budget_exceeded, rate_limited, unbounded
 from gateway.policies.windows import Window, parse
 

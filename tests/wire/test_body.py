@@ -209,3 +209,12 @@ def test_what_is_no_object_is_not_edited() -> None:
 def test_a_model_that_is_null_is_none() -> None:
     """As one that is not there: some calls need none."""
     assert None is body.read(b'{"model":null}').model
+
+
+def test_claims_are_handed_on_as_they_stand() -> None:
+    """Raw, and only those: the last of one that stands twice, and none that is longer than any claim."""
+    asked = b'{"model":"m","user":"a","metadata": {"x": 1},"User":"c","labels":{},"user":"b"}'
+
+    assert {"user": b'"b"', "metadata": b'{"x": 1}'} == body.read(asked).claims
+    assert None is body.read(b'{"model":"m"}').claims
+    assert {} == body.read(b'{"metadata":"' + b"x" * body.LONGEST_CLAIM + b'"}').claims
