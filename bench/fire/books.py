@@ -279,7 +279,7 @@ def check_refusals(seen: Evidence, findings: Findings) -> tuple[int, int]:
         if used + others + need <= balance.limit:
             what = (
                 f"{row.call.nonce} by {balance.series}: {used} of {balance.limit} at most settled and held, {others} "
-                f"waited for by others, {need} needed: {row.record.error}"
+                f"waited for by others, {need} needed, after {row.record.duration_ms} ms: {row.record.error}"
             )
             findings.add("refused though there was room", what)
     return refused, judged

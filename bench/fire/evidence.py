@@ -1,5 +1,6 @@
 """What was seen of a run: what agents and provider noted, what stands in log and ledger, put side by side."""
 
+import os
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from bench.fire.rules import Balance, Place, Rule
 from bench.fire.stand import Ledger, Strike, Watch
 from gateway.core.record import Record, decode
 
-SHOWN = 5  # of each kind of finding
+SHOWN = int(os.environ.get("FIRE_SHOWN", "5"))  # of each kind of finding
 
 
 class Findings:
