@@ -1,4 +1,4 @@
-"""The admin port: metrics for Prometheus, health, and the log as JSON. Reads only; what must wait does so elsewhere."""
+"""The admin port: metrics for Prometheus, health, the log and the budgets as JSON. What must wait does so elsewhere."""
 
 import asyncio
 import hmac
@@ -10,8 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.core.record import public, public_json
+from gateway.admin.answers import parameters, refused, shown
+from gateway.admin.budgets import BudgetPaths, NoLedger, NoSuchBudget
+from gateway.admin.orders import BadOrder
+from gateway.core.record import public
+from gateway.ledger.server import Server
 from gateway.metrics.render import Exposition
+from gateway.policies.snapshot import Snapshot
 from gateway.store.asking import instant_ms, query
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
@@ -20,6 +25,7 @@ from gateway.store.shown import public_exchange, public_spend
 
 # Never ask for a token: load balancers and Kubernetes have none.
 _OPEN = frozenset({"/healthz", "/readyz"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _PORT = re.compile(r":\d+\Z")
@@ -32,14 +38,17 @@ class Sources:
     """Where the answers come from. `token`: what admin requests must carry now; None: nothing.
 
     `why_not_ready`: None when ready. `hosts`: names under which this port may be called without a token, beyond the
-    local ones.
+    local ones. `ledger`: who keeps the budgets' books; None: nobody, or not yet. `snapshot`: the config in force.
     """
 
     store: StoreReader
     exposition: Exposition
     why_not_ready: Callable[[], str | None]
     token: Callable[[], str | None]
+    ledger: Callable[[], Server | None]
+    snapshot: Callable[[], Snapshot]
     hosts: frozenset[str] = frozenset()
+    now: Callable[[], float] = time.time
 
 
 def make_app(sources: Sources) -> web.Application:
@@ -53,20 +62,21 @@ def make_app(sources: Sources) -> web.Application:
             web.get("/api/exchanges", _bound(_exchanges, sources)),
             web.get("/api/exchanges/{id}", _bound(_exchange, sources)),
             web.get("/api/spend", _bound(_spend, sources)),
+            *BudgetPaths(sources.ledger, sources.snapshot, sources.now).routes(),
         ]
     )
     return app
 
 
 async def _healthz(_: web.Request) -> web.Response:
-    return _json({"status": "ok"})
+    return shown({"status": "ok"})
 
 
 async def _readyz(sources: Sources, _: web.Request) -> web.Response:
     reason = sources.why_not_ready()
     if reason is not None:
-        return _json({"status": "not ready", "reason": reason}, status=503)
-    return _json({"status": "ready"})
+        return shown({"status": "not ready", "reason": reason}, status=503)
+    return shown({"status": "ready"})
 
 
 async def _metrics(sources: Sources, request: web.Request) -> web.Response:
@@ -77,8 +87,8 @@ async def _metrics(sources: Sources, request: web.Request) -> web.Response:
 
 
 async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
-    page = await sources.store.exchanges(query(_parameters(request), _now_ms()))
-    return _json(
+    page = await sources.store.exchanges(query(parameters(request), _now_ms()))
+    return shown(
         {
             "exchanges": [public(record) for record in page.records],
             "cursor": page.cursor,
@@ -88,11 +98,11 @@ async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
 
 
 async def _exchange(sources: Sources, request: web.Request) -> web.Response:
-    return _json(public_exchange(await sources.store.exchange(request.match_info["id"])))
+    return shown(public_exchange(await sources.store.exchange(request.match_info["id"])))
 
 
 async def _spend(sources: Sources, request: web.Request) -> web.Response:
-    asked = _parameters(request)
+    asked = parameters(request)
     unknown = set(asked) - {"by", "since", "until"}
     if unknown:
         raise BadFilter(min(unknown), "there is no such parameter; there are by, since, until")
@@ -105,34 +115,30 @@ async def _spend(sources: Sources, request: web.Request) -> web.Response:
             except ValueError as error:
                 raise BadFilter(name, str(error)) from None
     by = asked.get("by", "team")
-    return _json({"by": by, "spend": [public_spend(row, by) for row in await sources.store.spend(by, **limits)]})
-
-
-def _parameters(request: web.Request) -> dict[str, str]:
-    for name in request.query:
-        if len(request.query.getall(name)) > 1:
-            raise BadFilter(name, "given more than once")
-    return dict(request.query)
+    return shown({"by": by, "spend": [public_spend(row, by) for row in await sources.store.spend(by, **limits)]})
 
 
 def _refusing(sources: Sources) -> Any:
     """Ask for the token; without one serve only who calls this port by a local name.
 
-    A web page can make a browser call 127.0.0.1 under a name of its own (DNS rebinding), but not under ours.
+    A web page can make a browser call 127.0.0.1 under a name of its own (DNS rebinding), but not under ours. Under ours
+    it can make it post, though not JSON: so nothing else changes anything.
     """
 
     @web.middleware
     async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in _OPEN:
             return await handler(request)
+        if _may_change(request) and request.content_type != "application/json":
+            return refused(415, "what changes something must be JSON: Content-Type: application/json")
         token = sources.token()
         if token is None:
             if _PORT.sub("", request.host) not in _LOCAL_HOSTS | sources.hosts:
-                return _error(403, "without an admin_token this port answers only to its local address")
+                return refused(403, "without an admin_token this port answers only to its local address")
             return await handler(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-            answer = _error(401, "this port needs its admin_token: Authorization: Bearer …")
+            answer = refused(401, "this port needs its admin_token: Authorization: Bearer …")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer
         return await handler(request)
@@ -140,23 +146,28 @@ def _refusing(sources: Sources) -> Any:
     return refuse
 
 
+def _may_change(request: web.Request) -> bool:
+    """Whether it is a request that something is done with, which is not only read."""
+    return request.method not in _READING and request.match_info.http_exception is None
+
+
 @web.middleware
 async def _translating(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what the store says into statuses."""
     try:
         return await handler(request)
-    except BadFilter as error:
-        return _error(400, f"{error.name}: {error}", param=error.name)
-    except NoSuchExchange as error:
-        return _error(404, str(error))
+    except (BadFilter, BadOrder) as error:
+        return refused(400, f"{error.name}: {error}" if error.name else str(error), param=error.name)
+    except (NoSuchExchange, NoSuchBudget) as error:
+        return refused(404, str(error))
     except AmbiguousId as error:
-        return _error(409, str(error), param="id")
-    except (QueryTimeout, StoreRefused) as error:
-        return _error(503, str(error))
+        return refused(409, str(error), param="id")
+    except (QueryTimeout, StoreRefused, NoLedger) as error:
+        return refused(503, str(error))
     except web.HTTPNotFound:
-        return _error(404, f"nothing is served here; there are {', '.join(_paths(request.app))}")
+        return refused(404, f"nothing is served here; there are {', '.join(_paths(request.app))}")
     except web.HTTPException as error:
-        return _error(error.status, error.reason)
+        return refused(error.status, error.reason)
 
 
 def _paths(app: web.Application) -> list[str]:
@@ -168,14 +179,6 @@ def _bound(handler: Callable[[Sources, web.Request], Awaitable[web.Response]], s
         return await handler(sources, request)
 
     return handle
-
-
-def _error(status: int, message: str, **more: str) -> web.Response:
-    return _json({"error": {"message": message, **more}}, status=status)
-
-
-def _json(value: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(body=public_json(value), status=status, content_type="application/json")
 
 
 def _now_ms() -> int:

@@ -59,6 +59,8 @@ class Recorder:
                     exposition=Exposition(self._recording.totals, self._gauges.samples),
                     why_not_ready=self._why_not_ready,
                     token=lambda: self._snapshot.server.admin_token,
+                    ledger=lambda: None,
+                    snapshot=lambda: self._snapshot,
                     hosts=frozenset({server.admin.host}),
                 )
             ),

@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import audit, check, demo, explain, key, logs, price, serve, spend, team
+from gateway.cli import audit, budget, check, demo, explain, key, logs, price, serve, spend, team
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
 NOT_BUILT = {
     "alerts": "test the alerts",
     "bench": "measure the gateway",
-    "budget": "list, show, raise and reset budgets",
     "dataset": "make datasets from the log",
     "doctor": "find out why something does not work",
     "eval": "run evaluators over datasets",
@@ -56,6 +55,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(logs.app, name="logs")
 app.command()(explain.explain)
 app.command()(spend.spend)
+app.add_typer(budget.app, name="budget")
 app.command()(price.price)
 app.command()(audit.audit)
 

@@ -5,15 +5,19 @@ from typing import Final, Protocol
 
 from gateway.core.errors import Refusal
 from gateway.core.record import Record
-from gateway.exchange.charging import charge
+from gateway.exchange.charging import CALLED, charge
 from gateway.exchange.plan import EXPECTED, Plan, Share
-from gateway.ledger.account import Terms
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
-from gateway.policies.budget import USD
-from gateway.policies.refusing import Spent, budget_exceeded
+from gateway.ledger.lease import MOST
+from gateway.policies.budget import REQUESTS, USD
+from gateway.policies.limit import waiting
+from gateway.policies.refusing import Spent, budget_exceeded, rate_limited
 
 _NANO: Final = 1_000_000_000
+_MICRO: Final = 1_000
+_DRAWS: Final = 997  # so many different waits, for those who are refused at about the same time
+_TRIES: Final = 4  # so often less is asked for, of budgets that have too little left
 _AHEAD: Final = 4  # a stream holds a quarter more than it has cost until now
 _LEARNED_FROM: Final = frozenset(("provider", "partial"))
 
@@ -28,7 +32,7 @@ class Guard(Protocol):
     def holder(self) -> Holder:
         """The worker's leases."""
 
-    def learn(self, plan: Plan, size: int, cost_nano_usd: int) -> None:
+    def learn(self, plan: Plan, size: int, cost_nano_usd: int, tokens: int) -> None:
         """Take in what a request did cost."""
 
 
@@ -51,7 +55,11 @@ class Admission:
         self.waited = False
         self.starves = False  # a stream needs more than is held, and could not have it when it asked last
         self._of = gate
-        self._amounts = [amounts[share.kind] for share in plan.shares]
+        needed: list[int] = []
+        self._amounts = needed
+        for share in plan.shares:
+            amount = amounts[share.kind]
+            needed.append(amount if amount <= share.most else share.most)
         self._size = size
         self._now_ns = now_ns
         self._held: Held | None = None
@@ -62,12 +70,17 @@ class Admission:
 
     def enter(self) -> bool:
         """Hold everything now; False: it comes short, and must `wait`."""
-        found = self._of.holder.hold(self._demands())
-        if isinstance(found, Held):
-            self._held = found
-            return True
-        self._short = found
-        return False
+        holder = self._of.holder
+        held = holder.take(self.plan.terms, self._amounts)
+        if held is None:
+            terms = self.plan.terms
+            found = holder.hold([(terms[at], amount) for at, amount in enumerate(self._amounts)])
+            if isinstance(found, Short):
+                self._short = found
+                return False
+            held = found
+        self._held = held
+        return True
 
     def wait(self, then: Then) -> None:
         """Ask for what is short and call back once, never from in here."""
@@ -90,7 +103,7 @@ class Admission:
         """Give back what is held: the request goes nowhere."""
         held = self._held
         if held is not None and not held.settled:
-            self._charges = [0] * len(held.parts)
+            self._charges = [0] * len(held.amounts)
             self._of.holder.settle(held, self._charges)
 
     def members(self, *, ended: bool) -> bytes:
@@ -104,8 +117,8 @@ class Admission:
         if not ended:
             return self.plan.begun
         numbers: list[int] = []
-        for at, (_, amount) in enumerate(held.parts):
-            numbers.append(amount)
+        for at in range(self.plan.held):
+            numbers.append(held.amounts[at])
             numbers.append(charges[at])
         return self.plan.ended % tuple(numbers)
 
@@ -116,10 +129,11 @@ class Admission:
             return
         charges = self._charges
         for at, share in enumerate(self.plan.shares):
-            charges.append(charge(share.unit, held.parts[at][1], record, called=called))
+            charges.append(charge(share.charge, held.amounts[at], record, called=called))
         self._of.holder.settle(held, charges)
-        if record.usage_source in _LEARNED_FROM:
-            self._of.learn(self.plan, self._size, record.cost_nano_usd)
+        usage = record.usage
+        if usage is not None and record.usage_source in _LEARNED_FROM:
+            self._of.learn(self.plan, self._size, record.cost_nano_usd, usage.input_total + usage.output_total)
 
     def amend(self, record: Record) -> None:
         """Charge what an end turned out to be that was written too early."""
@@ -127,8 +141,8 @@ class Admission:
         if held is None or not charges:
             return
         for at, share in enumerate(self.plan.shares):
-            account, amount = held.parts[at]
-            charged = charge(share.unit, amount, record, called=True)
+            account, amount = held.accounts[at], held.amounts[at]
+            charged = charge(share.charge, amount, record, called=True)
             account.adjust(charged - charges[at])
             charges[at] = charged
 
@@ -141,53 +155,51 @@ class Admission:
         if held is None or held.settled:
             return None
         lacks: Share | None = None
-        for at, share in enumerate(self.plan.shares):
-            account, amount = held.parts[at]
-            extra = cost_nano_usd - amount if share.kind == EXPECTED else 0
+        for at in range(self.plan.held):
+            share, account = self.plan.shares[at], held.accounts[at]
+            if share.kind != EXPECTED or share.budget is None or not share.budget.stops:
+                continue
             left = account.free + max(0, account.room or 0)
-            if extra > max(0, left) and account.under_way is None and share.budget.stops:
+            if cost_nano_usd - held.amounts[at] > max(0, left) and account.under_way is None:
                 lacks = share
         if self.starves and lacks is not None:
-            limit = lacks.terms.limit
-            spent = Spent(USD, limit, limit, cost_nano_usd)
-            return budget_exceeded(lacks.budget, spent, lacks.values, self._now_ns / _NANO)
-        ahead = cost_nano_usd + cost_nano_usd // _AHEAD
-        more = self._lack(held, ahead)
-        if any([extra > held.parts[at][0].free for at, extra in enumerate(more)]):
+            return self._exceeded(lacks, lacks.terms.limit, cost_nano_usd)
+        more = self._lack(held, cost_nano_usd + cost_nano_usd // _AHEAD)
+        if any([extra > held.accounts[at].free for at, extra in enumerate(more)]):
             more = self._lack(held, cost_nano_usd)
         self.starves = not self._of.holder.extend(held, more)
         return None
 
     def _lack(self, held: Held, cost_nano_usd: int) -> list[int]:
-        """List what each hold lacks of such a cost."""
-        shares = self.plan.shares
+        """List what each hold lacks of such a cost. A rate is corrected in the end."""
+        plan = self.plan
         return [
-            max(0, cost_nano_usd - amount) if shares[at].kind == EXPECTED else 0
-            for at, (_, amount) in enumerate(held.parts)
+            max(0, cost_nano_usd - amount) if at < plan.held and plan.shares[at].kind == EXPECTED else 0
+            for at, amount in enumerate(held.amounts)
         ]
 
     def lines(self) -> bytes:
-        """Write the headers that say what is left, of the budget that has least, as far as this worker knows."""
-        held = self._held
-        if held is None:
+        """Write the headers that say what is left, as far as this worker knows: of the budget that has least."""
+        held, plan = self._held, self.plan
+        if held is None or not plan.headers:
             return b""
-        least = -1
-        for at, share in enumerate(self.plan.shares):
-            if share.shown:
-                account = held.parts[at][0]
-                left = account.free
-                if account.room is not None:
-                    left += account.room
-                if least < 0 or left < least:
-                    least = max(0, left)
-        if least < 0:
-            return b""
-        whole, rest = divmod(least, _NANO)
-        return b"x-tollway-budget-left-usd: %d.%09d\r\n%b" % (whole, rest, self.plan.reset_line)
-
-    def _demands(self) -> list[tuple[Terms, int]]:
-        amounts = self._amounts
-        return [(share.terms, amounts[at]) for at, share in enumerate(self.plan.shares)]
+        numbers: list[int] = []
+        least = MOST
+        for at, share in enumerate(plan.shares):
+            if not share.shown:
+                continue
+            account = held.accounts[at]
+            left = account.free
+            if account.room is not None:
+                left += account.room
+            left = max(left, 0)
+            if share.permits is not None:
+                numbers.append(left)
+            elif left < least:
+                least = left
+        if plan.shows_money:
+            numbers[:0] = divmod(least, _NANO)
+        return plan.headers % tuple(numbers)
 
     def _told(self, found: Held | Short) -> None:
         """The ledger has answered: go, try with less, or be refused."""
@@ -195,10 +207,11 @@ class Admission:
             self._held, self._short = found, None
             self._tell(None)
             return
-        at = self._share_of(found)
+        at = next(at for at, terms in enumerate(self.plan.terms) if terms is found.terms)
         share = self.plan.shares[at]
-        left = max(0, found.account.free) + max(0, found.account.room or 0)
-        if not found.lost and share.kind == EXPECTED and 0 < left < self._amounts[at] and self._tries < 4:
+        left = found.left
+        guessed = share.kind == EXPECTED and share.budget is not None
+        if guessed and not found.lost and 0 < left < self._amounts[at] and self._tries < _TRIES:
             self._tries += 1
             self._amounts[at] = left
             if self.enter():
@@ -208,26 +221,29 @@ class Admission:
                 self._of.holder.more(self._short, self._told)
             return
         self._short = None
-        self._tell(_refusal(share, found, left, self._now_ns / _NANO))
+        self._tell(self._refusal(share, found))
 
     def _tell(self, refusal: Refusal | None) -> None:
         then, self._then = self._then, None
         if then is not None:
             then(refusal)
 
-    def _share_of(self, short: Short) -> int:
-        return next(at for at, share in enumerate(self.plan.shares) if share.terms is short.terms)
+    def _refusal(self, share: Share, short: Short) -> Refusal:
+        """Say what is in the way: a limit, the money, or nobody who could say whether it is there."""
+        if share.permits is not None:
+            wait = waiting(share.permits, short.wait_ns, short.left, short.full_ns)
+            return rate_limited(wait, self._now_ns / _NANO, self._now_ns // _MICRO % _DRAWS / _DRAWS)
+        if short.lost and share.budget is not None:
+            return Refusal(
+                "ledger_down",
+                f"What is left of the budget {share.budget.id} cannot be asked for now, so the request was not sent. "
+                "Try again in a moment.",
+            )
+        return self._exceeded(share, max(0, short.terms.limit - short.left), short.amount)
 
-
-def _refusal(share: Share, short: Short, left: int, at_s: float) -> Refusal:
-    """Say what is in the way: the money, or nobody who could say whether it is there."""
-    budget = share.budget
-    if short.lost:
-        return Refusal(
-            "ledger_down",
-            f"What is left of the budget {budget.id} cannot be asked for now, so the request was not sent. "
-            "Try again in a moment.",
-        )
-    limit = short.terms.limit
-    spent = Spent(share.unit, max(0, limit - left), limit, short.amount)
-    return budget_exceeded(budget, spent, share.values, at_s)
+    def _exceeded(self, share: Share, used: int, needed: int) -> Refusal:
+        if share.budget is None:
+            raise TypeError("a limit is no budget")
+        unit = REQUESTS if share.charge == CALLED else USD
+        spent = Spent(unit, used, share.terms.limit, needed)
+        return budget_exceeded(share.budget, spent, share.values, self._now_ns / _NANO)

@@ -3,22 +3,28 @@
 from typing import Final
 
 from gateway.core.record import Record
-from gateway.policies.budget import REQUESTS
 
-# What such an answer told of its usage may be less than what was used.
+# What a balance is charged: the cost; one, if the provider was called; all tokens; nothing.
+COST: Final = 0
+CALLED: Final = 1
+TOKENS: Final = 2
+NOTHING: Final = 3
+# What an answer told of its usage may otherwise be less than what was used.
 _TOLD_WHOLE: Final = "provider"
 
 
-def charge(unit: str, held: int, record: Record, *, called: bool) -> int:
-    """Say what a balance is charged that counts `unit`. `called`: the provider knows of the request.
+def charge(how: int, held: int, record: Record, *, called: bool) -> int:
+    """Say what a balance is charged. `called`: the provider knows of the request.
 
-    While its work goes on at the provider, it is charged what was held for it.
+    While its work goes on at the provider, it is charged the money that was held for it.
     """
-    if unit == REQUESTS:
-        return int(called)
-    if record.job is not None and record.job.state == "open":
-        return held
-    return record.cost_nano_usd
+    if how == COST:
+        job = record.job
+        return held if job is not None and job.state == "open" else record.cost_nano_usd
+    if how == CALLED:
+        return 1 if called else 0
+    usage = record.usage
+    return usage.input_total + usage.output_total if how == TOKENS and usage is not None else 0
 
 
 def book_at_bound(record: Record) -> None:

@@ -9,12 +9,12 @@ from typing import Final
 from gateway.core.record import Record
 from gateway.exchange.admission import Admission
 from gateway.exchange.books import Entry
-from gateway.exchange.plan import Plan, Planner
+from gateway.exchange.plan import Names, Plan, Planner
 from gateway.exchange.way import Way
 from gateway.ledger.holder import Holder
 from gateway.policies.bounds import Bounds, Unbounded
-from gateway.policies.budget import Balances, Budget
-from gateway.policies.expected import Expected, first_guess
+from gateway.policies.budget import Budget
+from gateway.policies.expected import Expected, first_guess, first_tokens
 from gateway.policies.refusing import unbounded
 from gateway.policies.scope import Caller
 from gateway.policies.snapshot import Snapshot
@@ -33,14 +33,14 @@ class Gate:
     `at_once`, `asked`: how many requests came to it that could go at once, or had to ask the ledger.
     """
 
-    __slots__ = ("_bounds", "_expected", "_planner", "asked", "at_once", "balances", "guards", "holder")
+    __slots__ = ("_bounds", "_expected", "_names", "_planner", "asked", "at_once", "guards", "holder")
 
     _bounds: Bounds
     _planner: Planner
 
     def __init__(self, holder: Holder) -> None:
         self.holder = holder
-        self.balances = Balances()
+        self._names = Names()
         self.guards = False
         self.at_once = 0
         self.asked = 0
@@ -48,10 +48,10 @@ class Gate:
 
     def use(self, snapshot: Snapshot) -> None:
         """Let requests through by this config from now on."""
-        self.guards = len(snapshot.budgets.all) > 0
+        self.guards = len(snapshot.budgets.all) > 0 or len(snapshot.limits.all) > 0
         self.holder.workers = snapshot.server.workers
-        self.balances.keep(snapshot.budgets)
-        self._planner = Planner(snapshot, self.balances, self.holder.name)
+        self._names.keep(snapshot)
+        self._planner = Planner(snapshot, self._names, self.holder.name)
         self._bounds = Bounds(snapshot.prices, snapshot.facts)
 
     def admission(
@@ -71,7 +71,8 @@ class Gate:
         bound = 0
         if plan.strict is not None:
             bound = entry.record.bound_nano_usd = self._bound(plan, plan.strict, place, way, body, now_ns)
-        return Admission(self, plan, [expected, bound, 1], size, now_ns)
+        tokens = self._expect_tokens(plan, size, fields) if plan.tokens else 0
+        return Admission(self, plan, [expected, bound, 1, tokens], size, now_ns)
 
     def _find(self, record: Record, place: Place, way: Way, now_ns: int) -> Plan:
         caller = Caller(record.team, record.key, record.user, record.session)
@@ -91,6 +92,12 @@ class Gate:
             expected = first_guess(size, most, found.schedule.base)
         return max(1, expected)
 
+    def _expect_tokens(self, plan: Plan, size: int, fields: Fields | None) -> int:
+        expected = self._expected.expect_tokens(plan.caller.team, plan.models[-1], size)
+        if expected is None:
+            expected = first_tokens(size, None if fields is None else fields.max_output_tokens)
+        return max(1, expected)
+
     def _bound(self, plan: Plan, budget: Budget, place: Place, way: Way, body: bytes, now_ns: int) -> int:
         asked = read_asked(place.dialect, place.endpoint, body)
         found = self._bounds.upper(asked, way.provider, plan.models, now_ns / _NANO)
@@ -98,9 +105,9 @@ class Gate:
             raise unbounded(budget, found.reason)
         return found.nano_usd
 
-    def learn(self, plan: Plan, size: int, cost_nano_usd: int) -> None:
+    def learn(self, plan: Plan, size: int, cost_nano_usd: int, tokens: int) -> None:
         """Take in what a request did cost."""
-        self._expected.learn(plan.caller.team, plan.models[-1], size, cost_nano_usd)
+        self._expected.learn(plan.caller.team, plan.models[-1], size, cost_nano_usd, tokens)
 
 
 def _names(requested: str | None, asked: str | None) -> tuple[str, ...]:

@@ -1,23 +1,27 @@
 """Which balances does a request touch, of which budgets, and how is its part of each measured?"""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
 from gateway.core.clock import stamp
 from gateway.core.record import Record
+from gateway.exchange import charging
 from gateway.ledger.account import Terms
 from gateway.ledger.lease import MOST, Place
-from gateway.policies.budget import USD, Balances, Budget, Budgets
+from gateway.policies.budget import REQUESTS, USD, Balances, Budget, Budgets
+from gateway.policies.limit import CONCURRENT, NANO_USD, PERIOD_S, Counted, Limit, Limits, Permits
+from gateway.policies.limit import TOKENS as TOKENS_UNIT
 from gateway.policies.scope import Caller, values
 from gateway.policies.snapshot import Snapshot
-from gateway.policies.windows import Span, Window
+from gateway.policies.windows import Window
 
 # What a request is measured by: places in the amounts that its admission works out.
 EXPECTED: Final = 0
 BOUND: Final = 1
 ONE: Final = 2
+TOKENS: Final = 3
 
 CACHED_MOST: Final = 4_096  # users, sessions and models are the callers' to invent
 # A budget that never refuses is lent out in portions of this size.
@@ -27,52 +31,97 @@ _NANO: Final = 1_000_000_000
 _FOREVER_S: Final = 1 << 32
 encode: Final = msgspec.json.Encoder().encode
 _BY_MODE: Final = {"soft": EXPECTED, "track": EXPECTED, "strict": BOUND}
+_BY_UNIT: Final = {
+    REQUESTS: (ONE, charging.CALLED),
+    TOKENS_UNIT: (TOKENS, charging.TOKENS),
+    NANO_USD: (EXPECTED, charging.COST),
+    CONCURRENT: (ONE, charging.NOTHING),
+}
+
+
+class Spans(NamedTuple):
+    """From when until when no window ends, in whole seconds, and when the first budget in money begins anew."""
+
+    from_s: int
+    until_s: int
+    resets_s: int | None
+
+    def within(self, budget: Budget, at_s: float) -> "Spans":
+        """Narrow them to a budget's window."""
+        span = budget.window.span(at_s)
+        resets_s = budget.window.resets_s(at_s) if budget.limit_nano_usd is not None else None
+        if resets_s is None or (self.resets_s is not None and self.resets_s < resets_s):
+            resets_s = self.resets_s
+        return Spans(max(self.from_s, span.start_s), min(self.until_s, span.end_s), resets_s)
+
+
+class Names:
+    """How the balances of a worker's requests are called."""
+
+    __slots__ = ("balances", "counted")
+
+    def __init__(self) -> None:
+        self.balances = Balances()
+        self.counted = Counted()
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Forget budgets and limits that are gone."""
+        self.balances.keep(snapshot.budgets)
+        self.counted.keep(snapshot.limits)
 
 
 class Share:
-    """A request's part of one balance. `kind`: by which of its amounts it is measured; `unit`: usd | requests.
+    """A request's part of one balance, of a budget or of a limit.
 
-    `shown`: what is left of it is told to clients.
+    `kind`: by which of its amounts it is measured, at most `most` of it; `charge`: by what it is charged in the end.
+    `shown`: what is left of the balance is told to clients.
     """
 
-    __slots__ = ("budget", "kind", "shown", "terms", "unit", "values")
+    __slots__ = ("budget", "charge", "kind", "most", "permits", "shown", "terms", "values")
 
-    def __init__(self, terms: Terms, kind: int, unit: str, budget: Budget, values: tuple[str, ...]) -> None:
+    def __init__(self, terms: Terms, kind: int, charge: int) -> None:
         self.terms = terms
         self.kind = kind
-        self.unit = unit
-        self.budget = budget
-        self.values = values
-        self.shown = unit == USD and budget.mode != "track"
+        self.charge = charge
+        self.most = MOST
+        self.budget: Budget | None = None
+        self.values: tuple[str, ...] = ()
+        self.permits: Permits | None = None
+        self.shown = False
 
 
 class Plan:
     """All shares of requests that are alike, for as long as no window ends: from `from_ns` until before `until_ns`.
 
-    `strict`: the first strict budget, which wants a bound. `drains`: an answer whose client left is read to its end.
-    `guesses`: something is held for an expected cost. `begun`, `ended`: what stands in the journal of all its holds,
-    to be written behind a record's own members; `ended` has a place for what was held and charged of each share.
+    `shares`: those of budgets first. `strict`: the first strict budget, which wants a bound. `drains`: an answer whose
+    client left is read to its end. `guesses`: something is held for an expected cost; `tokens`: for expected tokens.
+    `begun`, `ended`: what stands in the journal of all that budgets hold, to be written behind a record's own members;
+    `ended` has a place for what was held and charged of each. `headers`: with a place for what is left of each balance
+    that is shown, the least of all budgets first, if there is one (`shows_money`).
     """
 
     __slots__ = (
-        "begun", "caller", "drains", "ended", "from_ns", "guesses", "models", "reset_line", "shares", "strict",
-        "until_ns",
+        "begun", "caller", "drains", "ended", "from_ns", "guesses", "headers", "held", "models", "shares",
+        "shows_money", "strict", "terms", "tokens", "until_ns",
     )  # fmt: skip
 
-    def __init__(
-        self, caller: Caller, models: tuple[str, ...], shares: list[Share], holder: str, span: Span, reset_line: bytes
-    ) -> None:
+    def __init__(self, caller: Caller, models: tuple[str, ...], shares: list[Share], holder: str, spans: Spans) -> None:
         self.caller = caller
         self.models = models
         self.shares = shares
-        self.from_ns = span.start_s * _NANO
-        self.until_ns = span.end_s * _NANO
-        self.reset_line = reset_line
+        self.terms = [share.terms for share in shares]
+        self.from_ns = spans.from_s * _NANO
+        self.until_ns = spans.until_s * _NANO
+        budgets = [share.budget for share in shares if share.budget is not None]
+        self.held = len(budgets)
         self.strict = next((share.budget for share in shares if share.kind == BOUND), None)
-        self.drains = any(share.budget.on_disconnect == "drain" for share in shares)
+        self.drains = any(budget.on_disconnect == "drain" for budget in budgets)
         self.guesses = any(share.kind == EXPECTED for share in shares)
-        self.ended = _members(shares, holder)
-        self.begun = self.ended % tuple([0] * (2 * len(shares)))
+        self.tokens = any(share.kind == TOKENS for share in shares)
+        self.ended = _members(shares[: self.held], holder)
+        self.begun = self.ended % tuple([0] * (2 * self.held))
+        self.shows_money = any(share.shown for share in shares[: self.held])
+        self.headers = _headers(shares, self.shows_money, spans.resets_s)
 
     def fits(self, record: Record, now_ns: int) -> bool:
         """Tell whether it is the plan of a request of the same key for the same model, too."""
@@ -86,19 +135,38 @@ def _members(shares: Sequence[Share], holder: str) -> bytes:
     """Lay out the members `holder` and `holds` of a record (core.record.Hold), the amounts left open."""
     if not shares:
         return b"}"
-    heads = [encode([*share.terms.place, share.unit])[:-1].replace(b"%", b"%%") + b",%d,%d]" for share in shares]
+    units = [REQUESTS if share.charge == charging.CALLED else USD for share in shares]
+    heads = [
+        encode([*share.terms.place, unit])[:-1].replace(b"%", b"%%") + b",%d,%d]"
+        for share, unit in zip(shares, units, strict=True)
+    ]
     return b',"holder":%b,"holds":[%b]}' % (encode(holder), b",".join(heads))
 
 
+def _headers(shares: Sequence[Share], shows_money: bool, resets_s: int | None) -> bytes:
+    lines = []
+    if shows_money:
+        lines.append(b"x-tollway-budget-left-usd: %d.%09d\r\n")
+        if resets_s is not None:
+            lines.append(b"x-tollway-budget-reset: %b\r\n" % stamp(resets_s).encode())
+    for share in shares:
+        if share.shown and share.permits is not None:
+            quota = share.permits.quota
+            name = quota.unit.encode()
+            lines.append(b"x-tollway-limit-%b: %d\r\nx-tollway-limit-remaining-%b: %%d\r\n" % (name, quota.most, name))
+    return b"".join(lines)
+
+
 class Planner:
-    """Make the plans of one snapshot, and remember them. `balances` is the worker's, and outlives it."""
+    """Make the plans of one snapshot, and remember them. `names` are the worker's, and outlive it."""
 
-    __slots__ = ("_balances", "_budgets", "_holder", "_plans")
+    __slots__ = ("_budgets", "_holder", "_limits", "_names", "_plans")
 
-    def __init__(self, snapshot: Snapshot, balances: Balances, holder: str) -> None:
+    def __init__(self, snapshot: Snapshot, names: Names, holder: str) -> None:
         self._budgets: Budgets = snapshot.budgets
+        self._limits: Limits = snapshot.limits
         self._holder = holder
-        self._balances = balances
+        self._names = names
         self._plans: dict[tuple[Caller, tuple[str, ...], str, bool], Plan] = {}
 
     def plan(self, caller: Caller, models: tuple[str, ...], provider: str, costs: bool, now_ns: int) -> Plan:
@@ -114,25 +182,45 @@ class Planner:
     def _make(self, caller: Caller, models: tuple[str, ...], provider: str, costs: bool, now_ns: int) -> Plan:
         shares: list[Share] = []
         at_s = now_ns / _NANO
-        from_s, until_s = 0, _FOREVER_S
-        resets: list[int] = []
+        spans = Spans(0, _FOREVER_S, None)
         for budget in self._budgets.applying(caller, models, provider) if costs else ():
-            span = budget.window.span(at_s)
-            from_s, until_s = max(from_s, span.start_s), min(until_s, span.end_s)
-            if budget.limit_nano_usd is not None and (resets_s := budget.window.resets_s(at_s)) is not None:
-                resets.append(resets_s)
+            spans = spans.within(budget, at_s)
             shares += self._of_budget(budget, values(budget.per, caller, models[-1], provider), at_s)
-        line = b"x-tollway-budget-reset: %b\r\n" % stamp(min(resets)).encode() if resets else b""
-        return Plan(caller, models, shares, self._holder, Span(from_s, until_s), line)
+        limits = self._limits.applying(caller, models, provider)
+        if limits:
+            from_s = int(at_s // PERIOD_S * PERIOD_S)
+            spans = spans._replace(from_s=max(spans.from_s, from_s), until_s=min(spans.until_s, from_s + PERIOD_S))
+        for limit in limits:
+            shares += self._of_limit(limit, values(limit.per, caller, models[-1], provider), costs, at_s)
+        _show_tightest(shares)
+        return Plan(caller, models, shares, self._holder, spans)
 
-    def _of_budget(self, budget: Budget, parted: tuple[str, ...], at_s: float) -> list[Share]:
-        names = self._balances.series(budget, parted, at_s)
-        shares = []
+    def _of_budget(self, budget: Budget, parted: tuple[str, ...], at_s: float) -> Iterator[Share]:
+        names = self._names.balances.series(budget, parted, at_s)
         for name, (unit, limit) in zip(names, budget.limits, strict=True):
-            terms = _terms(name, budget, unit, limit, at_s)
-            kind = _BY_MODE[budget.mode] if unit == USD else ONE
-            shares.append(Share(terms, kind, unit, budget, parted))
-        return shares
+            kind, charge = (_BY_MODE[budget.mode], charging.COST) if unit == USD else (ONE, charging.CALLED)
+            share = Share(_terms(name, budget, unit, limit, at_s), kind, charge)
+            share.budget = budget
+            share.values = parted
+            share.shown = unit == USD and budget.mode != "track"
+            yield share
+
+    def _of_limit(self, limit: Limit, parted: tuple[str, ...], costs: bool, at_s: float) -> Iterator[Share]:
+        for permits in self._names.counted.permits(limit, parted, at_s):
+            kind, charge = _BY_UNIT[permits.quota.unit]
+            if kind == ONE or costs:
+                share = Share(Terms.of_rate(permits.series, permits.quota.rate), kind, charge)
+                share.permits = permits
+                share.most = permits.quota.fitting(MOST)
+                yield share
+
+
+def _show_tightest(shares: Sequence[Share]) -> None:
+    """Of the limits on requests, and of those on tokens, show the one that lets least through at once."""
+    for unit in (REQUESTS, TOKENS_UNIT):
+        alike = [share for share in shares if share.permits is not None and share.permits.quota.unit == unit]
+        if alike:
+            min(alike, key=lambda share: share.terms.limit).shown = True
 
 
 def _terms(name: str, budget: Budget, unit: str, limit: int, at_s: float) -> Terms:

@@ -9,6 +9,7 @@ what it cost beyond that is taken from what is free; what it needed less is told
 """
 
 from gateway.ledger.lease import MOST, Ask, Grant, Place
+from gateway.policies.limit import Rate
 
 
 class Terms:
@@ -16,22 +17,13 @@ class Terms:
 
     `limit`: as the config says. `reach_s`, `over_s`: see Ask. `most`: nobody asks for more at once than that, but for
     what waits. `slack`: so far below zero a holder may go while the authority is lost (0: not at all, MOST: whatever).
-    Of a rate: `rate` in each `per_ns` (0: it is none), and `limit` may come at once.
+    Of a rate: `rate` in each `per_ns` (0: it is none), and `limit` may come at once. `account`: its holder's.
     """
 
-    __slots__ = ("limit", "most", "over_s", "per_ns", "place", "rate", "reach_s", "slack")
+    __slots__ = ("account", "limit", "most", "over_s", "per_ns", "place", "rate", "reach_s", "slack")
 
     def __init__(
-        self,
-        place: Place,
-        reach_s: int,
-        over_s: int,
-        limit: int,
-        *,
-        most: int = MOST,
-        slack: int = 0,
-        rate: int = 0,
-        per_ns: int = 0,
+        self, place: Place, reach_s: int, over_s: int, limit: int, *, most: int = MOST, slack: int = 0
     ) -> None:
         self.place = place
         self.reach_s = reach_s
@@ -39,8 +31,17 @@ class Terms:
         self.limit = min(limit, MOST)
         self.most = most
         self.slack = min(slack, MOST)
-        self.rate = min(rate, MOST)
-        self.per_ns = per_ns
+        self.rate = 0
+        self.per_ns = 0
+        self.account: Account | None = None
+
+    @classmethod
+    def of_rate(cls, series: str, rate: Rate) -> "Terms":
+        """Make those of permits. While nobody can be asked they are there: a rate is no money."""
+        terms = cls(Place(series, 0), 0, MOST, rate.burst, slack=MOST)
+        terms.rate = min(rate.amount, MOST)
+        terms.per_ns = rate.per_ns
+        return terms
 
 
 class Account:
@@ -67,6 +68,7 @@ class Account:
         "low",
         "number",
         "owed",
+        "owner",
         "recalled",
         "room",
         "settled",
@@ -94,6 +96,7 @@ class Account:
         self._since = MOST
         self.full_ns = 0
         # What follows is the holder's own, see there.
+        self.owner: object = None
         self.low = 0
         self.used = 0
         self.watched = False

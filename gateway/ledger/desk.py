@@ -5,19 +5,22 @@ it is answered as soon as there is enough, all of them have answered, or the wai
 or a file: `post` brings a message to a holder, once what the books say is written down.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from gateway.ledger.file import Raise
 from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room, Timer, Timers
-from gateway.ledger.lease import Ask, Balance, Books, Place, Stale
+from gateway.ledger.lease import MOST, Ask, Balance, Books, Place, Stale
 from gateway.ledger.rates import RateBooks
+from gateway.policies.series import every, is_every
 
 # So long after its end a balance is kept, for what was admitted in its last moment; then nothing is granted of it.
 GRACE_S: Final = 300
+AT_ONCE: Final = 256  # so many series are looked at before others have their turn
 
 Key = tuple[Place, str]  # a lease: of which balance, whose
 
@@ -143,35 +146,96 @@ class Desk:
             room = self._books.room(series, last.reach_s, self._limit(last))
             self._post(holder, Room(series, place.start_s, room))
 
+    def changed(self, series: str) -> None:
+        """Somebody changed how much there is: look again, and take back what is free where too much was granted."""
+        self._reconsider(iter(self.meant(series)))
+
+    def meant(self, series: str) -> list[str]:
+        """Return what a name stands for: all that are parted from it, or itself."""
+        return [one for one in self._books.series() if every(one) == series] if is_every(series) else [series]
+
+    def recall(self, series: str, reach_s: int) -> int:
+        """Let holders return what they have free, and say what they spent; return how many have something."""
+        here = {(place, holder) for place, holder, _ in self._books.holding(series, reach_s) if holder in self._links}
+        return sum(map(self._recall, here))
+
     def add_raise(self, one: Raise) -> None:
         """Let more be spent of a series from now on."""
-        self._raises.setdefault(one.series, []).append(one)
+        left_s = one.until_s - self._now()
+        if left_s > 0:
+            self._raises.setdefault(one.series, []).append(one)
+            if one.until_s < MOST:
+                self._timers.call_later(left_s, self._outlast, one)
+
+    def end_raise(self, number: int) -> Raise | None:
+        """Let a raise count no more, and return it; None: there is none in force with this id."""
+        for one in self.raises():
+            if one.id == number:
+                self._raises[one.series].remove(one)
+                return one
+        return None
+
+    def raises(self) -> list[Raise]:
+        """Return the raises in force."""
+        now = self._now()
+        return [one for some in self._raises.values() for one in some if now < one.until_s]
+
+    def raised(self, series: str) -> int:
+        """Return how much more than the config says may be spent of a series now."""
+        if not self._raises:
+            return 0
+        now = self._now()
+        some = [*self._raises.get(series, ()), *self._raises.get(every(series) or "", ())]
+        return sum(one.amount for one in some if now < one.until_s)
+
+    def standing(self, series: str, reach_s: int) -> SeriesState:
+        """Return how a series stands; balances that begin at `reach_s` or later count."""
+        last = self._asked.get(series)
+        found = SeriesState(None if last is None else self._limit(last))
+        for place, balance in self._books.balances(series):
+            if place.start_s >= reach_s:
+                found.add(balance)
+        return found
 
     def state(self) -> dict[str, SeriesState]:
-        """Return how all series stand."""
-        found = {}
-        for series in {place.series for place, _ in self._books.balances()}:
-            last = self._asked.get(series)
-            one = found[series] = SeriesState(None if last is None else self._limit(last))
-            for place, balance in self._books.balances(series):
-                if last is None or place.start_s >= last.reach_s:
-                    one.add(balance)
-        return found
+        """Return how all series stand, in the windows that were asked about last."""
+        asked = self._asked
+        return {
+            series: self.standing(series, asked[series].reach_s if series in asked else -MOST)
+            for series in self._books.series()
+        }
 
     def tidy(self) -> None:
         """Forget what is over: raises, and what was asked of series that nobody knows any more."""
         now = self._now()
-        known = {place.series for place, _ in self._books.balances()}
+        known = set(self._books.series())
         self._asked = {series: ask for series, ask in self._asked.items() if series in known}
         self._refused = {series: keys for series, keys in self._refused.items() if series in known}
-        self._raises = {series: [one for one in some if now < one.until_s] for series, some in self._raises.items()}
+        raises = {series: [one for one in some if now < one.until_s] for series, some in self._raises.items()}
+        self._raises = {series: some for series, some in raises.items() if some}
 
     def _limit(self, ask: Ask) -> int:
-        raises = self._raises.get(ask.series)
-        if not raises:
-            return ask.limit
-        now = self._now()
-        return ask.limit + sum(one.amount for one in raises if now < one.until_s)
+        return ask.limit + self.raised(ask.series)
+
+    def _outlast(self, one: Raise) -> None:
+        """The time of a raise is over, unless the clock on the wall was set back."""
+        left_s = one.until_s - self._now()
+        if left_s > 0:
+            self._timers.call_later(left_s, self._outlast, one)
+        else:
+            self.changed(one.series)
+
+    def _reconsider(self, names: Iterator[str]) -> None:
+        """Look at some, and at the others in the next turn."""
+        for at, series in enumerate(islice(names, AT_ONCE), 1):
+            self.look_again(series)
+            last = self._asked.get(series)
+            reach_s = -MOST if last is None else last.reach_s
+            # Of what nobody has asked for since the start the limit is not known.
+            if last is None or self._books.room(series, reach_s, self._limit(last)) < 0:
+                self.recall(series, reach_s)
+            if at == AT_ONCE:
+                self._timers.call_soon(self._reconsider, names)
 
     def _decide(self, key: Key, ask: Ask) -> None:
         """Answer a fresh ask, or let it wait for its turn: nothing is granted past one that waits.

@@ -6,12 +6,13 @@ what people did, whose rows are numbered by who writes them and can be neither c
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from gateway.ledger.lease import Balance, Lease, Place
+from gateway.ledger.lease import MOST, Balance, Lease, Place
 
 VERSION = 1
 LOCK_WAIT_S = 0.25
@@ -56,6 +57,14 @@ _WRITES = (
     ("raises", 4, "REPLACE INTO raises {}"),
     ("deeds", 9, "INSERT OR IGNORE INTO trail {}"),
 )
+_TRAIL = """
+SELECT * FROM trail
+WHERE id < :before AND (
+    :budget IN ('', series) OR substr(series, 1, length(:budget) + 1) IN (:budget || '#', :budget || '?')
+)
+ORDER BY id DESC LIMIT :most
+"""
+_DEEDS = "SELECT * FROM trail WHERE id IN (SELECT value FROM json_each(?))"
 _LAST_ID = "SELECT max(coalesce((SELECT max(id) FROM raises), 0), coalesce((SELECT max(id) FROM trail), 0))"
 
 
@@ -64,7 +73,10 @@ class LedgerRefused(Exception):
 
 
 class Raise(NamedTuple):
-    """So much more than the config says may be spent of a series, before `until_s`."""
+    """So much more than the config says may be spent of a series, before `until_s`.
+
+    The series may be that of all balances which a budget is parted into (`search/loop?`): of each of them, then.
+    """
 
     id: int
     series: str
@@ -80,7 +92,10 @@ class By(NamedTuple):
 
 
 class Deed(msgspec.Struct, array_like=True, frozen=True):
-    """What somebody did to a budget. `what`: raise | reset | correct; `start_s`: of which balance, None: of all."""
+    """What somebody did to a budget. `what`: raise | end | reset | correct; `start_s`: of which balance, None: of all.
+
+    A raise has the id of its deed. `end` is the end of a raise before its time.
+    """
 
     id: int
     at_s: int
@@ -174,9 +189,15 @@ class LedgerFile:
                 sql.execute("ROLLBACK")
             raise
 
-    def trail(self, most: int) -> list[Deed]:
-        """Return the latest deeds, newest first."""
-        return [Deed(*row) for row in self._sql.execute("SELECT * FROM trail ORDER BY id DESC LIMIT ?", (most,))]
+    def trail(self, most: int, budget: str = "", before: int = MOST) -> list[Deed]:
+        """Return the latest deeds with an id below `before`, newest first; of one budget where it is named."""
+        asked = {"most": most, "budget": budget, "before": before}
+        return [Deed(*row) for row in self._sql.execute(_TRAIL, asked)]
+
+    def deeds(self, ids: Sequence[int]) -> dict[int, Deed]:
+        """Return these deeds, by id."""
+        rows = self._sql.execute(_DEEDS, (msgspec.json.encode(ids).decode(),))
+        return {row[0]: Deed(*row) for row in rows}
 
     def close(self) -> None:
         """Close the file."""

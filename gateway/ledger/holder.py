@@ -41,6 +41,24 @@ class Holder:
 
     # ==== what requests do ===========================================================================================
 
+    def take(self, terms: list[Terms], amounts: list[int]) -> Held | None:
+        """Set aside an amount of each balance, if all of it is here; None: nothing was, `hold` says what is missing.
+
+        Most requests end here: it does no more than compare integers.
+        """
+        accounts: list[Account] = []
+        for at, one in enumerate(terms):
+            account = one.account
+            amount = amounts[at]
+            if account is None or account.owner is not self or amount > account.free - account.low:
+                self._undo(accounts, amounts)
+                return None
+            account.free -= amount
+            account.holds += 1
+            account.used = self._sweeps
+            accounts.append(account)
+        return Held(accounts, amounts, self._mark)
+
     def hold(self, demands: Sequence[tuple[Terms, int]]) -> Held | Short:
         """Set aside an amount of each balance, or nothing of any. For one that comes short there is `more`."""
         held = self._hold(demands)
@@ -74,8 +92,9 @@ class Holder:
         if held.settled:
             return
         held.settled = True
-        for (account, amount), cost in zip(held.parts, costs, strict=True):
-            account.settle(amount, cost, held.mark)
+        amounts, mark = held.amounts, held.mark
+        for at, account in enumerate(held.accounts):
+            account.settle(amounts[at], costs[at], mark)
             if account.watched or account.free < 0:
                 self._freed(account)
 
@@ -87,16 +106,14 @@ class Holder:
         if held.settled:
             return False
         connected = self._authority.connected
-        grown: list[tuple[Account, int]] = []
-        for (account, amount), extra in zip(held.parts, more, strict=True):
-            if extra and not account.grow(extra, 0 if connected else account.trust):
-                for (other, before), (_, after) in zip(held.parts, grown, strict=False):
-                    other.grow(before - after)
+        for at, account in enumerate(held.accounts):
+            if more[at] and not account.grow(more[at], 0 if connected else account.trust):
+                for before in range(at):
+                    held.accounts[before].grow(-more[before])
                 if connected:
-                    self._ask_behind(account, extra)
+                    self._ask_behind(account, more[at])
                 return False
-            grown.append((account, amount + extra))
-        held.parts = grown
+        held.amounts = [amount + extra for amount, extra in zip(held.amounts, more, strict=True)]
         return True
 
     # ==== what the authority says ====================================================================================
@@ -172,39 +189,52 @@ class Holder:
     # ==== holds ======================================================================================================
 
     def _hold(self, demands: Sequence[tuple[Terms, int]]) -> Held | Short:
-        parts: list[tuple[Account, int]] = []
-        accounts, sweeps = self._accounts, self._sweeps
+        accounts: list[Account] = []
+        amounts = [amount for _, amount in demands]
         low = False
         for terms, amount in demands:
-            account = accounts.get(terms.place) or self._open(terms)
+            account = self._account(terms)
             if not account.hold(amount):
-                _undo(parts)
+                self._undo(accounts, amounts)
                 return Short(demands, account, terms, amount)
-            account.used = sweeps
+            account.used = self._sweeps
             if account.free < account.low:
                 low = True
-            parts.append((account, amount))
+            accounts.append(account)
         if low:
             self._ask_ahead(demands)  # not before all is held: what an ask tells of must not be undone
-        return Held(parts, self._mark)
+        return Held(accounts, amounts, self._mark)
 
     def _hold_on_trust(self, short: Short) -> Held | Short:
         """Hold what the authority would have been asked for, as far as the slack of each balance goes."""
-        parts: list[tuple[Account, int]] = []
+        accounts: list[Account] = []
+        amounts = [amount for _, amount in short.demands]
         for terms, amount in short.demands:
-            account = self._accounts.get(terms.place) or self._open(terms)
+            account = self._account(terms)
             account.terms = terms
             account.used = self._sweeps
             if not account.hold(amount, account.trust):
-                _undo(parts)
+                self._undo(accounts, amounts)
                 short.lost = True
                 return short
-            parts.append((account, amount))
-        return Held(parts, self._mark)
+            accounts.append(account)
+        return Held(accounts, amounts, self._mark)
+
+    def _account(self, terms: Terms) -> Account:
+        """Find the account of a balance, and remember it with the terms."""
+        account = terms.account
+        if account is None or account.owner is not self:
+            account = terms.account = self._accounts.get(terms.place) or self._open(terms)
+        return account
+
+    def _undo(self, accounts: list[Account], amounts: list[int]) -> None:
+        for account, amount in zip(accounts, amounts, strict=False):
+            account.release(amount)
 
     def _open(self, terms: Terms) -> Account:
         account = self._accounts[terms.place] = Account(terms, self.name, self._after)
         account.used = self._sweeps
+        account.owner = self
         return account
 
     # ==== waiting ====================================================================================================
@@ -228,7 +258,7 @@ class Holder:
         """Let a request wait on every account that comes short, at once."""
         waits = {wait.account: wait for wait in short.waits}
         for terms, amount in short.demands:
-            account = self._accounts.get(terms.place) or self._open(terms)
+            account = self._account(terms)
             if amount <= account.free:
                 continue
             wait = waits.get(account)
@@ -238,10 +268,10 @@ class Holder:
                 wait = Wait(short, account, terms, amount)
                 short.waits.append(wait)
                 self._waiting.setdefault(terms.place, []).append(wait)
-            elif not wait.yields:
+            elif not wait.yields and account.under_way is not None:
                 continue
             wait.yields = False
-            self._next(account)
+            self._next(account)  # also where another request has taken what this one had here
 
     def _refuse(self, account: Account, asked: Ask) -> None:
         """So much is not to be had: refuse who needs that or more, and waited already when it was asked for."""
@@ -278,7 +308,7 @@ class Holder:
         if short.then is not None:
             short.then(result)
         elif isinstance(result, Held):
-            self.settle(result, [0] * len(result.parts))  # left in the meantime
+            self.settle(result, [0] * len(result.accounts))  # left in the meantime
 
     # ==== asks =======================================================================================================
 
@@ -331,7 +361,7 @@ class Holder:
         Unless that is less than a request needs: then each asks for itself.
         """
         for terms, amount in demands:
-            account = self._accounts[terms.place]
+            account = self._account(terms)
             if account.free >= account.low or account.under_way is not None:
                 continue
             account.low = 0
@@ -375,14 +405,10 @@ class Holder:
                     self._send(account, account.give_back(account.free))
             elif account.is_quiet:
                 self._after = max(self._after, account.number)
+                account.owner = None
                 del self._accounts[place]
             else:
                 self._send(account, account.give_back())
 
 
 _NOBODY: Final[list[Wait]] = []
-
-
-def _undo(parts: list[tuple[Account, int]]) -> None:
-    for account, amount in parts:
-        account.release(amount)

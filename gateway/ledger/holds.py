@@ -7,18 +7,22 @@ from gateway.ledger.interface import Timer
 
 
 class Held:
-    """What a request has set aside, of each balance. Settled once. `mark`: it was not held before that (rates.py)."""
+    """What a request has set aside: so much of each account. Settled once.
 
-    __slots__ = ("mark", "parts", "settled")
+    `mark`: it was not held before that (rates.py).
+    """
 
-    def __init__(self, parts: list[tuple[Account, int]], mark: int = 0) -> None:
-        self.parts = parts
+    __slots__ = ("accounts", "amounts", "mark", "settled")
+
+    def __init__(self, accounts: list[Account], amounts: list[int], mark: int = 0) -> None:
+        self.accounts = accounts
+        self.amounts = amounts
         self.mark = mark
         self.settled = False
 
     def places(self) -> list[tuple[str, int, int]]:
-        """Return series, window and amount of each part: what the journal must know."""
-        return [(*account.terms.place, amount) for account, amount in self.parts]
+        """Return series, window and amount of each part, for people."""
+        return [(*account.terms.place, amount) for account, amount in zip(self.accounts, self.amounts, strict=True)]
 
 
 class Short:

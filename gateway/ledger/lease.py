@@ -236,6 +236,10 @@ class Books:
                     if lease.granted > lease.settled:
                         yield place, name, lease.granted - lease.settled
 
+    def series(self) -> list[str]:
+        """Return the names of all series."""
+        return list(self._series)
+
     def balances(self, series: str | None = None) -> Iterator[tuple[Place, Balance]]:
         """Give all balances, or those of a series."""
         for name in [series] if series is not None else list(self._series):

@@ -41,16 +41,23 @@ class Lows:
         marks.append(mark)
         lows.append(low)
         if len(lows) > LOWS_MOST:
-            del marks[0], lows[1]  # the lowest counts for a longer time
+            # Of the two that differ least the lower one counts for the time of both.
+            least = min(range(LOWS_MOST), key=lambda at: lows[at + 1] - lows[at])
+            del marks[least], lows[least + 1]
 
     def since(self, mark: int, now: int) -> int:
         """Return how low it has been after that mark; `now` it is so low."""
         at = bisect_right(self._marks, mark)
         return min(now, self._lows[at]) if at < len(self._lows) else now
 
-    def lower(self, amount: int) -> None:
-        """It should always have been lower."""
-        self._lows = [max(0, low - amount) for low in self._lows]
+    def lower(self, mark: int, amount: int) -> None:
+        """It should have been so much lower after that mark."""
+        marks, lows = self._marks, self._lows
+        at = bisect_right(marks, mark)
+        lows[at:] = [max(0, low - amount) for low in lows[at:]]
+        while 0 < at < len(lows) and lows[at - 1] >= lows[at]:
+            at -= 1
+            del marks[at], lows[at]
 
 
 class Bucket:
@@ -104,7 +111,7 @@ class Bucket:
         """Be as full as if so much had not been spent, some time after the mark `since`."""
         amount = min(unused * self.per_ns, self.lows.since(since, self.used))
         self.level -= amount
-        self.lows.lower(amount)
+        self.lows.lower(since, amount)
 
 
 class RateBooks:

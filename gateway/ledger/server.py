@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,13 +18,14 @@ from typing import Final
 from gateway.ledger.commits import Commits
 from gateway.ledger.desk import GRACE_S, Desk, SeriesState
 from gateway.ledger.file import By, Deed, LedgerFile, LedgerRefused, Raise
-from gateway.ledger.interface import SOCKET, VERSION, Hello, Message
+from gateway.ledger.interface import RECALL_WAIT_S, SOCKET, VERSION, Hello, Message
 from gateway.ledger.lease import MOST, Absurd, Ask, Books, Place
 from gateway.ledger.peer import Garbage, Peer, frame
 from gateway.ledger.rates import RateBooks
 
 GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
 TIDY_S: Final = 10.0
+AT_ONCE: Final = 4_096  # so many balances are reset before others have their turn
 CONNECTIONS_MOST: Final = 1_024
 # A balance that no ask has ever been about: longer than any window.
 UNASKED_KEPT_S: Final = 400 * 86_400
@@ -119,11 +120,23 @@ class Server:
         await self._commits.reached()
 
     async def raise_limit(self, series: str, amount: int, by: By, until_s: int = MOST) -> Deed:
-        """Let so much more be spent of a series, before `until_s`; below zero: less. In force at once."""
+        """Let so much more be spent of a series, before `until_s`; below zero: less. In force at once.
+
+        The series may stand for all that are parted from a budget: of each of them, then.
+        """
         deed = self._deed("raise", series, amount, by, until_s=until_s)
         one = Raise(deed.id, series, amount, until_s)
         self._commits.batch.raises.append(one)
         self._desk.add_raise(one)
+        return await self._done(deed)
+
+    async def end_raise(self, number: int, by: By) -> Deed | None:
+        """End a raise before its time; None: there is none in force with this id."""
+        one = self._desk.end_raise(number)
+        if one is None:
+            return None
+        deed = self._deed("end", one.series, -one.amount, by)
+        self._commits.batch.raises.append(one._replace(until_s=deed.at_s))
         return await self._done(deed)
 
     async def correct(self, place: Place, amount: int, by: By) -> Deed:
@@ -132,18 +145,61 @@ class Server:
         self._books.correct(place, amount)
         return await self._done(deed)
 
-    async def reset(self, series: str, reach_s: int, by: By) -> Deed:
-        """Let what was spent of a series in its window count no more. In force at once."""
-        amount = self._books.reset(series, reach_s)
-        return await self._done(self._deed("reset", series, amount, by, start_s=reach_s))
+    async def reset(self, series: str, reach_s: int, by: By) -> list[Deed]:
+        """Let what was spent of a series in its window count no more. In force at once.
 
-    async def trail(self, most: int) -> list[Deed]:
-        """Return what people did, newest first."""
-        return await self._commits.read(lambda file: file.trail(most))
+        The series may stand for all that are parted from a budget. Holders are asked first what they have spent; of one
+        that does not answer at once counts what it told before. Very many balances take several deeds: holders do not
+        wait for all of them.
+        """
+        _storable(series, by)
+        names = self._desk.meant(series)
+        heard = 0
+        for some in _in_turns(names):
+            heard += sum(self._desk.recall(name, reach_s) for name in some)
+            await asyncio.sleep(0)
+        if heard:
+            await asyncio.sleep(RECALL_WAIT_S)
+        deeds = []
+        for some in _in_turns(names):
+            # With its deed in one turn, so that both are in one commit.
+            amount = sum(self._books.reset(name, reach_s) for name in some)
+            deeds.append(self._deed("reset", series, amount, by, start_s=reach_s))
+            await asyncio.sleep(0)
+        await self._done(deeds[-1])
+        return deeds
+
+    async def trail(self, most: int, budget: str = "", before: int = MOST) -> list[Deed]:
+        """Return what people did before that deed, newest first; to one budget where it is named."""
+        return await self._commits.read(lambda file: file.trail(most, budget, before))
+
+    async def deeds(self, ids: Sequence[int]) -> dict[int, Deed]:
+        """Return these deeds, by id."""
+        return await self._commits.read(lambda file: file.deeds(ids))
 
     def state(self) -> dict[str, SeriesState]:
-        """Return how all series stand."""
+        """Return how all series stand, in the windows that were asked about last."""
         return self._desk.state()
+
+    def series(self) -> list[str]:
+        """Return the names of all series that anything is known of."""
+        return self._books.series()
+
+    def standing(self, series: str, reach_s: int) -> SeriesState:
+        """Return how a series stands; balances that begin at `reach_s` or later count. Nothing known: nothing spent."""
+        return self._desk.standing(series, reach_s)
+
+    def raises(self) -> list[Raise]:
+        """Return the raises in force."""
+        return self._desk.raises()
+
+    def raised(self, series: str) -> int:
+        """Return how much more than the config says may be spent of a series now."""
+        return self._desk.raised(series)
+
+    def is_here(self, holder: str) -> bool:
+        """Whether a holder is connected."""
+        return holder in self._links
 
     def holders(self) -> set[str]:
         """Return everybody who has a lease, and is not known to be gone."""
@@ -154,14 +210,14 @@ class Server:
     ) -> Deed:
         if not -MOST <= amount <= MOST:
             raise ValueError(f"an amount of {amount}")
-        "".join((series, *by)).encode()  # raises for what no file can hold
+        _storable(series, by)
         deed = Deed(self._next_id, int(self._now()), by.who, by.why, what, series, start_s, amount, until_s)
         self._next_id += 1
         self._commits.batch.deeds.append(deed)
         return deed
 
     async def _done(self, deed: Deed) -> Deed:
-        self._desk.look_again(deed.series)
+        self._desk.changed(deed.series)
         await self._commits.reached()
         return deed
 
@@ -265,6 +321,17 @@ class Link(Peer):
     def complain(self, what: str) -> None:
         """Log it: both ends are ours, so it is a mistake, or an attack."""
         logger.warning("a connection to the ledger is cut off: %s holder=%r", what, self.holder)
+
+
+def _storable(series: str, by: By) -> None:
+    """Raise ValueError for what no file can hold, before anything is changed."""
+    "".join((series, *by)).encode()
+
+
+def _in_turns(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Give some at a time: whoever looks at them lets others have their turn in between. Of nothing, nothing once."""
+    for at in range(0, max(1, len(names)), AT_ONCE):
+        yield names[at : at + AT_ONCE]
 
 
 def _bound(path: Path) -> socket.socket:

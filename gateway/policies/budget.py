@@ -58,9 +58,14 @@ class Budget:
         return tuple((unit, limit) for unit, limit in both if limit is not None)
 
 
+def head(budget: Budget, unit: str) -> str:
+    """Return how the names of a budget's balances begin, which is all of the name where it has one alone."""
+    return budget.id + _SUFFIX[unit]
+
+
 def series(budget: Budget, unit: str, values: Sequence[str]) -> str:
     """Name a budget's balance of these values, e.g. `search/daily#requests?user=ann`, whatever its window is."""
-    return budget.id + _SUFFIX[unit] + part_name(budget.per, values)
+    return head(budget, unit) + part_name(budget.per, values)
 
 
 class Budgets:
@@ -108,7 +113,7 @@ class _Parted:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._prefixes = tuple(budget.id + _SUFFIX[unit] for unit, _ in budget.limits)
+        self._prefixes = tuple(head(budget, unit) for unit, _ in budget.limits)
         self._seen = Seen(budget.max_balances)
         self._from_s = self._until_s = 0.0
 

@@ -17,6 +17,7 @@ from gateway.metrics.totals import Tally
 from gateway.policies.explained import explain, public_bill
 from gateway.store.reader import StoreReader
 from gateway.store.sqlite import SqliteStore
+from tests.exchange.parts import snapshot
 from tests.records import DAY_MS, NOON_MS, finished, record
 
 
@@ -32,6 +33,8 @@ class Port:
             exposition=Exposition(self.store.totals, dict),
             why_not_ready=lambda: self.reason,
             token=lambda: self.token,
+            ledger=lambda: None,
+            snapshot=snapshot,
             hosts=frozenset({"gateway.internal"}),
         )
         self.client = TestClient(TestServer(make_app(sources)))

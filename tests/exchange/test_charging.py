@@ -3,31 +3,34 @@
 import pytest
 
 from gateway.core.record import Job, Record
-from gateway.exchange.charging import book_at_bound, charge
+from gateway.core.usage import Usage
+from gateway.exchange.charging import CALLED, COST, NOTHING, TOKENS, book_at_bound, charge
 
 
 def record(cost: int, *, source: str = "provider", bound: int | None = None, job: str | None = None) -> Record:
     """A priced exchange."""
     return Record(
         id="", started_at="", team="t", key="k", cost_nano_usd=cost, usage_source=source, bound_nano_usd=bound,
-        job=None if job is None else Job(id="j", state=job),
+        usage=Usage(input_total=10, output_total=20), job=None if job is None else Job(id="j", state=job),
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("unit", "called", "job", "due"),
+    ("how", "called", "job", "due"),
     [
-        ("usd", True, None, 7),
-        ("usd", True, "open", 50),
-        ("usd", True, "booked", 7),
-        ("requests", True, None, 1),
-        ("requests", True, "open", 1),
-        ("requests", False, None, 0),
+        (COST, True, None, 7),
+        (COST, True, "open", 50),
+        (COST, True, "booked", 7),
+        (CALLED, True, None, 1),
+        (CALLED, True, "open", 1),
+        (CALLED, False, None, 0),
+        (TOKENS, True, None, 30),
+        (NOTHING, True, None, 0),
     ],
 )
-def test_money_is_charged_as_booked_and_requests_as_sent(unit: str, called: bool, job: str | None, due: int) -> None:
+def test_money_is_charged_as_booked_and_requests_as_sent(how: int, called: bool, job: str | None, due: int) -> None:
     """What a background response costs is not known yet: until then it is what was held."""
-    assert due == charge(unit, 50, record(7, job=job), called=called)
+    assert due == charge(how, 50, record(7, job=job), called=called)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.core.record import Hold, Record, decode, encode
-from gateway.exchange.plan import BOUND, CACHED_MOST, EXPECTED, ONE, Plan, Planner
+from gateway.exchange.plan import BOUND, CACHED_MOST, EXPECTED, ONE, TOKENS, Names, Plan, Planner
 from gateway.ledger.lease import MOST, Place
-from gateway.policies.budget import Balances, Budget, Budgets
+from gateway.policies.budget import Budget, Budgets
+from gateway.policies.limit import MINUTE_NS, Limit, Limits, Quota, Rate
 from gateway.policies.patterns import Patterns
 from gateway.policies.scope import Caller, Scope
 from gateway.policies.windows import Window
@@ -22,9 +23,9 @@ DAILY = Budget("search/daily", Window("day", ZoneInfo("Europe/Paris")), limit_na
 ROLLING = Window("rolling:1h", UTC, HOUR_S)
 
 
-def planner(*budgets: Budget) -> Planner:
-    """Plan for these budgets."""
-    return Planner(replace(snapshot(), budgets=Budgets(budgets)), Balances(), "w-1")
+def planner(*budgets: Budget, limits: tuple[Limit, ...] = ()) -> Planner:
+    """Plan for these budgets and limits."""
+    return Planner(replace(snapshot(), budgets=Budgets(budgets), limits=Limits(limits)), Names(), "w-1")
 
 
 def plan(*budgets: Budget, caller: Caller = ANN, models: tuple[str, ...] = ("gpt-4o",), at_s: float = NOON_S) -> Plan:
@@ -150,5 +151,52 @@ def test_the_reset_that_is_told_is_the_first_of_a_budget_in_money() -> None:
     """One that never resets has none."""
     ever = Budget("search/all", Window("total", UTC), limit_nano_usd=1)
 
-    assert b"x-tollway-budget-reset: 2026-10-24T22:00:00Z\r\n" == plan(ever, DAILY).reset_line
-    assert b"" == plan(ever).reset_line
+    left = b"x-tollway-budget-left-usd: %d.%09d\r\n"
+    assert left + b"x-tollway-budget-reset: 2026-10-24T22:00:00Z\r\n" == plan(ever, DAILY).headers
+    assert left == plan(ever).headers
+
+
+BUSY = Limit(
+    "search/busy",
+    (
+        Quota("requests_per_minute", "requests", Rate(600, MINUTE_NS, 60)),
+        Quota("tokens_per_minute", "tokens", Rate(10_000, MINUTE_NS, 10_000)),
+        Quota("usd_per_minute", "nano_usd", Rate(NANO, MINUTE_NS, NANO)),
+    ),
+    concurrent=8,
+    per=("user",),
+)
+CALM = Limit("search/calm", (Quota("requests_per_minute", "requests", Rate(60, MINUTE_NS, 6)),))
+
+
+def test_limits_come_after_budgets_and_leave_no_trace_in_the_journal() -> None:
+    """All that they count, each under its own name; a request larger than a burst waits for all of it."""
+    made = planner(DAILY, limits=(BUSY,)).plan(ANN, ("m",), "openai", True, NOON_S * NANO)
+
+    assert places(made)[1:] == [
+        Place(f"search/busy#{setting}?user=ann", 0)
+        for setting in ("requests_per_minute", "tokens_per_minute", "usd_per_minute", "concurrent")
+    ]
+    assert [ONE, TOKENS, EXPECTED, ONE] == [share.kind for share in made.shares[1:]]
+    assert [60, 10_000, NANO, 8] == [share.most for share in made.shares[1:]]
+    assert 1 == made.held
+    assert b"busy" not in made.ended
+
+
+def test_what_costs_nothing_counts_as_a_request_all_the_same() -> None:
+    """A limit on how often the provider is asked holds for polls, too; one on tokens does not."""
+    made = planner(DAILY, limits=(BUSY,)).plan(ANN, ("",), "openai", False, NOON_S * NANO)
+
+    assert ["requests_per_minute", "concurrent"] == [
+        share.permits.quota.setting for share in made.shares if share.permits is not None
+    ]
+
+
+def test_the_tightest_limit_of_each_kind_is_told() -> None:
+    """To clients that do not know of several."""
+    made = planner(limits=(BUSY, CALM)).plan(ANN, ("m",), "openai", True, NOON_S * NANO)
+
+    assert (
+        b"x-tollway-limit-tokens: 10000\r\nx-tollway-limit-remaining-tokens: %d\r\n"
+        b"x-tollway-limit-requests: 60\r\nx-tollway-limit-remaining-requests: %d\r\n"
+    ) == made.headers

@@ -18,7 +18,7 @@ from gateway.ledger.interface import SOCKET, Listener, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place
 from gateway.ledger.rates import RateBooks
 from gateway.ledger.server import Server
-from gateway.policies.limit import MINUTE_NS, SECOND_NS
+from gateway.policies.limit import MINUTE_NS, SECOND_NS, Rate
 from tests.http.uv import until
 
 _names = itertools.count(1)
@@ -31,7 +31,7 @@ def terms(series: str = "search/daily", limit: int = 1000, *, slack: int = 0, st
 
 def permits(rate: int, burst: int = 0, *, per_ns: int = MINUTE_NS, series: str = "search/limit-1#requests") -> Terms:
     """Make the terms of a rate; without a burst of its own a period's worth may come at once."""
-    return Terms(Place(series, 0), 0, MOST, burst or rate, slack=MOST, rate=rate, per_ns=per_ns)
+    return Terms.of_rate(series, Rate(rate, per_ns, burst or rate))
 
 
 def holder(folder: Path, *, workers: int = 1, name: str = "") -> Holder:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.ledger import desk as ledger_desk
 from gateway.ledger.desk import GRACE_S, Desk, LeaseState, SeriesState
 from gateway.ledger.file import Raise
 from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room
@@ -395,3 +396,102 @@ def test_what_nobody_knows_any_more_is_forgotten() -> None:
     office.desk.look_again(SERIES)
     assert [] == office.posted()
     assert office.desk.state()[SERIES].limit is None
+
+
+# ==== what people change ==============================================================================================
+
+
+def lent(*holders: str, series: str = SERIES, settled: int = 0) -> Office:
+    """Let each holder have 50 of a series."""
+    office = Office(*holders)
+    for holder in holders:
+        office.desk.take(Ask(series, 0, 0, holder, 1, 0, 0, 50, 50, LIMIT, MOST, settled))
+    office.posted()
+    return office
+
+
+def test_less_than_was_granted_is_taken_back() -> None:
+    """From everybody who has something, where more was granted than there is now."""
+    office = lent("a", "b")
+    office.desk.changed(SERIES)
+    assert {} == office.recall()
+    office.desk.add_raise(Raise(1, SERIES, -1, MOST))
+    office.desk.changed(SERIES)
+
+    assert {"a", "b"} == office.recall().keys()
+
+
+def test_who_has_spent_everything_is_not_recalled() -> None:
+    """There is nothing to return; nor from who is not here."""
+    office = lent("a", "b")
+    office.desk.take(Ask(SERIES, 0, 0, "a", 2, 0, 0, 0, 0, LIMIT, MOST, 50))
+    office.desk.leave("b")
+    office.posted()
+
+    assert 0 == office.desk.recall(SERIES, 0)
+    assert {} == office.recall()
+
+
+def test_without_a_known_limit_everything_is_taken_back() -> None:
+    """After a restart nobody has asked yet: too much may be granted."""
+    office = lent("a")
+    desk = Desk(
+        office.books, lambda holder, message: office._posted.append((holder, message)), office.clock, office.now
+    )
+    desk.arrive("a")
+    desk.changed(SERIES)
+
+    assert {"a"} == office.recall().keys()
+
+
+def test_a_raise_of_all_counts_for_each() -> None:
+    """Of those that are parted from this budget, in this unit, now and later."""
+    office = Office()
+    office.desk.add_raise(Raise(1, "a/loop?", 5, MOST))
+    office.desk.add_raise(Raise(2, "a/loop?user=ann", 7, 1001))
+
+    named = ["a/loop?user=ann", "a/loop?user=bob", "a/loop#requests?user=ann", "a/loop", "a/loop2?user=ann"]
+    assert [12, 5, 0, 0, 0] == [office.desk.raised(name) for name in named]
+    assert [1, 2] == [one.id for one in office.desk.raises()]
+    office.wall = 1001.0
+    assert [5, 5] == [office.desk.raised(name) for name in named[:2]]
+    assert [1] == [one.id for one in office.desk.raises()]
+
+
+def test_a_raise_of_all_serves_everybody_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some at a time, so that nobody else waits for it."""
+    monkeypatch.setattr(ledger_desk, "AT_ONCE", 2)
+    names = [f"a/loop?user={number}" for number in range(5)]
+    office = Office("rich", "poor")
+    for name in names:
+        office.desk.take(Ask(name, 0, 0, "rich", 1, 0, 0, LIMIT, LIMIT, LIMIT))
+        office.desk.take(Ask(name, 0, 0, "poor", 1, 0, 0, 5, 5, LIMIT))
+    office.posted()
+    office.desk.add_raise(Raise(1, "a/loop?", 5, MOST))
+    office.desk.changed("a/loop?")
+
+    assert [("poor", 5)] * 5 == office.added()
+    assert names == office.desk.meant("a/loop?")
+    assert ["a/loop"] == office.desk.meant("a/loop")
+
+
+def test_at_the_end_of_a_raise_what_is_free_of_it_is_taken_back() -> None:
+    """On time by the clock on the wall, though it was set back meanwhile."""
+    office = Office("a")
+    office.desk.add_raise(Raise(1, SERIES, 50, 1010))
+    office.ask("a", need=LIMIT + 50)
+    office.posted()
+    office.wall = 1005.0
+    assert [] == office.posted(10.0)
+    office.wall = 1010.0
+    assert [] == office.posted(4.9)
+
+    assert [Recall] == [type(message) for _, message in office.posted(0.1)]
+
+
+def test_a_raise_that_is_over_is_none() -> None:
+    """As a file tells it after a restart."""
+    office = Office("a")
+    office.desk.add_raise(Raise(1, SERIES, 50, 1000))
+
+    assert ([], 0, None) == (office.desk.raises(), office.desk.raised(SERIES), office.desk.end_raise(1))

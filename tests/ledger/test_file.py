@@ -183,3 +183,18 @@ def test_a_lease_is_found_by_its_key(tmp_path: Path) -> None:
 
     assert "SEARCH leases USING PRIMARY KEY" in plan[0][-1]
     file.close()
+
+
+def test_the_trail_of_one_budget(tmp_path: Path) -> None:
+    """In all its units and parts, and none of another whose name begins alike; in pages; or the deeds of some ids."""
+    file = LedgerFile(tmp_path / "ledger.db")
+    names = ["a/x", "a/x#requests", "a/x?user=é", "a/x?", "a/xy", "a/x-", "b/x"]
+    batch = Batch()
+    batch.deeds += [Deed(at, 1, "ann", "why", "reset", name, None, 0) for at, name in enumerate(names, 1)]
+    file.write(batch)
+
+    assert ["a/x?", "a/x?user=é", "a/x#requests", "a/x"] == [deed.series for deed in file.trail(9, "a/x")]
+    assert [3, 2] == [deed.id for deed in file.trail(2, "a/x", before=4)]
+    assert [7, 6, 5, 4, 3, 2, 1] == [deed.id for deed in file.trail(9)]
+    assert {2: batch.deeds[1], 7: batch.deeds[6]} == file.deeds([7, 2, 99])
+    file.close()

@@ -15,7 +15,7 @@ def test_the_journal_learns_what_is_held() -> None:
     """Series, window, amount."""
     one, other = terms("a"), terms("b", start_s=60)
 
-    assert [("a", 0, 5), ("b", 60, 7)] == Held([(Account(one, "w1"), 5), (Account(other, "w1"), 7)]).places()
+    assert [("a", 0, 5), ("b", 60, 7)] == Held([Account(one, "w1"), Account(other, "w1")], [5, 7]).places()
 
 
 def test_a_wait_knows_which_asks_were_made_without_it() -> None:

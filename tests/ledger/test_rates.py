@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
 from gateway.ledger.account import Account, Terms
-from gateway.ledger.lease import MOST, Absurd, Ask, Grant, Place, Stale
+from gateway.ledger.lease import MOST, Absurd, Ask, Grant, Lease, Place, Stale
 from gateway.ledger.rates import KEPT_NS, LOWS_MOST, Bucket, Lows, RateBooks
 from tests.ledger.parts import permits
 
@@ -202,6 +202,44 @@ def test_what_has_drained_away_does_not_come_back() -> None:
 
     office.grant("a", settled=50, unused=40, since=mark)
     assert 5 == office.room()
+
+
+STEP = st.one_of(
+    st.tuples(st.just("spend"), st.integers(1, 6)),
+    st.tuples(st.just("pause"), st.integers(1, 4)),
+    st.tuples(st.just("correct"), st.integers(0, 4), st.integers(0, 3)),
+)
+
+
+@settings(max_examples=1000)
+@given(st.integers(1, 2), st.lists(STEP, min_size=5, max_size=30))
+def test_a_corrected_bucket_is_as_full_as_if_the_real_costs_had_been_known(
+    rate: int, steps: list[tuple[str, int]]
+) -> None:
+    """Neither more, which would refuse wrongly, nor less, which would let too much through."""
+    bucket, lease, now_ns = Bucket(1, 0, 0), Lease(), 0
+    bucket.rate = rate
+    spent: list[list[int]] = []  # when, how much
+    marks: list[int] = []
+    for mark, (what, *numbers) in enumerate(steps, 1):
+        if what == "spend":
+            bucket.change(lease, lease.granted + numbers[0], lease.settled + numbers[0], mark)
+            spent.append([now_ns, numbers[0]])
+            marks.append(mark)
+        elif what == "pause":
+            now_ns += numbers[0]
+            bucket.drain(now_ns)
+        elif numbers[0] < len(spent):
+            at = -1 - numbers[0]
+            unused = max(0, spent[at][1] - numbers[1])
+            spent[at][1] -= unused
+            bucket.take_back(unused, marks[at])
+        level, at_ns = 0, 0
+        for when_ns, amount in spent:
+            level = max(0, level - rate * (when_ns - at_ns)) + amount
+            at_ns = when_ns
+
+        assert bucket.used == max(0, level - rate * (now_ns - at_ns))
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 500)), max_size=300), st.data())

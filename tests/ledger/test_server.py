@@ -24,6 +24,7 @@ from tests.ledger.parts import held, holder, is_connected, on_disk, serving, ter
 
 DAILY = terms()
 ANN = By("ann", "a good reason")
+FAR_S = 1 << 40
 
 
 class Wire:
@@ -68,6 +69,11 @@ def ask(name: str, number: int = 1, need: int = 0, **more: int) -> Ask:
     """Make an ask about DAILY."""
     series, start_s = DAILY.place
     return msgspec.structs.replace(Ask(series, start_s, 0, name, number, 0, 0, need, need, DAILY.limit), **more)
+
+
+def without_leases(state: SeriesState) -> SeriesState:
+    """Leave out who has what."""
+    return msgspec.structs.replace(state, leases={})
 
 
 async def must(holding: Awaitable[Held | Short]) -> Held:
@@ -213,10 +219,81 @@ async def test_corrections_and_resets_count_at_once(tmp_path: Path) -> None:
         assert isinstance(await held(one, (DAILY, 1)), Short)
         assert SeriesState(1000, 1000, 600, 400, {one.name: LeaseState(600, 600)}) == server.state()["search/daily"]
 
-        deed = await server.reset("search/daily", 0, ANN)
+        [deed] = await server.reset("search/daily", 0, ANN)
         assert ("reset", -1000) == (deed.what, deed.amount)
         assert isinstance(await held(one, (DAILY, 1000)), Held)
     assert -600 == on_disk(tmp_path)[DAILY.place].corrected
+
+
+@on_uvloop
+async def test_a_reset_takes_off_what_nobody_has_told_yet(tmp_path: Path) -> None:
+    """Holders are asked first; one that says nothing holds up nobody, and keeps what it has."""
+    async with serving(tmp_path) as (server, [one]):
+        with wires(tmp_path, 1) as [deaf]:
+            deaf.say(Hello("deaf"), ask("deaf", need=100))
+            assert isinstance(await deaf.hear(), Grant)
+            one.settle(await must(held(one, (DAILY, 900))), [800])
+            [deed] = await server.reset("search/daily", 0, ANN)
+
+            assert -800 == deed.amount
+            assert SeriesState(1000, 100, 800, -800) == without_leases(server.standing("search/daily", 0))
+
+
+@on_uvloop
+async def test_all_that_are_parted_from_a_budget_are_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those alone; in several turns where they are many, each with its deed."""
+    monkeypatch.setattr(ledger_server, "AT_ONCE", 2)
+    names = ["a/loop?user=ann", "a/loop?user=bob", "a/loop?user=eve", "a/loop#requests?user=ann", "a/loop2?user=ann"]
+    async with serving(tmp_path, 0) as (server, _):
+        await server.close("gone", {Place(name, 0): 5 for name in names})
+        deeds = await server.reset("a/loop?", 0, ANN)
+
+        assert [-10, -5] == [deed.amount for deed in deeds]
+        assert [0, 0, 0, 5, 5] == [server.standing(name, 0).charged for name in names]
+        assert [0] == [deed.amount for deed in await server.reset("b/loop?", 0, ANN)]
+        assert [("b/loop?", 0), ("a/loop?", -5), ("a/loop?", -10)] == [
+            (deed.series, deed.amount) for deed in await server.trail(9)
+        ]
+
+
+@on_uvloop
+async def test_a_raise_is_ended_once_and_for_good(tmp_path: Path) -> None:
+    """What it gave and nobody spent is taken back; the next authority knows nothing of it."""
+    async with serving(tmp_path) as (server, [one]):
+        kept = await server.raise_limit("search/daily", 500, ANN)
+        assert [kept.id] == [each.id for each in server.raises()]
+        one.settle(await must(held(one, (DAILY, 1400))), [0])
+        deed = await server.end_raise(kept.id, ANN)
+        assert deed is not None
+        assert ("end", "search/daily", -500) == (deed.what, deed.series, deed.amount)
+        await until(lambda: server.standing("search/daily", 0).charged == 0)
+        assert isinstance(await held(one, (DAILY, 1001)), Short)
+        assert await server.end_raise(kept.id, ANN) is None
+        assert {kept.id: kept, deed.id: deed} == await server.deeds([kept.id, deed.id, 99])
+    server = await Server.open(tmp_path)
+
+    assert [] == server.raises()
+    await server.stop()
+
+
+@on_uvloop
+async def test_a_series_stands_as_of_any_window(tmp_path: Path) -> None:
+    """Whoever looks says which balances count, whatever was asked about last."""
+    async with serving(tmp_path, 0) as (server, _):
+        await server.close("gone", {Place("x", FAR_S): 5, Place("x", FAR_S + 10): 7})
+
+        assert [12, 7, 0] == [server.standing("x", FAR_S + later_s).spent for later_s in (0, 10, 11)]
+        assert SeriesState(None) == server.standing("unknown", 0)
+        assert ["x"] == server.series()
+
+
+@on_uvloop
+async def test_who_is_here_is_known(tmp_path: Path) -> None:
+    """A lease of somebody who is not may be a dead one's."""
+    async with serving(tmp_path) as (server, [one]):
+        await must(held(one, (DAILY, 1)))
+
+        assert (True, False) == (server.is_here(one.name), server.is_here("other"))
 
 
 @pytest.mark.parametrize(("amount", "by"), [(MOST + 1, ANN), (-MOST - 1, ANN), (1, By("ann", "\ud800"))])
@@ -226,8 +303,12 @@ async def test_what_no_file_can_hold_is_refused(amount: int, by: By, tmp_path: P
     async with serving(tmp_path, 0) as (server, _):
         with pytest.raises(ValueError, match=r"amount|surrogates"):
             await server.correct(DAILY.place, amount, by)
+        await server.close("gone", {DAILY.place: 5})
+        if by != ANN:
+            with pytest.raises(ValueError, match="surrogates"):
+                await server.reset("search/daily", 0, by)
 
-        assert {} == server.state()
+        assert 5 == server.state()["search/daily"].charged
         assert [] == await server.trail(5)
 
 

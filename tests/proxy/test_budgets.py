@@ -211,3 +211,68 @@ def test_an_answer_is_read_to_its_end_where_a_budget_wants_that(provider: Provid
         (row,) = run.wait_rows(1)
 
         assert ("cancelled", "provider", 12 * USD) == (row["outcome"], row["usage_source"], row["cost_nano_usd"])
+
+
+def limits(*tables: str) -> dict[str, str]:
+    """Write a team with limits."""
+    return {"search": team_file(more="\n".join(f"[[limits]]\n{table}" for table in tables))}
+
+
+def test_a_rate_is_refused_until_it_has_room_again(provider: Provider, tmp_path: Path) -> None:
+    """With what clients of a provider know: when to come again, and how the limit stands."""
+    with standing_before(provider, tmp_path, teams=limits('requests_per_minute = 60\nburst = "2 s"')) as run:
+        provider.play(said(1, 1), said(1, 1), said(1, 1))
+        replies = [chat(run), chat(run), chat(run)]
+
+        assert [200, 200, 429] == [reply.status for reply in replies]
+        assert ["60", "1"] == [
+            replies[0].value(f"x-tollway-limit-{name}") for name in ("requests", "remaining-requests")
+        ]
+        refused = replies[2]
+        assert "rate_limited" == refused.value("x-tollway-error")
+        assert "search/limit-1 requests_per_minute" == refused.value("x-tollway-limit")
+        assert 0 < int(refused.value("retry-after-ms") or 0) <= 1_200
+        assert ("60", "0") == (
+            refused.value("x-ratelimit-limit-requests"),
+            refused.value("x-ratelimit-remaining-requests"),
+        )
+        time.sleep(int(refused.value("retry-after-ms") or 0) / 1000)
+        assert 200 == chat(run).status
+        assert ["ok", "ok", "rate_limited", "ok"] == [run.row(one.id)["outcome"] for one in replies] + ["ok"]
+
+
+def test_only_so_many_run_at_once(provider: Provider, tmp_path: Path) -> None:
+    """However a request ends its place is free again: whole, cut, or left by its client."""
+    with standing_before(provider, tmp_path, teams=limits("concurrent = 1")) as run:
+        held = Gate()
+        provider.play(stream(event("one"), held, last(1, 1), DONE))
+        with run.client() as client:
+            client.send("POST", "/v1/chat/completions", HEADERS, json.dumps({"model": "m", "stream": True}).encode())
+            client.head()
+            second = chat(run)
+            held.open()
+            client.reply_body()
+            provider.play(said(1, 1))
+            third = chat(run)
+        provider.play(stream(event("one"), stop_at=40))
+        cut = chat(run, stream=True)
+        provider.play(said(1, 1))
+        fourth = chat(run)
+
+        assert (429, "rate_limited") == (second.status, second.value("x-tollway-error"))
+        assert "at a time" in json.loads(second.body)["error"]["message"]
+        assert [200, 200] == [third.status, fourth.status]
+        assert not cut.whole
+
+
+def test_tokens_are_counted_as_they_were_used(provider: Provider, tmp_path: Path) -> None:
+    """A thousand were expected; what was used instead is what counts for those after it."""
+    with standing_before(provider, tmp_path, teams=limits("tokens_per_minute = 6000\nconcurrent = 5")) as run:
+        provider.play(said(1, 9), said(1, 9), said(5_000, 2_000))
+        replies = [chat(run), chat(run), chat(run)]
+        after = chat(run)
+
+        assert [200, 200, 200, 429] == [reply.status for reply in (*replies, after)]
+        assert "search/limit-1 tokens_per_minute" == after.value("x-tollway-limit")
+        # It went 1,020 beyond the burst, and this one needs some thousands, too.
+        assert int(after.value("retry-after-ms") or 0) > 10_000

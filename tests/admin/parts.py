@@ -1,0 +1,145 @@
+"""An admin port with a real ledger behind it: budgets of a config, holders on its socket, a clock moved by hand."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.admin.api import Sources, make_app
+from gateway.config import compile
+from gateway.config.load import parse
+from gateway.ledger.account import Terms
+from gateway.ledger.holder import Holder
+from gateway.ledger.holds import Held
+from gateway.ledger.lease import Place
+from gateway.ledger.server import Server
+from gateway.metrics.render import Exposition
+from gateway.metrics.totals import Tally
+from gateway.policies.budget import Budget, series
+from gateway.policies.snapshot import Snapshot
+from gateway.store.reader import StoreReader
+from tests.http.uv import until
+from tests.ledger.parts import held, holder, is_connected
+
+NANO = 10**9
+NOON_S = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+TEAMS = {
+    "config.toml": '[[budgets]]\nname = "all"\nlimit_usd = "1000"\nwindow = "month"\n',
+    "teams/search.toml": """
+[[budgets]]
+name = "daily"
+limit_usd = "50"
+window = "day"
+[[budgets]]
+name = "loop"
+limit_usd = "2"
+limit_requests = 300
+window = "rolling:1h"
+per = ["user", "session"]
+[[budgets]]
+name = "ever"
+limit_requests = 10
+window = "total"
+mode = "strict"
+""",
+}
+WHO = {"who": "ann", "why": "a launch"}
+
+
+class Port:
+    """The port. `now_s`: its time. `token`: what it asks for. `ledger`: who keeps the books, None: nobody."""
+
+    def __init__(self, folder: Path, server: Server | None, texts: dict[str, str]) -> None:
+        self.folder = folder
+        self.now_s = NOON_S
+        self.token: str | None = None
+        self.ledger = server
+        self.snapshot: Snapshot = compile.snapshot(parse(texts, {}, folder), {}, 1)
+        app = make_app(
+            Sources(
+                store=StoreReader(folder / "store"),
+                exposition=Exposition(Tally, dict),  # type: ignore[arg-type] # nobody looks at metrics here
+                why_not_ready=lambda: None,
+                token=lambda: self.token,
+                ledger=lambda: self.ledger,
+                snapshot=lambda: self.snapshot,
+                now=lambda: self.now_s,
+            )
+        )
+        self.client = TestClient(TestServer(app))
+        self._holders: list[Holder] = []
+
+    @property
+    def server(self) -> Server:
+        """Who keeps the books."""
+        assert self.ledger is not None
+        return self.ledger
+
+    async def get(self, path: str, status: int = 200) -> Any:
+        """Ask, and check the status."""
+        answer = await self.client.get(f"/api/budgets{path}")
+        assert status == answer.status, await answer.text()
+        return await answer.json()
+
+    async def post(self, path: str, status: int = 200, **order: Any) -> Any:
+        """Order something, as ann who has a reason."""
+        answer = await self.client.post(f"/api/budgets/{path}", json=WHO | order)
+        assert status == answer.status, await answer.text()
+        return await answer.json()
+
+    async def balances(self, budget: str) -> list[Any]:
+        """Return the balances of a budget."""
+        return list((await self.get(f"/{budget}"))["balances"])
+
+    async def holder(self) -> Holder:
+        """Start a worker's side."""
+        one = holder(self.folder)
+        self._holders.append(one)
+        await until(lambda: is_connected(one))
+        return one
+
+    def terms(self, budget: str, values: Sequence[str] = (), unit: str = "usd") -> Terms:
+        """Make the terms of a balance as a worker does now."""
+        [found] = [one for one in self.snapshot.budgets.all if one.id == budget]
+        span = found.window.span(self.now_s)
+        place = Place(series(found, unit, values), span.start_s)
+        return Terms(place, found.window.reach(self.now_s), over_s(found, self.now_s), dict(found.limits)[unit])
+
+    async def spend(self, one: Holder, terms: Terms, amount: int) -> None:
+        """Let a worker spend, and wait until it has told so."""
+        before = self.server.standing(terms.place.series, terms.reach_s).spent
+        found = await held(one, (terms, amount))
+        assert isinstance(found, Held)
+        one.settle(found, [amount])
+        await until(lambda: self.server.standing(terms.place.series, terms.reach_s).spent == before + amount)
+
+    async def stop(self) -> None:
+        """End everything."""
+        for one in self._holders:
+            one.stop()
+        await self.client.close()
+        if self.ledger is not None:
+            await self.ledger.stop()
+
+
+def over_s(budget: Budget, at_s: float) -> int:
+    """Say when a balance of now counts no more."""
+    span = budget.window.span(at_s)
+    return span.end_s + budget.window.length_s
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, texts: dict[str, str] = TEAMS) -> AsyncIterator[Port]:
+    """Serve an admin port with a ledger."""
+    clock: list[Port] = []
+    server = await Server.open(folder, now=lambda: clock[0].now_s if clock else NOON_S)
+    port = Port(folder, server, texts)
+    clock.append(port)
+    await port.client.start_server()
+    try:
+        yield port
+    finally:
+        await port.stop()
