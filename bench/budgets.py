@@ -35,6 +35,7 @@ from bench.fire.steady import Steadiness, check_stops, steady
 
 CALM_SHARE = 0.3  # of the load's time nothing is killed
 TROUBLE_SLACK_S = 1.0
+LATE_SHARE = 0.01
 QUIET_LIMIT_S = 60.0
 FORGETS_AFTER_S = 300  # a balance that is over is dropped from the ledger
 
@@ -68,6 +69,7 @@ class Report:
     estimated: dict[str, Difference] = field(default_factory=dict)
     refused: tuple[int, int] = (0, 0)
     probes: tuple[int, int] = (0, 0)
+    late: int = 0
     quiet_s: float = 0.0
     steady: Steadiness | None = None
 
@@ -95,6 +97,7 @@ class Report:
         yield "refused: {} for a budget, of which {} could be judged; afterwards {} asked, {} refused".format(
             *self.refused, *self.probes
         )
+        yield f"told to come again, because the ledger's answer took more than 50 ms: {self.late}"
         if self.steady is not None:
             yield from self.steady.lines()
         yield from self.findings.lines()
@@ -175,6 +178,7 @@ def judge(seen: Evidence, report: Report) -> None:
     findings = report.findings
     for check in books.CHECKS:
         check(seen, findings)
+    report.late = books.check_failures(seen, findings)
     report.estimated = books.check_costs(seen, findings)
     report.strict = books.check_strict(seen, findings)
     report.soft = books.check_soft(seen, findings)
@@ -284,6 +288,8 @@ def main() -> None:
                   given.steady)  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="budgets") as folder:
         report = run(setup, given.folder or Path(folder))
+    if report.late > LATE_SHARE * report.calls.total():
+        report.findings.add("too many had to come again", f"{report.late} of {report.calls.total()}")
     if report.steady is not None:
         check_stops(report.steady, report.findings)
     print("\n".join(report.lines()))

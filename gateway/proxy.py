@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 import time
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -43,6 +44,8 @@ from gateway.wire.shapes import Fields
 
 log = logging.getLogger("tollway.proxy")
 
+# A close that was on its way when we sent comes within a round trip. Who closes later has read, and may bill.
+_RACE_MS: Final = 500.0
 _JSON = b"content-type: application/json\r\n"
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
 
@@ -372,7 +375,8 @@ class Flight:
         entry, relay = self._entry, self._relay
         if self._over or entry is None or relay is None:
             return
-        if failure.retryable and not self._retried and self._intake.whole:
+        after_ms = entry.elapsed_ms() - entry.record.attempts[-1].start_ms
+        if failure.retryable and after_ms < _RACE_MS and not self._retried and self._intake.whole:
             # The provider closed a kept connection just when we used it: nothing was read, nothing will be billed.
             self._retried = True
             relay.sent = False

@@ -63,14 +63,17 @@ class Fleet:
         maximum = AGENTS_MAXIMUM if soft else max(written, chance.choice((written, 128, 160)))
         read = chance.randrange(20, 250)
         stream = chance.random() < 0.6
+        fault = fault or chance.choices(FAULTS, (93, 1, 1, 2, 2, 1))[0]
+        wait_ms = chance.choice((0, 20, 100, 400) if stream else (20, 200, 800, 1_500))
         plan = Plan(
             nonce,
             read,
             read // 3 if chance.random() < 0.3 else 0,
             written,
-            wait_ms=chance.choice((0, 20, 100, 400) if stream else (20, 200, 800, 1_500)),
+            # A connection that is closed at once is taken for one that nobody has read from.
+            wait_ms=max(wait_ms, 800) if fault == "drop" else wait_ms,
             pause_ms=chance.choice((0, 10, 40, 100)),
-            fault=fault or chance.choices(FAULTS, (93, 1, 1, 2, 2, 1))[0],
+            fault=fault,
         )
         user, key = f"u{chance.randrange(USERS)}", chance.choice("ab")
         return Call(plan, team, key, user, "s0", MODELS[model], stream, maximum, chance.random() < 0.8)

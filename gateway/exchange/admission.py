@@ -233,7 +233,7 @@ class Admission:
         if share.permits is not None:
             wait = waiting(share.permits, short.wait_ns, short.left, short.full_ns)
             return rate_limited(wait, self._now_ns / _NANO, self._now_ns // _MICRO % _DRAWS / _DRAWS)
-        if short.lost and share.budget is not None:
+        if share.budget is not None and (short.lost or short.left >= short.amount):  # there is room: it came too late
             return Refusal(
                 "ledger_down",
                 f"What is left of the budget {share.budget.id} cannot be asked for now, so the request was not sent. "
