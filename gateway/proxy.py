@@ -10,7 +10,6 @@ import asyncio
 import logging
 import random
 import time
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -45,7 +44,7 @@ from gateway.wire.shapes import Fields
 log = logging.getLogger("tollway.proxy")
 
 # A close that was on its way when we sent comes within a round trip. Who closes later has read, and may bill.
-_RACE_MS: Final = 500.0
+_RACE_MS = 500.0
 _JSON = b"content-type: application/json\r\n"
 _REFUSAL_OF_FAILURE = {"connect": "upstream_connect", "timeout": "upstream_timeout"}
 

@@ -15,8 +15,8 @@ from bench.fire.evidence import Evidence, Findings, Row
 from bench.fire.rules import NANO, Balance, Place, Rule
 from bench.fire.stand import LAG_S, slot_and_birth
 
-# Clocks of two processes' lines, and how long a request may wait at the gate.
-BLUR_S = 0.15
+# Every process looks at the same clock, some of them a moment later.
+BLUR_S = 0.02
 _BUDGET = re.compile(r"\(budget ([^)]+)\)")
 _NEEDED = re.compile(r"may need \$([0-9.]+[0-9])")
 _EXACT = "provider"
@@ -261,10 +261,10 @@ def check_refusals(seen: Evidence, findings: Findings) -> tuple[int, int]:
         for hold in row.record.holds:
             final = hold.charged + hold.late
             parts[hold.series].append((row.began_s, row.ended_s, max(hold.held, final), final))
-        if not row.record.holds:  # it may have held something for a moment
+        if not row.record.holds:
             for rule, balance in row.spends:
-                need = _need(row, rule, balance)
-                waiting[balance.series].append((row.began_s, row.ended_s, need, 0))
+                kept = _kept(row, rule, balance)
+                waiting[balance.series].append((row.began_s, row.ended_s, kept, 0))
     lines = {series: _Line(found) for series, found in parts.items()}
     waits = {series: _Line(found) for series, found in waiting.items()}
     refused = judged = 0
@@ -282,7 +282,7 @@ def check_refusals(seen: Evidence, findings: Findings) -> tuple[int, int]:
         since_s = rule.reach(rule.start(from_s)) - BLUR_S if rule.bucket_s else 0.0
         need = _need(row, rule, balance)
         used = lines.get(balance.series, nothing).most(since_s, from_s, until_s)
-        others = waits[balance.series].most(0.0, from_s, until_s) - need
+        others = waits[balance.series].most(0.0, from_s, until_s) - _kept(row, rule, balance)
         if used + others + need <= balance.limit:
             what = (
                 f"{row.call.nonce} by {balance.series}: {used} of {balance.limit} at most settled and held, {others} "
@@ -302,9 +302,16 @@ def _named(row: Row) -> tuple[Rule, Balance] | None:
     return next(((rule, balance) for rule, balance in row.spends if rule.id == found[1] and balance.unit == unit), None)
 
 
+def _kept(row: Row, rule: Rule, balance: Balance) -> int:
+    """Return what may be kept for a request while it waits, at most."""
+    return balance.limit if balance.unit == "usd" and rule.mode != "strict" else _need(row, rule, balance)
+
+
 def _need(row: Row, rule: Rule, balance: Balance) -> int:
     """Return what a request needs of a balance at most. Of a soft one it takes what there is."""
-    if balance.unit == "requests" or rule.mode != "strict":
+    if balance.unit == "requests":
+        return 1
+    if rule.mode != "strict":
         return 1
     said = _NEEDED.search(row.record.error or "")
     return max(row.call.bound(), int(Decimal(said[1]) * NANO) if said else 0)

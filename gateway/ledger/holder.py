@@ -290,6 +290,7 @@ class Holder:
                 break
         self._forget(short)
         silent = self._heard == short.heard
+        short.late = not silent
         self._resolve(short, self._hold_on_trust(short) if silent else short)
 
     def _forget(self, short: Short) -> None:
