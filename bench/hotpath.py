@@ -40,6 +40,9 @@ from gateway.ledger.server import Server as Authority
 from gateway.metrics.board import Board
 from gateway.policies.access import Access, Principal
 from gateway.policies.budget import Budget, Budgets
+from gateway.policies.limit import MINUTE_NS, Quota, Rate
+from gateway.policies.limit import Limit as RateLimit
+from gateway.policies.limit import Limits as RateLimits
 from gateway.policies.patterns import Patterns
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider, Routing
@@ -84,6 +87,13 @@ BUDGETS = Budgets(
         Budget("bench/daily", parse("day", "Europe/Paris"), limit_nano_usd=10**14),
         Budget("bench/month", parse("month"), limit_nano_usd=10**15, per=("key",)),
         Budget("bench/loop", parse("rolling:5h"), limit_requests=10**8),
+    ]
+)
+
+LIMITS = RateLimits(
+    [
+        RateLimit("bench/fast", (Quota("requests_per_minute", "requests", Rate(10**8, MINUTE_NS, 10**8)),)),
+        RateLimit("bench/much", (Quota("tokens_per_minute", "tokens", Rate(10**11, MINUTE_NS, 10**11)),)),
     ]
 )
 
@@ -132,12 +142,16 @@ def cases() -> dict[str, tuple[bytes, list[bytes]]]:
     }
 
 
-async def data_plane(folder: Path, budgets: Budgets) -> tuple[ServerConnection, UpstreamConnection, Outbox]:
+async def data_plane(
+    folder: Path, budgets: Budgets, limits: RateLimits
+) -> tuple[ServerConnection, UpstreamConnection, Outbox]:
     """Build a worker's data plane with one client and one warm connection to a provider."""
     loop = asyncio.get_running_loop()
     access = Access({sha256(KEY).digest(): Principal("bench", "load")})
     prices = PriceBook({}, (Decimal(5), Decimal(25)), "default_price")
-    snapshot = Snapshot(1, access, Routing([PROVIDER]), prices, Server(str(folder), str(folder)), budgets=budgets)
+    snapshot = Snapshot(
+        1, access, Routing([PROVIDER]), prices, Server(str(folder), str(folder)), budgets=budgets, limits=limits
+    )
     reactor = Reactor(loop)
     pools = Pools(reactor)
     journal = Journal(folder / "journal", "bench")
@@ -167,13 +181,15 @@ def best_us(once: Callable[[], None], exchanges: int, rounds: int = 7) -> float:
     return best / exchanges * 1e6
 
 
-async def measure(names: list[str], budgets: Budgets, *, profile: bool) -> None:
+async def measure(names: list[str], *, guarded: bool, profile: bool) -> None:
     """Measure some cases."""
     for name in names:
         asked, reads = cases()[name]
         with tempfile.TemporaryDirectory(prefix="hotpath") as folder:
             authority = await Authority.open(Path(folder))
-            client, upstream, outbox = await data_plane(Path(folder), budgets)
+            client, upstream, outbox = await data_plane(
+                Path(folder), BUDGETS if guarded else Budgets(), LIMITS if guarded else RateLimits()
+            )
 
             def once() -> None:
                 client.data_received(asked)  # noqa: B023
@@ -191,14 +207,15 @@ async def measure(names: list[str], budgets: Budgets, *, profile: bool) -> None:
                     outbox.flush()
             gc.collect()
             gc.freeze()
+            gc.set_threshold(50_000, 20, 50)  # as workers do
             exchanges = 200 if name == "large" else 2_000
             if profile:
                 with cProfile.Profile() as profiler:
                     for _ in range(exchanges):
                         once()
                 pstats.Stats(profiler).sort_stats("tottime").print_stats(30)
-            await authority.stop()
             print(f"{name:8} {best_us(once, exchanges):8.1f} us per exchange", flush=True)
+            await authority.stop()
 
 
 def main() -> None:
@@ -206,12 +223,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", default="json,stream,paced,large")
     parser.add_argument("--profile", action="store_true")
-    parser.add_argument("--budgets", action="store_true", help="three budgets hold for every request")
+    parser.add_argument("--budgets", action="store_true", help="three budgets and two limits hold for every request")
     arguments = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(
-            measure(arguments.cases.split(","), BUDGETS if arguments.budgets else Budgets(), profile=arguments.profile)
-        )
+        runner.run(measure(arguments.cases.split(","), guarded=arguments.budgets, profile=arguments.profile))
 
 
 if __name__ == "__main__":

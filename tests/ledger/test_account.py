@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from gateway.ledger.account import Account, Terms
 from gateway.ledger.lease import MOST, Ask, Grant, Place
+from gateway.policies.limit import MINUTE_NS, SECOND_NS
+from tests.ledger.parts import permits
 
 TERMS = Terms(Place("search/daily", 0), 0, 86_400, 1000, slack=30)
+RATE = permits(60, 100)
 
 
 def account(granted: int = 0) -> Account:
@@ -277,3 +280,89 @@ def test_never_less_is_wanted_than_is_needed(want: int) -> None:
 
     assert asked is not None
     assert max(10, want) == asked.want
+
+
+# ==== rates ===========================================================================================================
+
+
+def of_rate(granted: int) -> Account:
+    """Make an account that has so many permits."""
+    made = Account(RATE, "w1")
+    asked = made.ask(granted, granted)
+    assert asked is not None
+    made.take(answer(asked, granted, added=granted))
+    return made
+
+
+def test_a_permit_is_spent_when_it_is_held() -> None:
+    """The ask that follows says so, whether the request still runs or not."""
+    one = of_rate(50)
+    one.hold(30)
+    one.hold(10)
+    one.release(10)
+
+    asked = one.ask(0, 5)
+    assert asked is not None
+    assert (30, 60, MINUTE_NS, 100) == (asked.settled, asked.rate, asked.per_ns, asked.limit)
+    assert not one.is_untold
+    assert not one.is_quiet
+
+
+def test_what_was_not_needed_is_told_and_not_free() -> None:
+    """It may have drained away: the authority knows. The oldest of them says since when."""
+    one = of_rate(50)
+    for amount, cost, mark in ((10, 4, 3), (20, 20, 1), (10, 9, 7)):
+        one.hold(amount)
+        one.settle(amount, cost, mark)
+    assert (10, 0) == (one.free, one.holds)
+
+    asked = one.give_back(keep=MOST)
+    assert asked is not None
+    assert (40, 7, 3) == (asked.settled, asked.unused, asked.since)
+    one.take(answer(asked, 50))
+    one.hold(1)
+    asked = one.give_back(keep=MOST)
+    assert asked is not None
+    assert (41, 0, 0) == (asked.settled, asked.unused, asked.since)
+
+
+def test_what_cost_more_is_taken_from_what_is_free_and_owed_beyond() -> None:
+    """The authority hears of a debt, and of all as spent."""
+    one = of_rate(50)
+    one.hold(40)
+    one.settle(40, 45)
+    assert 5 == one.free
+    one.settle(0, 8)
+
+    asked = one.give_back()
+    assert asked is not None
+    assert (3, 53, 0) == (asked.debt, asked.settled, one.free)
+
+
+def test_an_account_of_a_rate_can_begin_anew() -> None:
+    """Permits are forgotten, and so are asks; what is owed is not, and no number comes again."""
+    one = of_rate(50)
+    one.hold(10)
+    one.ask(100, 100)
+    one.restart()
+    assert (0, None, None) == (one.free, one.under_way, one.room)
+    one.hold(30, beyond=MOST)
+    one.restart()
+
+    asked = one.ask(5, 5)
+    assert Ask("search/limit-1#requests", 0, 0, "w1", 3, 0, 30, 5, 5, 100, MOST, 30, 0, 60, MINUTE_NS) == asked
+    one.take(answer(asked, 35, added=5))
+    assert 5 == one.free
+
+
+def test_what_is_owed_drains_as_the_bucket_would() -> None:
+    """And is never more than what fills it."""
+    one = of_rate(0)
+    one.hold(70, beyond=MOST)
+    one.drain(30 * SECOND_NS)
+    assert -40 == one.free
+    one.drain(60 * SECOND_NS)
+    assert 0 == one.free
+    one.hold(1000, beyond=MOST)
+    one.drain(SECOND_NS)
+    assert -100 == one.free

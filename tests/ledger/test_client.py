@@ -4,6 +4,7 @@ import asyncio
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.ledger import client as ledger_client
@@ -147,6 +148,24 @@ async def test_what_has_no_answer_is_asked_again(tmp_path: Path) -> None:
 
     assert [Hello("w1"), ask(2)] == authority.heard
     assert ["found", grant(1), grant(1, "answered"), "lost", "found"] == ears.told
+    client.close()
+    authority.stop()
+
+
+@on_uvloop
+async def test_of_rates_nothing_is_asked_again(tmp_path: Path) -> None:
+    """The next connection begins anew: whoever asked did not know of it."""
+    authority = await Scripted(tmp_path / "s").start()
+    client, ears = calling(tmp_path / "s")
+    client.listen(ears)
+    client.send(msgspec.structs.replace(ask(1, "rate"), rate=5, per_ns=60))
+    client.send(ask(1))
+    await until(lambda: len(authority.heard) >= 2)
+    authority.heard.clear()
+    authority.cut()
+    await until(lambda: len(authority.heard) == 2)
+
+    assert [Hello("w1"), ask(1)] == authority.heard
     client.close()
     authority.stop()
 

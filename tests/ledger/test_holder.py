@@ -202,6 +202,31 @@ def test_who_can_be_served_is_served_though_the_first_cannot(bank: Bank) -> None
     assert {2000: Short, 700: Held, 400: Short, 200: Held} == {amount: type(result) for amount, result in came.items()}
 
 
+def test_many_that_wait_for_two_balances_all_get_them(bank: Bank) -> None:
+    """The first takes of both what was asked for; then the others lack both again, each in its own queue."""
+    one = bank.holder("a")
+    came: list[Held | Short] = []
+    for _ in range(60):
+        waiting(one, came, (DAILY, 1), (HOURLY, 1))
+    bank.clock.run()
+
+    assert [Held] * 60 == [type(each) for each in came]
+    assert len(bank.heard) < 10
+
+
+def test_who_had_what_it_needs_is_not_forgotten_when_another_took_it(bank: Bank) -> None:
+    """It is asked for once more, as soon as the rest is there."""
+    one = bank.holder("a")
+    came: list[Held | Short] = []
+    waiting(one, came, (DAILY, 5), (HOURLY, 5))
+    while account(one).free < 5:
+        bank.clock.step()
+    assert isinstance(one.hold([(DAILY, 5)]), Held)
+    bank.clock.run()
+
+    assert [Held] == [type(each) for each in came]
+
+
 def test_money_that_comes_back_serves_who_waits(bank: Bank) -> None:
     """In the worker itself nobody need be asked."""
     one = bank.holder("a")

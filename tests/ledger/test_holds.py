@@ -2,7 +2,9 @@
 
 from gateway.ledger.account import Account
 from gateway.ledger.holds import Held, Short, Wait, give_way, part
-from tests.ledger.parts import terms
+from gateway.ledger.lease import Grant
+from gateway.policies.limit import SECOND_NS
+from tests.ledger.parts import permits, terms
 
 
 def queue(*amounts: int) -> list[Wait]:
@@ -42,3 +44,42 @@ def test_who_has_what_it_needs_gives_way() -> None:
     assert [waits[1]] == give_way(waits, 100)
     assert ([waits[1]], 0) == part(waits, 0)
     assert [waits[1]] == give_way(waits, 0)
+
+
+def short_of(rate: int, amount: int, *, room: int, full_ns: int, free: int = 0) -> Short:
+    """Come short of a rate with a burst of 100, as the authority has said that it stands."""
+    of = permits(rate, 100, per_ns=SECOND_NS)
+    account = Account(of, "w1")
+    asked = account.ask(free, free)
+    assert asked is not None
+    account.take(Grant(asked.series, 0, 1, free, free, room, full_ns))
+    return Short([], account, of, amount)
+
+
+def test_who_comes_short_of_a_rate_knows_how_long_to_wait() -> None:
+    """Until there is room for what is needed beyond what is free here; rounded up."""
+    short = short_of(10, 20, room=5, full_ns=9_500_000_000)
+    assert (1_500_000_000, 5, 9_500_000_000) == (short.wait_ns, short.left, short.full_ns)
+
+    assert (500_000_000, 15) == (
+        (one := short_of(10, 20, room=5, full_ns=9_500_000_000, free=10)).wait_ns,
+        one.left,
+    )
+    assert 15 * SECOND_NS == short_of(10, 20, room=-130, full_ns=23 * SECOND_NS).wait_ns
+    assert 333_333_334 == short_of(3, 1, room=0, full_ns=33_333_333_334).wait_ns
+
+
+def test_sometimes_nobody_knows_how_long_to_wait() -> None:
+    """Of money, where there is no rate at all, before the first answer, and where it should have been enough."""
+    account = Account(terms(), "w1")
+    unheard = Account(permits(10), "w1")
+    shorts = [
+        Short([], account, account.terms, 5),
+        Short([], unheard, unheard.terms, 5),
+        short_of(0, 1, room=0, full_ns=0),
+        short_of(10, 1, room=50, full_ns=0),
+    ]
+
+    assert [None] * 4 == [short.wait_ns for short in shorts]
+    assert [None, None, None, 0] == [short.full_ns for short in shorts]
+    assert [0, 0, 0, 50] == [short.left for short in shorts]

@@ -240,6 +240,39 @@ def test_what_was_spent_of_a_lease_is_told_soon(bank: Bank) -> None:
     assert asks + 1 == one.asks
 
 
+def test_a_lease_is_made_longer_though_something_is_being_told(bank: Bank) -> None:
+    """As soon as that is answered, not when there is nothing left."""
+    one = bank.holder("a")
+    rate = permits(600)
+    for _ in range(2):
+        come(bank, one, (rate, 1))
+    mine = account(one, rate)
+    while mine.free > mine.low:
+        one.hold([(rate, 1)])
+    one._sweep()
+    asks = one.asks
+
+    one.hold([(rate, 1)])
+    assert asks == one.asks
+    bank.clock.run()
+    one.hold([(rate, 1)])
+    assert (0, asks + 1) == (bank.heard[-1].want, one.asks)
+    bank.clock.run()
+    assert bank.heard[-1].want > 0
+
+
+def test_a_request_that_waited_held_nothing_before_it_began_to_wait(bank: Bank) -> None:
+    """What it gets of one limit may be there before what it gets of another."""
+    one = bank.holder("a")
+    come(bank, one, (TINY, 1))
+    bank.clock.run(1)
+    before = one._mark
+    found = come(bank, one, (TINY, 1), (permits(5, series="y"), 1))
+
+    assert isinstance(found, Held)
+    assert before == found.mark < one._mark
+
+
 def test_what_is_idle_goes_back_and_is_forgotten(bank: Bank) -> None:
     """By the holder, and once the bucket is empty by the authority."""
     one = bank.holder("a")

@@ -4,13 +4,15 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from gateway.ledger import rates
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
 from gateway.ledger.interface import WAIT_S, Hello
 from gateway.ledger.lease import MOST, Grant
 from gateway.ledger.server import Server
-from gateway.policies.limit import SECOND_NS
+from gateway.policies.limit import MINUTE_NS, SECOND_NS
 from tests.http.uv import on_uvloop, until
 from tests.ledger.parts import held, holder, is_connected, on_disk, permits, serving, terms
 from tests.ledger.test_server import Wire, ask, wires
@@ -135,17 +137,45 @@ async def test_a_lease_that_grew_beyond_all_numbers_begins_anew(tmp_path: Path) 
 
 
 @on_uvloop
+async def test_a_holder_that_comes_again_has_nothing(tmp_path: Path) -> None:
+    """Also where its end was not seen before: it has dropped what it had."""
+    async with serving(tmp_path, 0) as (server, _):
+        with wires(tmp_path, 2) as (first, second):
+            await say(first)
+            await say(second)
+
+            bucket = server._rates._buckets[TINY.place.series]
+            assert (1, 2) == (bucket.unspent, -(-bucket.level // bucket.per_ns))
+            assert await first.hear() is None
+
+
+@on_uvloop
+async def test_buckets_are_forgotten_when_nothing_of_them_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The authority looks from time to time."""
+    monkeypatch.setattr(rates, "KEPT_NS", 0)
+    async with serving(tmp_path) as (server, [one]):
+        await held(one, (permits(10**9, per_ns=1), 1))
+        await until(lambda: not server._rates._buckets[TINY.place.series].unspent)
+        server._tidy()
+
+        assert ([], {}) == (server._rates.series(), server._rate_desk._asked)
+
+
+@on_uvloop
 async def test_what_makes_no_sense_ends_the_connection(tmp_path: Path) -> None:
     """A rate has no beginning; one that does is a mistake, or an attack."""
     async with serving(tmp_path, 0):
         with wires(tmp_path, 2) as (good, bad):
-            await say(good, start_s=0)
+            await say(good)
             bad.say(Hello("b"), msgspec.structs.replace(ask("b", need=1), start_s=60, rate=1, per_ns=60))
 
             assert await bad.hear() is None
 
 
-async def say(wire: Wire, **more: int) -> None:
+async def say(wire: Wire) -> None:
     """Ask for a permit, and get it."""
-    wire.say(Hello("g"), msgspec.structs.replace(ask("g", need=1), rate=1, per_ns=60, **more))
+    series, _ = TINY.place
+    wire.say(Hello("g"), msgspec.structs.replace(ask("g", need=1), series=series, rate=1, per_ns=MINUTE_NS))
     assert isinstance(await wire.hear(), Grant)

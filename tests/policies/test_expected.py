@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policies.expected import Expected, first_guess
+from gateway.policies.expected import Expected, first_guess, first_tokens
 from gateway.policies.rates import rates_from_usd
 
 # Prices of a usual model, in USD per million tokens.
@@ -24,6 +24,8 @@ def test_nothing_is_expected_of_the_unknown() -> None:
     assert 1_000 * 2_500 + 1_000 * 10_000 == first_guess(4_000, None, RATES)
     assert 1_000 * 2_500 + 1_000 * 10_000 == first_guess(4_000, 64_000, RATES)
     assert 1_000 * 2_500 + 16 * 10_000 == first_guess(4_000, 16, RATES)
+    assert Expected().expect_tokens("search", "gpt-4o", 4_000) is None
+    assert [2_001, 2_000, 1_016] == [first_tokens(4_001, None), first_tokens(4_000, 64_000), first_tokens(4_000, 16)]
 
 
 def test_a_steady_cost_is_expected_exactly() -> None:
@@ -53,6 +55,17 @@ def test_it_follows_a_change_of_price_within_some_tens_of_requests() -> None:
         expected.learn("search", "gpt-4o", 1_500, cost)
 
     assert within(20, expected.expect("search", "gpt-4o", 1_500) or 0, 3_000_000)
+
+
+def test_tokens_are_learned_beside_the_cost() -> None:
+    """By the same call, in the same way: neither is worked out of the other."""
+    expected = Expected()
+    for tokens in [500] * 100 + [2_000] * 60:
+        expected.learn("search", "gpt-4o", 1_500, 1_000_000, tokens)
+
+    assert within(20, expected.expect_tokens("search", "gpt-4o", 1_500) or 0, 2_000)
+    assert within(10_000, expected.expect("search", "gpt-4o", 1_500) or 0, 1_000_000)
+    assert 1 == len(expected._learned)
 
 
 def test_teams_and_models_are_apart() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 
 from gateway.policies.budget import Budget
-from gateway.policies.limit import MINUTE_NS, SECOND_NS, Limit, Limiter, Quota, Rate, Wait, Weight
+from gateway.policies.limit import MINUTE_NS, SECOND_NS, Limit, Quota, Rate, Wait
 from gateway.policies.refusing import Spent, budget_exceeded, rate_limited, unbounded
 from gateway.policies.windows import Window, parse
 
@@ -108,14 +108,9 @@ def test_a_request_without_a_bound_says_why_and_for_which_budget() -> None:
 
 
 def waiting(setting: str, unit: str, amount: int, asked: int) -> Wait:
-    """Use a limit up, and be refused."""
+    """Be refused where a limit is used up."""
     limit = Limit("search/own", (Quota(setting, unit, Rate(amount, MINUTE_NS, amount)),))
-    limiter = Limiter()
-    weight = Weight(**{unit: asked})
-    limiter.admit([(limit, ())], "a", Weight(**{unit: amount}), 0)
-    wait = limiter.admit([(limit, ())], "b", weight, 0)
-    assert isinstance(wait, Wait)
-    return wait
+    return Wait(limit, setting, "", asked * MINUTE_NS // amount, 0, amount, MINUTE_NS)
 
 
 @pytest.mark.parametrize(
