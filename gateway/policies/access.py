@@ -46,6 +46,10 @@ class Principal:
             verdict = self._verdicts[model] = all(rule.matches(model) for rule in self._rules)
         return verdict
 
+    def company_allows(self, model: str) -> bool:
+        """Tell whether the company lets this team use `model`, whatever the team's own list says."""
+        return self.company_models is None or Patterns(self.company_models).matches(model)
+
 
 class Access:
     """Every key that is valid now, by the SHA-256 digest of its text."""

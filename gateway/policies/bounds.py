@@ -7,6 +7,8 @@ model reads is bounded by what it can read at all. Whatever price class may appl
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.core.asked import Asked
 from gateway.core.money import PICO_PER_NANO, nano_from_pico
 from gateway.policies.model_facts import FactBook, Facts
@@ -20,6 +22,9 @@ PREAMBLE: Final = 2_000
 FRAME: Final = 16
 KIT: Final = 1_000
 LEAST_OUTPUT: Final = 16  # providers refuse a smaller maximum
+MOST_OUTPUT: Final = 1_000_000_000
+PUT_IN: Final = 64  # bytes, and so tokens, of a maximum that is put in
+_NO_MAXIMUM: Final = frozenset(("image", "audio"))
 CACHED_MOST: Final = 1_024
 
 # Tiers that are never dearer than the usual one. Without one of these the provider's account may say another.
@@ -90,16 +95,18 @@ class Bounds:
         Never more than was asked for, or than the model can write. None: no maximum that is worth sending would do.
         """
         facts = self._facts.facts(provider, models)
-        if asked.free or provider.free or not asked.writes or facts.thinks_beyond:
+        if asked.free or provider.free or not asked.writes or asked.endpoint in _NO_MAXIMUM or facts.thinks_beyond:
             return None
+        if asked.max_output_tokens is None:
+            asked = replace(asked, text_bytes=asked.text_bytes + PUT_IN)
         try:
             work = _work(asked, facts)
             applying = self._rates(asked, work, provider, models[-1], at_s)
             fitting = [_fitting(asked, work, rates, left_nano_usd * PICO_PER_NANO) for rates in applying]
         except _NoBound:
             return None
-        most = min((each for each in (*fitting, work.written) if each is not None), default=None)
-        return most if most is not None and most >= max(asked.least_output_tokens, LEAST_OUTPUT) else None
+        most = min(each for each in (*fitting, work.written, MOST_OUTPUT) if each is not None)
+        return most if most >= max(asked.least_output_tokens, LEAST_OUTPUT) else None
 
     def _rates(self, asked: Asked, work: _Work, provider: Provider, model: str, at_s: float) -> list[Rates]:
         """Return all rates that may apply: of every price class that is not ruled out, and of every tier in reach."""

@@ -1,9 +1,9 @@
 """How much can a model read and write at most? What config says, else our own table, else the public price list.
 
-The table holds what providers document and no price list has: pictures as patches times the largest multiplier of a
-family. It was written down in November 2026 from what is generally known of these models, and checked against few of
-the providers' own pages (platform.claude.com/docs, platform.openai.com/docs/models, ai.google.dev/gemini-api/docs): who
-relies on a row names it in the config.
+The table holds what no price list has, pictures as patches times the largest multiplier of a family, and windows that
+the price list gives too small. In November 2026 it was checked against the documentation of Anthropic, OpenAI, Google,
+xAI and DeepSeek and the model lists of LiteLLM, models.dev and Vercel; where they differ the larger figure stands.
+Not checked again: models that were withdrawn by then, and pictures of others than OpenAI's families from gpt-5.4 on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,6 +48,7 @@ _SEARCHES: Final = Facts(unbounded="it searches on its own, as often as it likes
 _TABLE: Final = [
     (Patterns(["*search-preview*", "*-search-api*", "*deep-research*", "sonar*", "compound*"]), _SEARCHES),
     (Patterns(["auto", "*-multi-agent*"]), Facts(unbounded="it calls other models")),
+    (Patterns(["grok-2*"]), Facts(context_window=131_072, thinks_beyond=True)),
     (Patterns(["grok-*"]), Facts(thinks_beyond=True)),
     *_rows(
         """
@@ -55,17 +56,20 @@ _TABLE: Final = [
         claude-3-5-*                                    | 8192   | -       | 4784
         claude-3-*                                      | 4096   | -       | 4784
         claude-opus-4-0* claude-opus-4-1* claude-opus-4-20* | 32000 | -    | 4784
-        claude-sonnet-4-0* claude-sonnet-4-20* claude-*-4-5* | 64000 | -   | 4784
+        claude-sonnet-4-0* claude-sonnet-4-20* claude-sonnet-4-5* | 64000 | 1050000 | 4784
+        claude-*-4-5*                                   | 64000  | -       | 4784
+        claude-sonnet-4 claude-sonnet-4.5* claude-4-sonnet* claude-4.5-sonnet* | 128000 | 1050000 | 4784
         claude-*                                        | 128000 | -       | 4784
+        chatgpt-image* gpt-image*                       | -      | -       | -
         gpt-5-pro*                                      | 272000 | -       | 3800
-        gpt-5*-chat* chatgpt-*                          | 16384  | -       | 3800
         gpt-5.6* gpt-6*                                 | 128000 | -       | 75000
-        gpt-5.4* gpt-5.5*                               | 128000 | -       | 25000
+        gpt-5.4* gpt-5.5*                               | 128000 | 1102500 | 25000
         gpt-5*                                          | 128000 | -       | 3800
         gpt-4.1*                                        | 32768  | -       | 3800
         gpt-4.5*                                        | 16384  | -       | 3800
         gpt-4o-mini*                                    | 16384  | -       | 48169
-        gpt-4o* chatgpt-4o*                             | 16384  | -       | 3800
+        gpt-4o:extended* gpt-4o-64k*                    | 65536  | -       | 3800
+        gpt-4o* chatgpt-*                               | 16384  | -       | 3800
         gpt-4-turbo* gpt-4-1106* gpt-4-0125* gpt-4-vision* | 4096 | -      | 3800
         gpt-4-32k*                                      | 32768  | -       | -
         gpt-4 gpt-4-0*                                  | 8192   | -       | -
@@ -76,9 +80,11 @@ _TABLE: Final = [
         o1* o3* o4-mini* codex-mini*                    | 100000 | -       | 3800
         gpt-oss-*                                       | 131072 | 131072  | -
         gemini-2.0-*thinking*                           | 65536  | -       | -
+        gemini-1.5-pro* gemini-2.0-pro*                 | 8192   | 2097152 | -
         gemini-1.5-* gemini-2.0-*                       | 8192   | -       | -
         gemini-2.5-*                                    | 65536  | 1048576 | -
         gemini-3*                                       | 65536  | 1048576 | 2240
+        gemini-4*                                       | 1048576 | 1048576 | -
         deepseek-chat deepseek-reasoner                 | -      | 1048576 | -
         llama-3.3-70b-* llama-3.1-8b-*                  | 131072 | 131072  | -
         """

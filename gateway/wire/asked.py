@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from gateway.core.asked import Asked
-from gateway.wire import anthropic_asked, gemini_asked, openai_asked
+from gateway.wire import anthropic_asked, gemini_asked, openai, openai_asked
 from gateway.wire.endpoint import POLLS, Endpoint
 
 Reader = Callable[[bytes, Asked], None]
@@ -41,13 +41,14 @@ def is_free(dialect: str, endpoint: Endpoint) -> bool:
 def read_asked(dialect: str, endpoint: Endpoint, body: bytes) -> Asked:
     """Read a POST. `body`: whole, and known to be an object that can be read in one way (`body.read`).
 
-    Of what cannot be read, or is not read because it streams through, nothing can be said but that it has no bound.
+    Of what cannot be read, or is not read because it streams through, nothing can be said but that it has no bound;
+    nor of Ollama's own chat, which looks like OpenAI's and ignores the maximum that stands where OpenAI's does.
     """
     asked = Asked(dialect=dialect, endpoint=endpoint.name, body_bytes=len(body), text_bytes=len(body))
     reader = _READERS.get((dialect, endpoint.name))
     if is_free(dialect, endpoint):
         asked.free = True
-    elif reader is None or not endpoint.reads_body:
+    elif reader is None or not endpoint.reads_body or endpoint == openai.LINES:
         asked.unbounded = f"what a call of the kind '{endpoint.name}' costs cannot be told before it is made"
     else:
         reader(body, asked)

@@ -69,14 +69,14 @@ def with_model(body: bytes, new_model: str) -> bytes:
 def with_usage(body: bytes, options: bytes | None) -> bytes:
     """Ask for the usage event of a stream, keeping every other byte. `options`: as read."""
     if options is None:
-        return _insert_last(body, b'"stream_options":' + _INJECTED)
+        return insert_last(body, b'"stream_options":' + _INJECTED)
     span = _span(body, "stream_options")
     start, end = span if span is not None else (0, 0)
     inner = None if options == b"null" else _span(options, "include_usage")
     if inner is not None:
         edited = b"".join((options[: inner[0]], b"true", options[inner[1] :]))
     else:
-        edited = _INJECTED if options == b"null" else _insert_last(options, _INJECTED[1:-1])
+        edited = _INJECTED if options == b"null" else insert_last(options, _INJECTED[1:-1])
     return b"".join((body[:start], edited, body[end:]))
 
 
@@ -133,8 +133,8 @@ def _is_plain(body: bytes, decoded: dict[str, msgspec.Raw]) -> bool:
 def _refuse_repeats(body: bytes, wanted: frozenset[str]) -> None:
     """Walk a valid object, however it is spelled: of its keys only those that we do not read may stand twice."""
     seen: set[str] = set()
-    for key, _ in _walk(body):
-        name = key.casefold()
+    for key, _ in walk(body):
+        name = key if key in wanted else key.casefold()
         if name in wanted and (name in seen or key != name):
             _bad(f"The field {name!r} stands twice in the request body, or under two spellings.", name)
         seen.add(name)
@@ -142,10 +142,10 @@ def _refuse_repeats(body: bytes, wanted: frozenset[str]) -> None:
 
 def _span(body: bytes, name: str) -> Span | None:
     """Find where a member's value stands in a valid object."""
-    return next((span for key, span in _walk(body) if key == name), None)
+    return next((span for key, span in walk(body) if key == name), None)
 
 
-def _walk(body: bytes) -> Iterator[tuple[str, Span]]:
+def walk(body: bytes) -> Iterator[tuple[str, Span]]:
     """Give the key and the place of the value of each member of a valid object, repeats included."""
     at = 0
     while found := _to_value(body, at):
@@ -199,7 +199,8 @@ def _insert_first(text: bytes, member: bytes) -> bytes:
     return b"".join((text[:start], member, comma, text[start:]))
 
 
-def _insert_last(text: bytes, member: bytes) -> bytes:
+def insert_last(text: bytes, member: bytes) -> bytes:
+    """Put a member behind the last one of a valid object."""
     end = text.rindex(b"}")
     comma = b"" if _is_empty(text) else b","
     return b"".join((text[:end], comma, member, text[end:]))

@@ -43,6 +43,9 @@ ENDPOINTS: EndpointTable = EndpointTable(
     jobs=openai.ENDPOINTS.jobs,  # the same paths; the answer tells whose it is
 )
 
+# What streams text behind that door, and nowhere else.
+_OF_OPENAI = frozenset(("chat", "text_completion", "responses"))
+
 # HTTP status: Google's own name for it
 _STATUS_NAMES = {
     400: "INVALID_ARGUMENT",
@@ -102,6 +105,8 @@ def refusal_body(refusal: Refusal, request_id: str) -> bytes:
 
 def error_event(refusal: Refusal, request_id: str, endpoint: Endpoint) -> bytes:
     """Write a refusal as an event inside a stream (its SDK reads `data: ` lines only)."""
+    if endpoint.name in _OF_OPENAI:
+        return openai.error_event(refusal, request_id, endpoint)
     return b"data: " + refusal_body(refusal, request_id) + b"\r\n\r\n"
 
 

@@ -20,6 +20,7 @@ from gateway.wire.asked_fields import (
     whole_number,
 )
 from gateway.wire.asked_shapes import Blob, Content, EmbedRequest, FunctionResponse, GenerationConfig
+from gateway.wire.body import parse, select
 
 _to_snake: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -34,6 +35,7 @@ _READ = _both("contents systemInstruction tools cachedContent generationConfig s
 _KNOWN = _READ | _both("toolConfig safetySettings labels model store")
 _EMBED_READ = _both("content requests")
 _EMBED = _EMBED_READ | _both("model taskType title outputDimensionality embedContentConfig")
+_CONFIG_READ = _both("maxOutputTokens candidateCount responseModalities")
 _FUNCTIONS = _both("functionDeclarations")
 # Members of a part that are text as they stand, or say something about it.
 _TEXT = _both(
@@ -100,9 +102,11 @@ def _one_or_many(asked: Asked, raw: bytes, name: str) -> list[Content]:
 
 
 def _read_config(asked: Asked, found: Mapping[str, bytes]) -> None:
-    config = decoded(asked, _config, found.get("generationConfig", b"{}"), "generationConfig")
+    raw = found.get("generationConfig", b"{}")
+    config = decoded(asked, _config, raw, "generationConfig")
     if config is None:
         return
+    select(raw, parse(raw), _CONFIG_READ)  # refuses what stands there twice
     maxima = [
         whole_number(asked, "maxOutputTokens", _given(raw))
         for raw in (config.maxOutputTokens, config.max_output_tokens)

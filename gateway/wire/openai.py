@@ -130,6 +130,8 @@ def refusal_body(refusal: Refusal, request_id: str) -> bytes:
 
 def error_event(refusal: Refusal, request_id: str, endpoint: Endpoint) -> bytes:
     """Write a refusal as an event inside a stream."""
+    if endpoint.lines:
+        return msgspec.json.encode({"error": refusal.message}) + b"\n"
     if endpoint.name == "responses":
         if refusal.client == "codex" and refusal.kind in _CODEX:
             failure = {"code": _CODEX_FINAL, "message": refusal.message}

@@ -1,16 +1,19 @@
 """The policies between a known caller and a provider."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.core.errors import Refusal
-from gateway.exchange.destination import check_price, choose, find_way
+from gateway.exchange.destination import check_price, choose, fallback_way, find_way
 from gateway.exchange.lanes import Lane
 from gateway.exchange.serving import Serving
 from gateway.exchange.way import Way
 from gateway.metrics.board import CELLS, Slot
 from gateway.policies.access import Principal
+from gateway.policies.routing import Routing, Target, Weighted
 from gateway.policies.snapshot import Snapshot
-from tests.exchange.parts import KEY, OPENAI, head, idle_pool, introduced, snapshot
+from tests.exchange.parts import ANTHROPIC, KEY, KEYLESS, OPENAI, head, idle_pool, introduced, snapshot
 
 AUTH = b"Bearer " + KEY
 
@@ -85,6 +88,136 @@ def test_administration_needs_an_operator() -> None:
     assert "path_not_allowed" == refused(b"/v1/organization/users", None, method=b"GET")
     intro = introduced(head(b"GET", b"/v1/organization/costs", Authorization=AUTH))
     assert choose(intro, snapshot().routing, None, 0.0).candidates
+
+
+def routed(*targets: Target, name: str = "cheap") -> Serving:
+    """A config in which one route leads to some targets, each with the same share."""
+    routing = Routing([OPENAI, ANTHROPIC, KEYLESS], {name: [Weighted(target, 1) for target in targets]})
+    config = replace(snapshot(), routing=routing)
+    lanes = {provider.name: Lane(provider, idle_pool(provider)) for provider in (OPENAI, ANTHROPIC, KEYLESS)}
+    return Serving(config, lanes, Slot(memoryview(bytearray(CELLS * 8)).cast("q")))
+
+
+CHEAP = Target(OPENAI, "gpt-4o-mini")
+
+
+def fallen(target: bytes, here: Serving, *, principal: Principal | None = None, **headers: bytes) -> Way | None:
+    """The way of a request that a budget sends to the route `cheap`."""
+    headers = {"Authorization": AUTH} | headers
+    return fallback_way(introduced(head(b"POST", target, **headers), principal), here, "cheap", 0.0)
+
+
+def test_a_budget_sends_a_request_to_a_route() -> None:
+    """With the route's model in place of its own, and a header that says why."""
+    here = routed(CHEAP)
+    way = fallen(b"/v1/chat/completions", here)
+
+    assert way is not None
+    assert ("cheap", OPENAI, "gpt-4o-mini", here.lanes["openai"]) == (way.route, way.provider, way.model, way.lane)
+    assert [
+        b"x-tollway-route: cheap",
+        b"x-tollway-provider: openai",
+        b"x-tollway-model: gpt-4o-mini",
+        b"x-tollway-fallback: budget",
+        b"",
+    ] == way.own_lines.split(b"\r\n")
+
+
+def test_a_route_that_leaves_the_model_is_asked_for_by_its_own_name() -> None:
+    """Not for the model that the budget cannot pay."""
+    way = fallen(b"/v1/chat/completions", routed(Target(OPENAI, None)))
+
+    assert way is not None
+    assert "cheap" == way.model
+    assert b"x-tollway-model: cheap\r\n" in way.own_lines
+
+
+def at_google() -> Serving:
+    """The same with a route of Google's dialect."""
+    google = replace(ANTHROPIC, name="anthropic", dialect="gemini")
+    here = routed(CHEAP)
+    routing = Routing([OPENAI, google], {"cheap": [Weighted(Target(google, "gemini-3-flash"), 1)]})
+    here.snapshot = replace(here.snapshot, routing=routing)
+    return here
+
+
+@pytest.mark.parametrize("action", [b"generateContent", b"somethingNew"])
+def test_a_model_in_the_path_is_replaced_too(action: bytes) -> None:
+    """Google's clients put it there; the body need not be read for it."""
+    way = fallen(b"/v1beta/models/gemini-4-argon:" + action, at_google())
+
+    assert way is not None
+    assert "gemini-3-flash" == way.model
+
+
+def test_shares_of_a_route_are_drawn() -> None:
+    """As they are for who asks for it."""
+    here = routed(CHEAP, Target(OPENAI, "gpt-5-nano"))
+    intro = introduced(head(b"POST", b"/v1/chat/completions", Authorization=AUTH))
+
+    ways = [fallback_way(intro, here, "cheap", draw) for draw in (0.0, 0.9)]
+
+    assert ["gpt-4o-mini", "gpt-5-nano"] == [way.model for way in ways if way is not None]
+    assert {} == intro.ways
+
+
+def test_the_key_need_not_be_allowed_to_ask_for_it_but_the_company_must_allow_it() -> None:
+    """The budget names the route, not the caller; and a team's budget opens nothing that the company closed."""
+    team = Principal("search", "ci", allow_models=("gpt-5",))
+    company = Principal("search", "ci", company_models=("gpt-5",))
+    both = Principal("search", "ci", allow_models=("gpt-5",), company_models=("gpt-5", "che*"))
+
+    ways = [fallen(b"/v1/chat/completions", routed(CHEAP), principal=each) for each in (team, company, both)]
+
+    assert [True, False, True] == [way is not None for way in ways]
+
+
+@pytest.mark.parametrize(
+    ("target", "here"),
+    [
+        (b"/v1/messages", routed(CHEAP)),  # another dialect
+        (b"/v1/chat/completions", routed(Target(ANTHROPIC, "claude-haiku-5-5"))),
+        (b"/v1/chat/completions", routed(Target(KEYLESS, "any"))),  # nothing to call it with
+        (b"/v1/chat/completions", routed(CHEAP, name="another")),  # no such route any more
+        (b"/openai/chat/completions", routed(CHEAP)),  # the path has chosen
+        (b"/v1/organization/users", routed(CHEAP)),
+        (b"/v1/batches", routed(CHEAP)),  # its models are in a file
+        (b"/v1beta/models/gemini-4-argon:batchGenerateContent", at_google()),  # what it costs is not known before
+        (b"/v1/audio/transcriptions", routed(CHEAP)),  # its model is in a form
+        (b"/v1/v1/chat/completions", routed(CHEAP)),  # leads nowhere
+    ],
+)
+def test_what_cannot_go_there_goes_nowhere(target: bytes, here: Serving) -> None:
+    """It is refused for its budget, as without a fallback."""
+    assert fallen(target, here) is None
+
+
+def test_a_name_that_is_no_route_is_no_fallback() -> None:
+    """Although a provider would take it."""
+    intro = introduced(head(b"POST", b"/v1/chat/completions", Authorization=AUTH))
+
+    assert fallback_way(intro, routed(CHEAP), "gpt-4o-mini", 0.0) is None
+
+
+def test_administration_has_no_fallback() -> None:
+    """Although a body is read for its model where the key is held to some."""
+    principal = Principal("search", "ci", allow_models=("gpt-5",))
+    headers = {"Content_Type": b"application/json"}
+
+    assert fallen(b"/v1/organization/users", routed(CHEAP), principal=principal, **headers) is None
+
+
+def test_a_form_stays_where_it_is() -> None:
+    """Its model cannot be changed, whatever its path is."""
+    assert fallen(b"/v1/chat/completions", routed(CHEAP), Content_Type=b"multipart/form-data; boundary=x") is None
+
+
+def test_who_brings_a_credential_of_his_own_is_sent_nowhere_else() -> None:
+    """It is one provider's, and it is not our money."""
+    principal = Principal("search", "ci", forward_credentials=True)
+    headers = {"x_tollway_key": KEY, "Authorization": b"Bearer sk-own"}
+
+    assert fallen(b"/v1/chat/completions", routed(CHEAP), principal=principal, **headers) is None
 
 
 def test_unknown_price_is_refused_where_config_wants_it() -> None:

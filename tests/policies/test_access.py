@@ -52,6 +52,13 @@ def test_team_and_company_must_both_allow_a_model(
     assert (team is not None or company is not None) == principal.is_limited
 
 
+def test_what_the_company_allows_can_be_asked_alone() -> None:
+    """For models that no caller asks for."""
+    assert Principal(team="t", key="k", allow_models=()).company_allows("gpt-5")
+    held = Principal(team="t", key="k", company_models=("gpt-*",))
+    assert [True, False] == [held.company_allows(model) for model in ("gpt-5", "claude-5")]
+
+
 def test_invented_names_do_not_fill_the_memory() -> None:
     """Verdicts are remembered, but not for every name that a caller makes up; and they stay right."""
     principal = Principal(team="t", key="k", allow_models=("gpt-*",))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.asked import Asked
 from gateway.core.usage import Usage
 from gateway.policies import bounds as bounds_module
-from gateway.policies.bounds import FRAME, KIT, PREAMBLE, Bound, Bounds, Unbounded
+from gateway.policies.bounds import FRAME, KIT, MOST_OUTPUT, PREAMBLE, PUT_IN, Bound, Bounds, Unbounded
 from gateway.policies.model_facts import FactBook, Facts
 from gateway.policies.pricing import PriceBook
 from gateway.policies.routing import Provider
@@ -101,6 +101,13 @@ def test_pictures_are_bounded_by_what_one_can_be() -> None:
     assert 400 + PREAMBLE + 2 * 300 + 1_000 == pico(request, Facts(max_image_tokens=300))
     assert 5_000 + 1_000 == pico(request, Facts(context_window=5_000))
     assert "max_image_tokens or context_window" in reason(request)
+
+
+def test_pictures_are_read_again_at_each_step() -> None:
+    """With whatever the tools find beside them."""
+    request = asked("anthropic", images=1, steps=3)
+
+    assert 3 * 5_000 + 3 * 1_000 == pico(request, Facts(context_window=5_000, max_image_tokens=3))
 
 
 def test_what_is_not_in_the_body_is_bounded_by_the_window() -> None:
@@ -193,6 +200,8 @@ def test_the_reason_names_what_was_asked_for() -> None:
         ("gpt-5.6-sol", "priority", {"service_tier": "priority"}),
         ("gpt-5.6-sol", "default", {}),
         ("gpt-5.6-sol", "flex", {}),
+        ("gpt-5.6-sol", "standard", {}),
+        ("gpt-5.6-sol", "standard_only", {}),
     ],
 )
 def test_a_price_class_counts_unless_the_request_pins_another(
@@ -205,6 +214,32 @@ def test_a_price_class_counts_unless_the_request_pins_another(
     found = Bounds(book, FactBook()).upper(asked(service_tier=tier), OPENAI, (model,), AT_S)
 
     assert Bound(book.price(OPENAI, model, None, usage, AT_S).nano_usd) == found
+
+
+def test_price_classes_are_not_mixed_up() -> None:
+    """What was worked out for one request does not stand for another."""
+    requests = [
+        asked("openai", service_tier="priority"),
+        asked("openai", service_tier="flex"),
+        asked("anthropic", speed="fast", geo="us"),
+        asked("anthropic", geo="us"),
+        asked("anthropic", geo="global"),
+    ]
+    providers = [OPENAI, OPENAI, ANTHROPIC, ANTHROPIC, ANTHROPIC]
+    models = ["gpt-5.6-sol", "gpt-5.6-sol", "claude-opus-5-5", "claude-opus-5-5", "claude-opus-5-5"]
+    book = Bounds(PriceBook({}, DEFAULT, "deny"), FactBook())
+
+    together = [
+        book.upper(request, *where, AT_S)
+        for request, *where in zip(requests, providers, [(model,) for model in models], strict=True)
+    ]
+
+    alone = [
+        Bounds(PriceBook({}, DEFAULT, "deny"), FactBook()).upper(request, provider, (model,), AT_S)
+        for request, provider, model in zip(requests, providers, models, strict=True)
+    ]
+    assert alone == together
+    assert 5 == len(set(alone))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +275,7 @@ def test_a_tier_counts_once_it_may_be_reached() -> None:
 def test_pictures_and_speech_have_prices_of_their_own() -> None:
     """By the piece and by the character; without such a price there is no bound."""
     pictures = asked(endpoint="image", choices=3, text_only_answer=False, max_output_tokens=None)
-    speech = asked(endpoint="audio", text_only_answer=False, max_output_tokens=None)
+    speech = asked(endpoint="audio", text_bytes=900, text_only_answer=False, max_output_tokens=None)
 
     assert 3 * 4_000_000 == pico(pictures, prices={"image": Decimal("0.000004")})
     assert 1_000 * 5 == pico(speech, prices={"character": Decimal("0.000005")})
@@ -250,19 +285,72 @@ def test_pictures_and_speech_have_prices_of_their_own() -> None:
     assert "how much it writes" in reason(pictures, prices={"output_image": Decimal(1)})
 
 
-def test_files_that_are_billed_by_their_length_have_no_bound() -> None:
-    """Nobody knows how many pages there are."""
-    prices = MINE | {"page": Decimal(1)}
+@pytest.mark.parametrize("kind", ["page", "audio_hour"])
+def test_files_that_are_billed_by_their_length_have_no_bound(kind: str) -> None:
+    """Nobody knows how many pages there are, or hours."""
+    prices = MINE | {kind: Decimal(1)}
 
     assert "billed by its length" in reason(asked(elsewhere="a document"), Facts(context_window=9), prices)
 
 
+# Kinds of tokens, and whether a request that is all text can be billed for them.
+READ = {
+    "input": True,
+    "cache_read": True,
+    "cache_write": True,
+    "cache_write_5m": True,
+    "cache_write_1h": True,
+    "input_audio": False,
+    "input_image": False,
+    "input_video": False,
+    "cache_read_audio": False,
+    "cache_read_image": False,
+    "cache_read_video": False,
+}
+WRITTEN = {
+    "output": True,
+    "output_reasoning": True,
+    "output_citation": True,
+    "output_audio": False,
+    "output_image": False,
+    "output_video": False,
+}
+
+
+@pytest.mark.parametrize("kind", READ)
+@pytest.mark.parametrize("text_only", [True, False])
+def test_the_dearest_kind_of_reading_counts(kind: str, text_only: bool) -> None:
+    """Whichever it is; sound, pictures and film only where there may be some."""
+    prices = dict.fromkeys(READ, Decimal("0.000001")) | {"output": Decimal(0), kind: Decimal("0.000009")}
+    request = asked("openai", elsewhere="" if text_only else "a file")
+
+    each = 9 if READ[kind] or not text_only else 1
+    assert 900 * each == pico(request, Facts(context_window=900), prices)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("text_only", [True, False])
+def test_the_dearest_kind_of_writing_counts(kind: str, text_only: bool) -> None:
+    """Thoughts and citations, too."""
+    prices = dict.fromkeys(WRITTEN, Decimal("0.000001")) | {"input": Decimal(0), kind: Decimal("0.000009")}
+
+    each = 9 if WRITTEN[kind] or not text_only else 1
+    assert 100 * each == pico(asked("openai", text_only_answer=text_only), prices=prices)
+
+
+def test_a_fee_for_each_request_counts() -> None:
+    """Beside its tokens."""
+    prices = MINE | {"request": Decimal("0.000004")}
+
+    assert 4_000 + 1_000 + PREAMBLE + 1_000 == pico(asked("anthropic"), prices=prices)
+
+
 def test_the_memory_is_bounded_and_prices_are_looked_up_again_when_they_change() -> None:
     """Model names are the callers' to invent; some prices change by the hour."""
-    held = bounds(prices={"input": Decimal(1)})
+    held = Bounds(PriceBook({"local": {"mine-*": MINE}}, DEFAULT, "deny"), FactBook())
     for number in range(bounds_module.CACHED_MOST + 10):
-        held.upper(asked(), OPENAI, (f"gpt-4o-{number}",), AT_S)
-    assert len(held._schedules) <= bounds_module.CACHED_MOST
+        assert isinstance(held.upper(asked(), LOCAL, (f"mine-{number}",), AT_S), Bound)
+    assert 0 < len(held._schedules) <= bounds_module.CACHED_MOST
 
     deepseek = Provider(name="deepseek", dialect="openai", host="api.deepseek.com")
     by_hour = {held.upper(asked(), deepseek, ("deepseek-chat",), 1_742_000_000 + 1_800 * n) for n in range(48)}
@@ -286,12 +374,13 @@ def test_more_of_anything_costs_no_less(text: int, more_text: int, output: int, 
 def test_what_is_shrunk_fits_and_one_token_more_would_not(
     text: int, output: int | None, choices: int, left: int
 ) -> None:
-    """Or it is all that was asked for, or all that the model can write."""
+    """Or it is all that was asked for, or all that the model can write. A maximum that is put in is read, too."""
     request = asked("anthropic", text_bytes=text, max_output_tokens=output, choices=choices)
+    sent = msgspec.structs.replace(request, text_bytes=text + (PUT_IN if output is None else 0))
     models = ("claude-haiku-5-5",)
 
     def cost(maximum: int) -> int:
-        bound = HELD.upper(msgspec.structs.replace(request, max_output_tokens=maximum), ANTHROPIC, models, AT_S)
+        bound = HELD.upper(msgspec.structs.replace(sent, max_output_tokens=maximum), ANTHROPIC, models, AT_S)
         assert isinstance(bound, Bound)
         return bound.nano_usd
 
@@ -309,12 +398,52 @@ def test_what_is_shrunk_fits_and_one_token_more_would_not(
 HELD = Bounds(PriceBook({}, DEFAULT, "deny"), FactBook())
 
 
+def test_no_answer_is_asked_for_that_is_too_short_to_be_one() -> None:
+    """Providers refuse less than 16 tokens."""
+    request = asked("anthropic")
+    prices = {kind: price * 1_000 for kind, price in MINE.items()}
+    read = 1_000 + PREAMBLE
+
+    found = [bounds(prices=prices).shrink(request, LOCAL, ("mine",), AT_S, read + 10 * most) for most in (15, 16)]
+
+    assert [None, 16] == found
+
+
+def test_what_is_read_must_fit_where_writing_costs_nothing() -> None:
+    """Any maximum would do, but none helps."""
+    prices = {"input": Decimal("0.001")}
+
+    found = [
+        bounds(prices=prices).shrink(asked("anthropic"), LOCAL, ("mine",), AT_S, 1_000 + PREAMBLE + more)
+        for more in (-1, 0)
+    ]
+
+    assert [None, 100] == found
+
+
+def test_who_thinks_beyond_the_maximum_is_not_shrunk() -> None:
+    """A smaller one would not hold it."""
+    xai = Provider(name="xai", dialect="openai", host="api.x.ai")
+
+    assert HELD.shrink(asked(), xai, ("grok-4.5",), AT_S, 10**12) is None
+
+
+@pytest.mark.parametrize("endpoint", ["image", "audio"])
+def test_what_has_no_maximum_is_not_shrunk(endpoint: str) -> None:
+    """Pictures and speech are billed in tokens by some, and take no such field."""
+    request = asked(endpoint=endpoint, text_only_answer=False, max_output_tokens=None)
+    prices = MINE | {"image": Decimal(1), "character": Decimal(1)}
+
+    assert bounds(Facts(context_window=9_000), prices).shrink(request, LOCAL, ("mine",), AT_S, 10**18) is None
+
+
 def test_a_maximum_is_put_in_where_nothing_bounds_the_answer() -> None:
     """That is what shrinking is for: the money that is left says how much."""
     request = asked("anthropic", max_output_tokens=None)
     prices = {kind: price * 1_000 for kind, price in MINE.items()}
 
-    assert 50 == bounds(prices=prices).shrink(request, LOCAL, ("mine",), AT_S, 1_000 + PREAMBLE + 505)
+    assert 50 == bounds(prices=prices).shrink(request, LOCAL, ("mine",), AT_S, 1_000 + PREAMBLE + PUT_IN + 505)
+    assert MOST_OUTPUT == bounds(prices=prices).shrink(request, LOCAL, ("mine",), AT_S, 1 << 60)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from gateway.policies.model_facts import FactBook, Facts
 from gateway.policies.routing import Provider
 
 OPENAI = Provider(name="openai", dialect="openai", host="api.openai.com", base_path="/v1")
+GOOGLE = Provider(name="gemini", dialect="gemini", host="generativelanguage.googleapis.com")
 ANTHROPIC = Provider(name="anthropic", dialect="anthropic", host="api.anthropic.com")
 LOCAL = Provider(name="local", dialect="openai", host="127.0.0.1", tls=False, port=9)
 
@@ -23,7 +24,10 @@ def facts(model: str, provider: Provider = OPENAI, **overrides: Facts) -> Facts:
         ("gpt-4o", 16_384),
         ("gpt-4o-mini-2024-07-18", 16_384),
         ("gpt-5-pro", 272_000),
-        ("gpt-5.1-chat-latest", 16_384),
+        ("gpt-5.1-chat-latest", 128_000),
+        ("chatgpt-4o-latest", 16_384),
+        ("chatgpt-image-latest", None),
+        ("openai/gpt-4o:extended", 65_536),
         ("gpt-5.4-mini", 128_000),
         ("gpt-6-sol", 128_000),
         ("gpt-4", 8_192),
@@ -40,6 +44,7 @@ def facts(model: str, provider: Provider = OPENAI, **overrides: Facts) -> Facts:
         ("claude-opus-4-6", 128_000),
         ("claude-sonnet-5-5", 128_000),
         ("models/gemini-2.5-flash", 65_536),
+        ("gemini-4-argon", 1_048_576),
         ("nobody-knows", None),
     ],
 )
@@ -57,6 +62,31 @@ def test_a_listed_window_is_taken_with_room_for_its_rounding() -> None:
     assert 131_072 == facts("gpt-oss-120b").context_window
     assert 9_000 == facts("gpt-4.1", **{"gpt-4.1": Facts(context_window=9_000)}).context_window
     assert facts("nobody-knows", LOCAL).context_window is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "least"),
+    [
+        (ANTHROPIC, "claude-sonnet-4-20250514", 1_000_000),
+        (ANTHROPIC, "claude-sonnet-4-5", 1_000_000),
+        (ANTHROPIC, "claude-opus-4-5", 200_000),
+        (GOOGLE, "gemini-1.5-pro", 2_097_152),
+        (GOOGLE, "gemini-2.0-flash", 1_048_576),
+        (GOOGLE, "gemini-3.1-pro-preview", 1_048_576),
+        (OPENAI, "gpt-5.4-mini", 1_050_000),
+        (OPENAI, "gpt-5.5", 1_050_000),
+        (OPENAI, "gpt-6-sol", 1_050_000),
+        (OPENAI, "gpt-4.1", 1_047_576),
+        (Provider(name="xai", dialect="openai", host="api.x.ai"), "grok-2-1212", 131_072),
+        (Provider(name="deepseek", dialect="openai", host="api.deepseek.com"), "deepseek-v4-pro", 1_048_576),
+    ],
+)
+def test_no_window_is_smaller_than_any_source_says(provider: Provider, model: str, least: int) -> None:
+    """A beta header opens more of some; the price list gives the window without it."""
+    window = facts(model, provider).context_window
+
+    assert window is not None
+    assert least <= window
 
 
 def test_config_says_what_nobody_knows_and_corrects_what_is_wrong() -> None:
@@ -105,7 +135,7 @@ def test_main_models_of_the_price_list_are_known() -> None:
     families = {
         "openai": ("gpt-4", "gpt-5", "gpt-6", "o1", "o3", "o4"),
         "anthropic": ("claude-",),
-        "google": ("gemini-2.5", "gemini-3"),
+        "google": ("gemini-2.5", "gemini-3", "gemini-4"),
     }
     ours = {"openai": OPENAI, "anthropic": ANTHROPIC, "google": OPENAI}
     # What no text comes from, or that is not sold to everybody.

@@ -9,9 +9,7 @@ from google.genai import errors as gemini
 
 from gateway.core.errors import Advice, Refusal, Standing
 from gateway.exchange.replies import render
-from gateway.wire.dialect import DIALECTS
-from gateway.wire.endpoint import Endpoint
-from tests.provider import EVENTS, Answer, Provider
+from tests.provider import Answer, Provider
 from tests.sdk.calls import CALLS, STREAMS, USUAL
 from tests.sdk.conftest import Make
 
@@ -22,11 +20,6 @@ RAISED: dict[int, dict[str, type[Exception]]] = {
     403: {"openai": openai.PermissionDeniedError, "anthropic": anthropic.PermissionDeniedError},
     422: {"openai": openai.UnprocessableEntityError, "anthropic": anthropic.UnprocessableEntityError},
     429: {"openai": openai.RateLimitError, "anthropic": anthropic.RateLimitError},
-}
-MIDSTREAM: dict[str, type[Exception]] = {
-    "openai": openai.APIError,
-    "anthropic": anthropic.APIStatusError,
-    "gemini": gemini.ClientError,
 }
 
 
@@ -113,18 +106,3 @@ def test_an_sdk_waits_as_it_is_told_and_succeeds(name: str, make: Make, provider
     call.make(make(call.sdk, direct=True, retries=RETRIES))
 
     assert 2 == len(provider.asked)
-
-
-@pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_that_is_stopped_raises(name: str, make: Make, provider: Provider) -> None:
-    """No client takes it for complete."""
-    sdk = CALLS[name].sdk
-    endpoint = Endpoint(name="responses" if name == "responses stream" else "chat")
-    event = DIALECTS[sdk].error_event(Refusal("budget_exceeded", "$25.00 of $25.00 used."), "id-1", endpoint)
-    provider.play(Answer(headers=EVENTS, body=(event,)))
-
-    with pytest.raises(MIDSTREAM[sdk]) as caught:
-        CALLS[name].make(make(sdk, direct=True, retries=RETRIES))
-
-    assert "$25.00 of $25.00 used." in str(caught.value)
-    assert 1 == len(provider.asked)

@@ -63,6 +63,11 @@ def test_forms_are_not_read() -> None:
     assert read_asked("openai", openai.ENDPOINTS.posts["audio/transcriptions"], b"").unbounded
 
 
+def test_ollamas_own_chat_is_not_read_as_openais() -> None:
+    """It has another name for the maximum, and ignores OpenAI's."""
+    assert read_asked("openai", openai.LINES, b'{"messages":[],"max_tokens":9}').unbounded
+
+
 @pytest.mark.parametrize("dialect", ["openai", "anthropic", "gemini"])
 def test_a_body_that_is_no_object_is_refused(dialect: str) -> None:
     """As `body.read` refuses it."""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.core.errors import REFUSALS, Advice, Refusal, Standing
-from gateway.wire import gemini
+from gateway.wire import gemini, openai
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.shapes import Fields
 
@@ -53,6 +53,14 @@ def test_an_error_inside_a_stream_is_a_plain_data_line() -> None:
 
     assert event.startswith(b'data: {"error":{"code":503')
     assert event.endswith(b"}\r\n\r\n")
+
+
+@pytest.mark.parametrize("endpoint", [openai.CHAT, openai.RESPONSES])
+def test_behind_the_door_to_openais_dialect_an_error_is_openais(endpoint: Endpoint) -> None:
+    """Its clients stream there."""
+    refusal = Refusal("budget_exceeded", "No more.")
+
+    assert openai.error_event(refusal, "req_1", endpoint) == gemini.error_event(refusal, "req_1", endpoint)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,20 @@ def test_google_reads_names_in_two_ways() -> None:
         asked("gemini", {"generationConfig": {}, "generation_config": {"maxOutputTokens": 9}})
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"generationConfig":{"maxOutputTokens":64000},"generationConfig":{"maxOutputTokens":9}}',
+        b'{"generationConfig":{"maxOutputTokens":64000,"maxOutputTokens":9}}',
+        b'{"generationConfig":{"candidateCount":8,"candidateCount":1}}',
+    ],
+)
+def test_what_stands_twice_is_refused(body: bytes) -> None:
+    """Nobody knows which of them Google reads."""
+    with pytest.raises(Refusal):
+        asked("gemini", body)
+
+
 def test_without_modalities_anything_may_come_back() -> None:
     """Some models draw unasked: their dearest kind of answer counts."""
     assert not generate().text_only_answer

@@ -140,6 +140,13 @@ def test_an_error_in_the_stream_is_told(write: Any) -> None:
     assert not meter.complete(200)
 
 
+def test_blanks_before_a_stream_tell_nothing_of_its_kind() -> None:
+    """Servers send some to keep a connection open."""
+    whole = array(*CHUNKS)
+
+    assert found(stream(b"\r\n", whole)) == found(stream(whole))
+
+
 def test_modalities_are_parts_of_the_totals() -> None:
     """Audio and pictures, documents among the pictures, in the prompt and in the tools' part of it."""
     usage = {
@@ -147,7 +154,11 @@ def test_modalities_are_parts_of_the_totals() -> None:
         "toolUsePromptTokenCount": 10,
         "cachedContentTokenCount": 30,
         "candidatesTokenCount": 20,
-        "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 40}, {"modality": "DOCUMENT", "tokenCount": 5}],
+        "promptTokensDetails": [
+            {"modality": "AUDIO", "tokenCount": 40},
+            {"modality": "DOCUMENT", "tokenCount": 5},
+            {"modality": None, "tokenCount": 7},
+        ],
         "toolUsePromptTokensDetails": [{"modality": "AUDIO", "tokenCount": 2}, {"modality": "IMAGE", "tokenCount": 3}],
         "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 20}],
         "serviceTier": "flex",

@@ -36,6 +36,13 @@ def test_an_error_inside_a_stream_is_an_event_of_that_stream() -> None:
     assert responses.endswith(b"}\n\n")
 
 
+def test_among_lines_an_error_is_a_line() -> None:
+    """Ollama's own client raises what stands under `error`."""
+    event = openai.error_event(Refusal("internal_error", "Gone."), "req_1", openai.LINES)
+
+    assert b'{"error":"Gone."}\n' == event
+
+
 def spent(client: str | None = None) -> Refusal:
     """Refuse for a budget."""
     refusal = Refusal("budget_exceeded", "$25.00 of $25.00 used.", advice=Advice(resets_s=1_796_083_200))
@@ -64,6 +71,17 @@ def test_codex_shows_a_spent_budget_as_a_usage_limit() -> None:
 
     assert ("usage_limit_reached", 1_796_083_200) == (error["type"], error["resets_at"])
     assert plain == openai.refusal_body(other, "req_1")
+
+
+def test_a_budget_that_never_resets_says_no_time() -> None:
+    """Codex shows none then."""
+    refusal = Refusal("budget_exceeded", "All spent.")
+    refusal.client = "codex"
+
+    error = json.loads(openai.refusal_body(refusal, "req_1"))["error"]
+
+    assert "usage_limit_reached" == error["type"]
+    assert "resets_at" not in error
 
 
 def test_a_budget_that_ends_a_stream_ends_the_turn_of_codex_for_good() -> None:

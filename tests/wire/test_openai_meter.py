@@ -364,6 +364,16 @@ def test_usage_of_a_response_without_an_id_is_found_at_the_end() -> None:
     assert None is response(begun(), said(5)).sight().usage
 
 
+def test_what_cannot_be_read_at_the_end_hides_nothing() -> None:
+    """Of the events that come last each is looked at by itself."""
+    last = event({"type": "response.completed", "response": {"usage": USAGE}}, "response.completed")
+
+    usage = response(begun(), said(5), b'data: {"usage":\n\n' + last).sight().usage
+
+    assert usage is not None
+    assert 9 == usage.output_total
+
+
 @pytest.mark.parametrize(
     "broken", [b'"item":{"id":"\xff"}', b'"item":{"id":"x","a":' + b"[" * 5000, b'"item":7,"id":"x"']
 )

@@ -162,6 +162,31 @@ def test_what_stands_beside_the_usage_is_read_too() -> None:
     assert ("flex", 3) == (usage.service_tier, usage.web_searches)
 
 
+def test_a_cost_that_is_split_counts_by_its_total() -> None:
+    """Perplexity says what each part did cost."""
+    told = b'{"prompt_tokens":1,"completion_tokens":1,"cost":{"request_cost":0.005,"total_cost":0.006}}'
+    usage = read_usage(told)
+
+    assert usage is not None
+    assert 6_000_000 == usage.provider_cost_nano_usd
+
+
+def test_xai_charges_in_ticks() -> None:
+    """Ten billion of them are a dollar; a part of a nano-dollar is one."""
+    usage = read_usage(b'{"prompt_tokens":1,"completion_tokens":1,"cost_in_usd_ticks":37756001}')
+
+    assert usage is not None
+    assert 3_775_601 == usage.provider_cost_nano_usd
+
+
+def test_a_total_beside_an_answer_of_nothing_adds_nothing() -> None:
+    """What it holds more than its parts was neither heard nor thought."""
+    usage = read_usage(b'{"prompt_tokens":5,"completion_tokens":0,"total_tokens":9}')
+
+    assert usage is not None
+    assert (5, 0) == (usage.input_total, usage.output_total)
+
+
 def test_a_cost_of_zero_is_a_placeholder_unless_it_says_how_it_was_billed() -> None:
     """Believed from everybody, a team would be billed nothing for what its provider bills."""
     told = b'{"prompt_tokens":1,"completion_tokens":1,"cost":0'

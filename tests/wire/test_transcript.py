@@ -304,3 +304,11 @@ def test_a_call_in_no_known_shape_is_shown_as_it_is() -> None:
 
     (turn,) = answer_turns(json.dumps(answer).encode())
     assert "look_up" in turn.text
+
+
+def test_a_google_call_that_is_none_is_shown_as_it_is() -> None:
+    """Whatever stands where it should."""
+    answer = {"candidates": [{"content": {"parts": [{"functionCall": "look_up"}]}}]}
+
+    (turn,) = answer_turns(json.dumps(answer).encode())
+    assert "look_up" in turn.text
