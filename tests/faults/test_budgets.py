@@ -1,4 +1,4 @@
-"""Budgets hold while processes are killed: a short form of `python -m bench.budgets`, whose long one is for releases."""
+"""Budgets hold while processes are killed: a short form of `python -m bench.budgets`; the long one is for releases."""
 
 import asyncio
 from pathlib import Path
