@@ -197,8 +197,8 @@ def check_soft(seen: Evidence, findings: Findings) -> Standing:
         if limit is None or rule is None or amount <= limit:
             continue
         reach_s = rule.reach(place.start_s)
-        # The last moment at which all that could be spent was within the limit.
-        since_s = seen.watch.within_s.get(place, 0.0) - LAG_S - BLUR_S
+        # The last moment at which all that could be spent was within the limit, and the ledger knew everything.
+        since_s = seen.before_trouble(seen.watch.within_s.get(place, 0.0) - LAG_S - BLUR_S)
         allowed = sum(
             excess
             for ended_s, start_s, excess in ends[place.series]

@@ -125,6 +125,16 @@ class Evidence:
         """Tell whether anything was being cleared up in that time."""
         return any(begin_s <= until_s and from_s <= end_s for begin_s, end_s in self.troubled)
 
+    def before_trouble(self, at_s: float) -> float:
+        """Return an instant, or one before it at which no death was waiting to be cleared up.
+
+        What a worker has spent beyond its lease is not known to anybody while it is dead, or while the recorder is.
+        """
+        for begin_s, end_s in sorted(self.troubled, reverse=True):
+            if begin_s <= at_s <= end_s:
+                at_s = begin_s
+        return at_s
+
 
 # ==== what is read ====================================================================================================
 
