@@ -371,8 +371,7 @@ class Flight:
         entry, relay = self._entry, self._relay
         if self._over or entry is None or relay is None:
             return
-        if failure.retryable and not self._retried and self._intake.whole:
-            # The provider closed a kept connection just when we used it: nothing was read, nothing will be billed.
+        if entry.lost_race(failure) and not self._retried and self._intake.whole:
             self._retried = True
             relay.sent = False
             entry.finish_attempt("protocol", error=failure.message)

@@ -218,7 +218,7 @@ class Admission:
         share = self.plan.shares[at]
         left = found.left
         guessed = share.kind == EXPECTED and share.budget is not None
-        if guessed and not found.lost and 0 < left < self._amounts[at] and self._tries < _TRIES:
+        if guessed and not (found.lost or found.late) and 0 < left < self._amounts[at] and self._tries < _TRIES:
             self._tries += 1
             self._amounts[at] = left
             if self.enter():
@@ -242,7 +242,7 @@ class Admission:
         if share.permits is not None:
             wait = waiting(share.permits, short.wait_ns, short.left, short.full_ns)
             return rate_limited(wait, self.at_s, self._now_ns // _MICRO % _DRAWS / _DRAWS)
-        if short.lost and share.budget is not None:
+        if share.budget is not None and (short.lost or short.late):
             return Refusal(
                 "ledger_down",
                 f"What is left of the budget {share.budget.id} cannot be asked for now, so the request was not sent. "

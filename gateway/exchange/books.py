@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from gateway.core.errors import Refusal
+from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.record import Attempt, Job, Record, encode
 from gateway.core.usage import Usage
 from gateway.exchange.admission import Admission
@@ -26,6 +26,7 @@ from gateway.wire.weight import text_bytes
 # Whose price is known before the usage is; so the metrics count the request under its model at once.
 _LISTED: Final = ("config", "genai-prices", "free")
 _OK: Final = 200
+_RACE_MS: Final = 500.0
 # The field's own default: another empty one would be written down, and would be no JSON.
 _NO_RATES: Final = Record(id="", started_at="", team="", key="").rates
 # A body that is no longer is written in one piece and needs no bookkeeping.
@@ -120,6 +121,13 @@ class Entry:
     def attempt(self, provider: str, model: str | None) -> None:
         """Begin one try at a provider."""
         self.record.attempts.append(Attempt(provider=provider, model=model, start_ms=self.elapsed_ms()))
+
+    def lost_race(self, failure: UpstreamFailure) -> bool:
+        """Tell whether the provider closed a kept connection just when we used it: nothing was read or will be billed.
+
+        A close that was on its way when we sent comes within a round trip. Who closes later has read, and may bill.
+        """
+        return failure.retryable and self.elapsed_ms() - self.record.attempts[-1].start_ms < _RACE_MS
 
     def finish_attempt(self, result: str, *, status: int | None = None, error: str | None = None) -> None:
         """Complete the try that is under way."""

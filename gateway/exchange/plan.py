@@ -233,7 +233,9 @@ def _terms(name: str, budget: Budget, unit: str, limit: int, at_s: float) -> Ter
         most = _TRACK_USD if unit == USD else _TRACK_REQUESTS
     place = Place(name, window.span(at_s).start_s)
     slack = {"deny": 0, "allow": MOST, "slack": budget.slack_nano_usd if unit == USD else 0}[budget.on_authority_loss]
-    return Terms(place, window.reach(at_s), _over_s(window, at_s), limit, most=most, slack=slack)
+    terms = Terms(place, window.reach(at_s), _over_s(window, at_s), limit, most=most, slack=slack)
+    terms.partial = unit == USD and budget.mode == "soft"
+    return terms
 
 
 def _over_s(window: Window, at_s: float) -> int:

@@ -17,10 +17,11 @@ class Terms:
 
     `limit`: as the config says. `reach_s`, `over_s`: see Ask. `most`: nobody asks for more at once than that, but for
     what waits. `slack`: so far below zero a holder may go while the authority is lost (0: not at all, MOST: whatever).
+    `partial`: who comes short takes what there is.
     Of a rate: `rate` in each `per_ns` (0: it is none), and `limit` may come at once. `account`: its holder's.
     """
 
-    __slots__ = ("account", "limit", "most", "over_s", "per_ns", "place", "rate", "reach_s", "slack")
+    __slots__ = ("account", "limit", "most", "over_s", "partial", "per_ns", "place", "rate", "reach_s", "slack")
 
     def __init__(
         self, place: Place, reach_s: int, over_s: int, limit: int, *, most: int = MOST, slack: int = 0
@@ -31,6 +32,7 @@ class Terms:
         self.limit = min(limit, MOST)
         self.most = most
         self.slack = min(slack, MOST)
+        self.partial = False
         self.rate = 0
         self.per_ns = 0
         self.account: Account | None = None
@@ -235,7 +237,7 @@ class Account:
         ask = Ask(
             place.series, place.start_s, terms.reach_s, self.holder, self.number, back, debt, min(need, MOST),
             min(want, MOST), terms.limit, terms.over_s, self.settled, self.recalled, terms.rate, terms.per_ns,
-            self._unused, self._since if self._unused else 0,
+            self._unused, self._since if self._unused else 0, terms.partial,
         )  # fmt: skip
         self._asked.append(ask)
         self.recalled = self._unused = 0

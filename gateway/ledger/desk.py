@@ -293,7 +293,8 @@ class Desk:
             for place, holder, amount in self._books.holding(ask.series, ask.reach_s)
             if holder in self._links and (place, holder) != asker
         }
-        return sum(here.values()) >= lack and sum(map(self._recall, here)) > 0
+        helps = ask.partial or sum(here.values()) >= lack
+        return helps and sum(map(self._recall, here)) > 0
 
     def _recall(self, key: Key) -> bool:
         """Recall a lease, and say whether its answer is to be waited for."""

@@ -284,8 +284,13 @@ class Holder:
                 self._resolve(short, short)
 
     def _expire(self, short: Short) -> None:
+        for wait in short.waits:
+            if wait.amount > wait.account.free:  # what it came short of at first may be there by now
+                short.account, short.terms, short.amount = wait.account, wait.terms, wait.amount
+                break
         self._forget(short)
         silent = self._heard == short.heard
+        short.late = not silent
         self._resolve(short, self._hold_on_trust(short) if silent else short)
 
     def _forget(self, short: Short) -> None:

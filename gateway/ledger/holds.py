@@ -28,10 +28,10 @@ class Held:
 class Short:
     """What could not be held, and of which balance there was too little; `lost`: and nobody could be asked for more.
 
-    `mark`: nothing was held for it before that.
+    `late`: the answer took too long, so that it is not known to be too little. `mark`: nothing was held for it before.
     """
 
-    __slots__ = ("account", "amount", "demands", "heard", "lost", "mark", "terms", "then", "timer", "waits")
+    __slots__ = ("account", "amount", "demands", "heard", "late", "lost", "mark", "terms", "then", "timer", "waits")
 
     def __init__(self, demands: Sequence[tuple[Terms, int]], account: Account, terms: Terms, amount: int) -> None:
         self.demands = demands
@@ -39,6 +39,7 @@ class Short:
         self.terms = terms
         self.amount = amount
         self.lost = False
+        self.late = False
         self.heard = 0
         self.mark = 0
         self.then: Callable[[Held | Short], None] | None = None

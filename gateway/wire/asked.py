@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.core.asked import Asked
 from gateway.wire import anthropic_asked, gemini_asked, openai, openai_asked
-from gateway.wire.endpoint import Endpoint
+from gateway.wire.endpoint import POLLS, Endpoint
 
 Reader = Callable[[bytes, Asked], None]
 
@@ -24,15 +24,18 @@ _READERS: Mapping[tuple[str, str], Reader] = {
     # Behind /v1beta/openai Google speaks the other dialect.
     **{("gemini", endpoint): reader for endpoint, reader in _OPENAI.items() if endpoint in ("chat", "responses")},
 }
-_FREE = frozenset(("count_tokens", "models"))
+_FREE = frozenset(("count_tokens",))
 
 
 def is_free(dialect: str, endpoint: Endpoint) -> bool:
-    """Tell whether such a call costs nothing.
+    """Tell whether such a POST costs nothing. (Below `models` stands whatever a provider lets a model do.)
 
-    Moderations are the only calls to a provider whose answers are read and tell no usage.
+    Who asks how far work is, or cancels it, makes none. Moderations are the only calls to a provider whose answers are
+    read and tell no usage.
     """
-    return endpoint.name in _FREE or (dialect == "openai" and endpoint.reads_body and not endpoint.meters)
+    if endpoint.name in _FREE or endpoint.job == POLLS:
+        return True
+    return dialect == "openai" and endpoint.reads_body and not endpoint.meters
 
 
 def read_asked(dialect: str, endpoint: Endpoint, body: bytes) -> Asked:

@@ -1,11 +1,13 @@
 """One request at the gate: held, refused or let through late, grown, settled once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+
+import pytest
 
 from gateway.core.errors import Refusal
 from gateway.core.record import Record, decode, encode
@@ -13,6 +15,7 @@ from gateway.exchange.admission import Admission
 from gateway.exchange.gate import Gate
 from gateway.exchange.plan import Names, Planner
 from gateway.ledger.holder import Holder
+from gateway.ledger.holds import Held, Short
 from gateway.ledger.server import Server
 from gateway.policies.budget import Budget, Budgets
 from gateway.policies.scope import Caller
@@ -203,6 +206,25 @@ async def test_what_is_left_is_told(tmp_path: Path) -> None:
         one, _ = await some.enter(100)
 
         assert b"x-tollway-budget-left-usd: 0.000000900\r\n" == one.lines()
+
+
+@on_uvloop
+async def test_an_answer_that_comes_too_late_is_no_refusal_of_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The money may be there, with another worker that was not quick enough: try again, and not with less."""
+
+    def too_late(short: Short, then: Callable[[Held | Short], None]) -> None:
+        short.late = True
+        then(short)
+
+    async with requests(tmp_path, SOFT) as some:
+        await some.enter(900)
+        monkeypatch.setattr(some.holder, "more", too_late)
+        _, refusal = await some.enter(200)
+
+        assert refusal is not None
+        assert ("ledger_down", 503) == (refusal.kind, refusal.status)
 
 
 @on_uvloop

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.reader import Reader
+from gateway.proxy import _RACE_MS
 from tests.faults.harness import (
     Listener,
     connect,
@@ -273,6 +274,20 @@ def test_a_kept_connection_that_resets_is_tried_anew(run: Gateway, provider: Lis
     assert answer.endswith(ANSWER)
     row = run.row(id_in(answer))
     assert ["protocol", "ok"] == [attempt["result"] for attempt in row["attempts"]]
+
+
+def test_a_kept_connection_that_resets_late_is_not(run: Gateway, provider: Listener, client: socket.socket) -> None:
+    """That provider has read the request, and may bill it: sent once more, it would bill it twice."""
+    upstream = exchange(run, provider, client)
+    client.sendall(post(question("n")))
+    read_head(upstream)
+    time.sleep(_RACE_MS / 1000)
+    reset(upstream)
+    answer = read_message(client)
+
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    row = run.row(id_in(answer))
+    assert ["protocol"] == [attempt["result"] for attempt in row["attempts"]]
 
 
 @pytest.mark.parametrize("together", [False, True])

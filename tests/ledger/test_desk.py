@@ -84,6 +84,19 @@ def test_a_starving_request_gets_what_others_have_free() -> None:
     assert [("a", 0), ("c", 30)] == office.added()
 
 
+def test_who_takes_less_too_has_others_recalled_for_what_they_have() -> None:
+    """Where even all of it would not be what is needed: then it is told how much there is, and can ask for that."""
+    office = Office("a", "b")
+    office.ask("a", want=LIMIT)
+    office.posted()
+
+    office.ask("b", need=LIMIT + 1)
+    assert [("b", Grant(SERIES, 0, 1, 0, 0, 0))] == office.posted()
+    office.ask("b", need=LIMIT + 1, partial=True)
+    office.ask("a", back=70, recalled=office.recall()["a"])
+    assert ("b", Grant(SERIES, 0, 2, 0, 0, 70)) in office.posted()
+
+
 def test_a_request_is_refused_once_nobody_has_enough() -> None:
     """What they returned is there for others."""
     office = Office("a", "b", "c")

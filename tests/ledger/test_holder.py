@@ -352,7 +352,7 @@ def test_a_refusal_is_no_loss(bank: Bank) -> None:
 
     refused = hold(bank, one, (trusting, 11))
     assert isinstance(refused, Short)
-    assert not refused.lost
+    assert (False, False) == (refused.lost, refused.late)
 
 
 def test_a_slow_authority_is_not_lost(bank: Bank) -> None:
@@ -367,7 +367,22 @@ def test_a_slow_authority_is_not_lost(bank: Bank) -> None:
 
     bank.clock.run(WAIT_S)
     assert [short] == came
-    assert not short.lost
+    assert (False, True) == (short.lost, short.late)
+
+
+def test_a_refusal_after_the_wait_names_what_is_short_then(bank: Bank) -> None:
+    """Not what was short at first, and came meanwhile."""
+    one = bank.holder("a")
+    held = must_hold(bank, one, (DAILY, 1000))
+    bank.deaf = True
+    came: list[Held | Short] = []
+    short = waiting(one, came, (DAILY, 10), (HOURLY, 10))
+    assert "daily" == short.terms.place.series
+    one.settle(held, [0])
+
+    bank.clock.run(WAIT_S)
+    assert [short] == came
+    assert "hourly" == short.terms.place.series
 
 
 # ==== requests that go on =============================================================================================

@@ -1,6 +1,5 @@
 """A socket that only our own user can open, in the place of whatever was there."""
 
-import os
 import socket
 import stat
 from pathlib import Path
@@ -18,7 +17,7 @@ def test_only_our_user_can_open_it(tmp_path: Path) -> None:
         client.connect(str(path))
 
         assert 0o600 == stat.S_IMODE(path.stat().st_mode)
-        assert ["ledger.sock"] == os.listdir(tmp_path)
+        assert [path] == list(tmp_path.iterdir())
         assert listener.getsockname() != ""
 
 

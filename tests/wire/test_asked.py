@@ -7,7 +7,7 @@ import pytest
 from gateway.core.errors import Refusal
 from gateway.wire import anthropic, gemini, openai
 from gateway.wire.asked import read_asked
-from gateway.wire.endpoint import Endpoint
+from gateway.wire.endpoint import POLLS, Endpoint
 from gateway.wire.paths import under_provider
 from tests import exchanges
 from tests.wire.asking import asked, encoded
@@ -32,13 +32,22 @@ def test_what_is_not_read_has_no_bound(dialect: str) -> None:
     """Batches, files, forms, and whatever is added to the tables: nothing is free because nobody looked."""
     for endpoint in kinds(dialect):
         found = read_asked(dialect, endpoint, b"{}")
-        if endpoint.name in ("count_tokens", "models"):
+        if endpoint.name == "count_tokens":
             assert found.free
         elif endpoint.name in READ[dialect] and endpoint.reads_body:
             assert not found.free
         elif endpoint is not openai.FREE:
             assert f"'{endpoint.name}'" in found.unbounded
             assert not found.free
+
+
+@pytest.mark.parametrize("dialect", TABLES)
+def test_asking_after_work_and_cancelling_it_is_free(dialect: str) -> None:
+    """When the money is gone, work that spends more of it must still be stoppable; fetched results were paid for."""
+    jobs = [job.endpoint for job in TABLES[dialect].jobs if job.endpoint.job == POLLS]
+
+    assert jobs
+    assert all(read_asked(dialect, endpoint, b"{}").free for endpoint in jobs)
 
 
 def test_moderations_are_free() -> None:
