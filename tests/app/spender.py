@@ -95,6 +95,7 @@ async def spend(data_dir: Path, limit: int) -> None:
     print(journal.name, flush=True)
     spent = 0
     while await asyncio.to_thread(sys.stdin.readline):
+        await until(lambda: client.connected)  # after a restart of the authority that takes up to a second
         for finishes in (True, False):
             held = await hold(holder, limit)
             if held is None:
