@@ -129,7 +129,7 @@ class Holder:
         self._serve(account)
         if account.under_way is None:
             if asked.need and not grant.added:
-                self._refuse(account, asked)
+                self._refuse(account, asked, late=grant.late)
             if not account.low:
                 _, spare = part(self._queue(account), account.free)
                 account.low = max(0, spare) // LOW
@@ -273,13 +273,17 @@ class Holder:
             wait.yields = False
             self._next(account)  # also where another request has taken what this one had here
 
-    def _refuse(self, account: Account, asked: Ask) -> None:
-        """So much is not to be had: refuse who needs that or more, and waited already when it was asked for."""
+    def _refuse(self, account: Account, asked: Ask, *, late: bool) -> None:
+        """So much is not to be had: refuse who needs that or more, and waited already when it was asked for.
+
+        `late`: it may be, but not in time.
+        """
         free = max(0, account.free)
         for wait in list(self._queue(account)):
             if wait.since < asked.number and wait.amount - free >= asked.need:
                 short = wait.short
                 short.account, short.terms, short.amount = account, wait.terms, wait.amount
+                short.late = late
                 self._forget(short)
                 self._resolve(short, short)
 
