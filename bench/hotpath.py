@@ -143,14 +143,20 @@ def cases() -> dict[str, tuple[bytes, list[bytes]]]:
 
 
 async def data_plane(
-    folder: Path, budgets: Budgets, limits: RateLimits
+    folder: Path, budgets: Budgets | None = None, limits: RateLimits | None = None
 ) -> tuple[ServerConnection, UpstreamConnection, Outbox]:
     """Build a worker's data plane with one client and one warm connection to a provider."""
     loop = asyncio.get_running_loop()
     access = Access({sha256(KEY).digest(): Principal("bench", "load")})
     prices = PriceBook({}, (Decimal(5), Decimal(25)), "default_price")
     snapshot = Snapshot(
-        1, access, Routing([PROVIDER]), prices, Server(str(folder), str(folder)), budgets=budgets, limits=limits
+        1,
+        access,
+        Routing([PROVIDER]),
+        prices,
+        Server(str(folder), str(folder)),
+        budgets=budgets or Budgets(),
+        limits=limits or RateLimits(),
     )
     reactor = Reactor(loop)
     pools = Pools(reactor)
@@ -158,7 +164,7 @@ async def data_plane(
     ledger = Client(folder / SOCKET, journal.name, loop)
     holder = Holder(journal.name, ledger, loop, 1)
     proxy = Proxy(reactor, journal, Board(folder / "board").claim(0), IdMaker(os.urandom), Gate(holder))
-    if budgets.all:
+    if budgets:
         await ledger.reached()
     proxy.use(snapshot, await open_lanes(pools, [PROVIDER], snapshot.server))
     pool = pools[origin_of(PROVIDER)]
@@ -188,7 +194,7 @@ async def measure(names: list[str], *, guarded: bool, profile: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="hotpath") as folder:
             authority = await Authority.open(Path(folder))
             client, upstream, outbox = await data_plane(
-                Path(folder), BUDGETS if guarded else Budgets(), LIMITS if guarded else RateLimits()
+                Path(folder), BUDGETS if guarded else None, LIMITS if guarded else None
             )
 
             def once() -> None:

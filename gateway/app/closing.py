@@ -93,6 +93,8 @@ class LoopLedger:
             await asyncio.wait(self._closing, timeout=PATIENCE_S)
 
     def _close(self, holder: str, spent: Mapping[Place, int]) -> None:
+        if holder not in self._server.absent:
+            return  # it is here again; if it is gone once more, that is told once more
         task = self._loop.create_task(self._server.close(holder, spent), name=f"closing {holder}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

@@ -62,6 +62,9 @@ class Gauges:
             catalogue.CONFIG_GENERATION: [(label, slot.get(board.GENERATION)) for label, slot in slots.items()],
             catalogue.WORKER_RESTARTS: [(("crash",), replaced)],
             catalogue.JOURNAL_DROPPED: [(("append_failed",), self._sum(board.JOURNAL_LOST))],
+            catalogue.ADMISSIONS: [((), self._sum(board.ADMISSIONS))],
+            catalogue.ADMISSIONS_ASKED: [((), self._sum(board.ADMISSIONS_ASKED))],
+            catalogue.LEDGER_ASKS: [((), self._sum(board.LEDGER_ASKS))],
             catalogue.REJECTIONS: [
                 (("auth",), self._sum(board.REJECTED_AUTH)),
                 (("other",), self._sum(board.REJECTED_OTHER)),

@@ -187,7 +187,7 @@ class Worker:
         gate = self._gate
         counts = {
             JOURNAL_LOST: self._journal.lost,
-            ADMISSIONS: gate.at_once,
+            ADMISSIONS: gate.at_once + gate.asked,
             ADMISSIONS_ASKED: gate.asked,
             LEDGER_ASKS: gate.holder.asks,
         }

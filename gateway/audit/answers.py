@@ -8,7 +8,7 @@ from gateway.audit.usage import without_prices
 from gateway.core.errors import Refusal
 from gateway.core.record import Job, Record
 from gateway.core.usage import Usage
-from gateway.exchange.books import estimate
+from gateway.exchange.books import DRAINED, estimate
 from gateway.exchange.remeter import Again, endpoint_of, remeter
 from gateway.journal.reader import WORKER_DIED
 from gateway.store.interface import Body
@@ -173,7 +173,9 @@ def _seen(record: Record, again: Again) -> Job | None:
 
 def _has_ended(record: Record, sight: Sight) -> bool:
     """Tell whether the answer was taken to its end: an error inside it is none of the connection."""
-    return record.outcome == "ok" or (sight.error is not None and record.error == sight.error)
+    return (
+        record.outcome == "ok" or record.error == DRAINED or (sight.error is not None and record.error == sight.error)
+    )
 
 
 def _sources(record: Record, endpoint: Endpoint, again: Again, answer: bytes) -> Iterator[str]:

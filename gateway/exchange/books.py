@@ -27,6 +27,9 @@ from gateway.wire.weight import text_bytes
 _LISTED: Final = ("config", "genai-prices", "free")
 _OK: Final = 200
 _RACE_MS: Final = 500.0
+# Errors of exchanges whose client left.
+LEFT: Final = "the client left before the answer was complete"
+DRAINED: Final = "the client left; the answer was read to its end all the same"
 # The field's own default: another empty one would be written down, and would be no JSON.
 _NO_RATES: Final = Record(id="", started_at="", team="", key="").rates
 # A body that is no longer is written in one piece and needs no bookkeeping.

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.money import usd_text
-from gateway.exchange.books import Entry, cost_so_far, outcome_of, result_of, settle
+from gateway.exchange.books import DRAINED, LEFT, Entry, cost_so_far, outcome_of, result_of, settle
 from gateway.exchange.outgoing import Outgoing
 from gateway.exchange.replies import id_line
 from gateway.exchange.way import Way
@@ -34,7 +34,6 @@ _OK = range(200, 300)
 _WATCH_BYTES: Final = 2_048
 _NEVER: Final = 1 << 60
 _DRAIN_MOST_MS: Final = 300_000.0
-_LEFT = "the client left before the answer was complete"
 # What an attempt ended in when it brought no answer.
 _RESULTS = {"timeout": "timeout", "cancelled": "cancelled"}
 
@@ -130,7 +129,7 @@ class Relay:
         if admission is None or meter is None:
             return None
         if self._left_ms and entry.elapsed_ms() - self._left_ms > _DRAIN_MOST_MS:
-            self.give_up("cancelled", _LEFT)
+            self.give_up("cancelled", LEFT)
             return None
         way = self._way
         cost = cost_so_far(entry.record, meter.so_far(), way.prices, way.provider, entry.started_ns / 1e9)
@@ -315,7 +314,7 @@ class Relay:
         if outcome is None:
             outcome = outcome_of(status or 200)
         if self._left_ms:
-            outcome, record.error = "cancelled", _LEFT
+            outcome, record.error = "cancelled", DRAINED if whole else LEFT
         told = result_of(status) if status is not None else "protocol"
         entry.finish_attempt(result or _RESULTS.get(outcome, told), status=status, error=record.error)
         self._write_end(outcome)
@@ -345,7 +344,7 @@ class Relay:
         if self._over:
             return
         if self._left_ms:
-            self.give_up("cancelled", _LEFT)
+            self.give_up("cancelled", LEFT)
         elif not self._client.started and self._owner is not None:
             self._owner.unanswered(failure)
         else:
@@ -383,4 +382,4 @@ class Relay:
             self._left_ms = self._entry.elapsed_ms()
             self.upstream.resume()
         else:
-            self.give_up("cancelled", _LEFT)
+            self.give_up("cancelled", LEFT)

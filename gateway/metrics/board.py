@@ -19,8 +19,8 @@ REJECTED_AUTH = 8
 REJECTED_OTHER = 9  # refused before the caller was known, for another reason
 JOURNAL_LOST = 10
 STARTS = 11
-ADMISSIONS = 12  # requests that could go at once, as far as budgets and limits go
-ADMISSIONS_ASKED = 13  # those that had to ask the ledger first
+ADMISSIONS = 12  # requests that budgets or limits looked at
+ADMISSIONS_ASKED = 13  # of them, those for which the ledger had to be asked
 LEDGER_ASKS = 14
 
 FIRST_COUNTER = 8

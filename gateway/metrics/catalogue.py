@@ -196,6 +196,11 @@ THRESHOLDS = Metric(
     "Times that a balance of a budget passed a threshold since the recorder started.",
     ("budget", "percent"),
 )
+ADMISSIONS = Metric("tollway_admissions", COUNTER, "Requests that budgets or limits looked at, admitted or not.")
+ADMISSIONS_ASKED = Metric(
+    "tollway_admissions_asked", COUNTER, "Of them, those for which the ledger had to be asked while they waited."
+)
+LEDGER_ASKS = Metric("tollway_ledger_asks", COUNTER, "Asks that workers sent to the ledger.")
 LEDGER_GRANTS = Metric("tollway_ledger_grants", COUNTER, "Leases that were granted to workers, or made larger.")
 LEDGER_COMMITS = Metric("tollway_ledger_commits", COUNTER, "Commits of the ledger's file.")
 LEDGER_ERRORS = Metric("tollway_ledger_errors", COUNTER, "Commits of the ledger's file that had to be repeated.")
@@ -239,6 +244,9 @@ FROM_PROCESSES = (
     BUDGET_SPENT_REQUESTS,
     BUDGET_ENDS,
     THRESHOLDS,
+    ADMISSIONS,
+    ADMISSIONS_ASKED,
+    LEDGER_ASKS,
     LEDGER_GRANTS,
     LEDGER_COMMITS,
     LEDGER_ERRORS,

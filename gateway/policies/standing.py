@@ -20,9 +20,13 @@ class Owner(NamedTuple):
     limit: int
 
     def over_s(self, start_s: int) -> int:
-        """Return when a balance that begins then counts no more."""
-        resets_s = self.budget.window.resets_s(start_s)
-        return _END_S if resets_s is None else resets_s
+        """Return when a balance that begins then counts no more for sure."""
+        window = self.budget.window
+        resets_s = window.resets_s(start_s)
+        if resets_s is None:
+            return _END_S
+        # A rolling window may count a bucket for up to a bucket's length longer.
+        return resets_s + window.bucket_s if window.length_s else resets_s
 
 
 def owners(budgets: Budgets) -> dict[str, Owner]:

@@ -67,8 +67,10 @@ class DayView:
         """Return what the whole file's exchanges were charged: all of it, and the part that became known late."""
         try:
             found = await self._db.execute_fetchall("SELECT holder, series, start_s, amount, late FROM charges")
-        except OperationalError:
-            return {}  # it was made before there were budgets
+        except OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return {}  # the file was made before there were budgets
         return {(holder, series, start_s): (amount, late) for holder, series, start_s, amount, late in found}
 
     async def spend(self) -> dict[str, Spend]:

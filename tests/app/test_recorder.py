@@ -22,6 +22,7 @@ from gateway.journal.writer import Journal
 from gateway.ledger.lease import Balance
 from gateway.metrics.board import HEARTBEAT_MS, Board
 from tests.app.spender import COST, HELD, PLACE, spending
+from tests.cli.commands import run
 from tests.ledger.parts import on_disk
 from tests.records import begun, record, write
 
@@ -326,6 +327,13 @@ async def test_killed_recorder_leaves_leases_to_the_next(recorder: Process, tmp_
     died = [one["cost_nano_usd"] for one in await recorder.exchanges(8) if one["error"] == "worker died"]
     assert 4 == len(died)
     assert balance.spent == 4 * COST + sum(died)
+    recorder.channel.send(Drain())
+    assert 0 == (await recorder.end())[0]
+    (tmp_path / "config.toml").write_text(CONFIG)
+    *found, summary = run(tmp_path, "audit", "--json").lines
+    assert [] == [one for one in found if one["check"] in ("ledger", "charges", "sums", "file")]
+    assert (1, 8) == (summary["checked"]["balances"], summary["checked"]["charges"])
+    assert 4 == summary["estimated"]["crash"]["exchanges"]
 
 
 async def test_a_ledger_that_cannot_be_used_stops_it(recorder: Process, journal: Journal, tmp_path: Path) -> None:

@@ -36,7 +36,17 @@ def test_a_balance_is_over_when_its_window_is() -> None:
     """A bucket of a rolling one when it has left the window; a total never is."""
     over = [owner.over_s(NOON_S) - NOON_S for name in KNOWN if (owner := owner_of(KNOWN, name))]
 
-    assert [12 * 3600, 12 * 3600, (1 << 60) - NOON_S, 5 * 3600 + 300] == over
+    assert [12 * 3600, 12 * 3600, (1 << 60) - NOON_S, 5 * 3600 + 600] == over
+
+
+@given(st.integers(1, 100_000), st.integers(0, 10**9), st.integers(0, 200_000))
+def test_a_bucket_that_is_over_is_out_of_reach(length_s: int, at_s: int, later_s: int) -> None:
+    """Whatever the window's length: what still counts is never forgotten."""
+    budget = Budget("search/agents", parse(f"rolling:{length_s}s"), limit_nano_usd=7)
+    start_s = budget.window.span(at_s).start_s
+    over_s = owners(Budgets([budget]))["search/agents"].over_s(start_s)
+
+    assert start_s < budget.window.reach(over_s + later_s)
 
 
 def level(spent: int, charged: int | None = None, *, limit: int = 200, is_refused: bool = False) -> Level:
