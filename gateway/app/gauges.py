@@ -69,11 +69,6 @@ class Gauges:
                 (("auth",), self._sum(board.REJECTED_AUTH)),
                 (("other",), self._sum(board.REJECTED_OTHER)),
             ],
-            catalogue.ADMISSIONS: [
-                (("not_asked",), self._sum(board.ADMISSIONS)),
-                (("asked",), self._sum(board.ADMISSIONS_ASKED)),
-            ],
-            catalogue.LEDGER_ASKS: [((), self._sum(board.LEDGER_ASKS))],
         }
 
     def _of_recording(self) -> Samples:

@@ -183,8 +183,6 @@ def _sources(record: Record, endpoint: Endpoint, again: Again, answer: bytes) ->
     sight = again.meter.sight()
     if not again.complete or not _has_ended(record, sight) or sight.guessed:
         yield "partial"
-        if again.complete and record.outcome == "cancelled" and not sight.guessed:
-            yield "provider"  # the client left, and a budget wanted the answer read to its end
         return
     yield "provider"
     # Its books were closed at a mark of the end, and amended when more came and the client left.

@@ -209,17 +209,7 @@ LEDGER_HOLDERS = Metric(
 )
 BUILD = Metric("tollway_build_info", GAUGE, "1; the labels say what runs.", ("version", "python"))
 
-ADMISSIONS = Metric(
-    "tollway_admissions",
-    COUNTER,
-    "Requests under budgets or limits, by whether the ledger had to be asked for them first (asked | not_asked).",
-    ("ledger",),
-)
-LEDGER_ASKS = Metric("tollway_ledger_asks", COUNTER, "Messages with which workers asked the ledger for leases.")
-
 FROM_PROCESSES = (
-    ADMISSIONS,
-    LEDGER_ASKS,
     IN_FLIGHT,
     CONNECTIONS,
     WORKER_UP,
