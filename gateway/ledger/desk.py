@@ -272,6 +272,8 @@ class Desk:
             ask = msgspec.structs.replace(ask, want=max(ask.need, min(ask.want, room // (1 + others))))
         with suppress(Stale):
             grant = self._books.fill(ask, self._limit(ask))
+            if ask.need and not grant.added and self._is_unheard(ask):
+                grant = msgspec.structs.replace(grant, late=True)
             self._post(ask.holder, grant)
             last = self._links.get(ask.holder, {}).get(ask.place)
             if ask.need and not grant.added:
@@ -320,6 +322,12 @@ class Desk:
         self._post(holder, Recall(place.series, place.start_s, self._recalls, *turn))
         sent = self._links[holder][place] = _Recalled(self._recalls, sent_s, turn)
         return sent
+
+    def _is_unheard(self, ask: Ask) -> bool:
+        """Whether somebody was recalled who has not said what it has free."""
+        leases = self._books.holding(ask.series, ask.reach_s)
+        recalled = (self._links[holder].get(place) for place, holder, _ in leases if holder in self._links)
+        return any(one is not None and not one.answered for one in recalled)
 
     def _expire(self, key: Key) -> None:
         one = self._unpark(key)

@@ -136,7 +136,7 @@ class Holder:
         self._serve(account)
         if account.under_way is None:
             if asked.need and not grant.added:
-                self._refuse(account, asked)
+                self._refuse(account, asked, late=grant.late)
             self._asking.lowered(account)
         self._asking.next(account)
         if account.terms.per_ns and self._asking.chunk(account) < asked.need and account.is_untold:
@@ -272,13 +272,17 @@ class Holder:
                 self._waiting.add(Wait(short, account, terms, amount))
             self._asking.lacking(account, short.turn)
 
-    def _refuse(self, account: Account, asked: Ask) -> None:
-        """So much is not to be had: refuse who needs that or more, and waited already when it was asked for."""
+    def _refuse(self, account: Account, asked: Ask, *, late: bool) -> None:
+        """So much is not to be had: refuse who needs that or more, and waited already when it was asked for.
+
+        `late`: it may be, but not in time.
+        """
         free = max(0, account.free)
         for wait in list(self._waiting.at(account)):
             if wait.since < asked.number and wait.amount - free >= asked.need:
                 short = wait.short
                 short.account, short.terms, short.amount = account, wait.terms, wait.amount
+                short.late = late
                 self._forget(short)
                 self._resolve(short, short)
 

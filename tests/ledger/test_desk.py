@@ -97,6 +97,22 @@ def test_who_takes_less_too_has_others_recalled_for_what_they_have() -> None:
     assert ("b", Grant(SERIES, 0, 2, 0, 0, 70)) in office.posted()
 
 
+def test_who_is_not_answered_in_time_is_not_refused_for_good() -> None:
+    """What a recalled holder has free may be enough, but it has not said so; once it has, a refusal is one."""
+    office = Office("a", "b")
+    office.ask("a", want=LIMIT)
+    office.posted()
+
+    office.ask("b", need=10)
+    recalls = office.recall()
+    assert [("b", Grant(SERIES, 0, 1, 0, 0, 0, late=True))] == office.posted(RECALL_WAIT_S)
+    office.ask("a", back=5, recalled=recalls["a"])
+    office.posted()
+    office.ask("b", need=10)
+    office.ask("a", recalled=office.recall().get("a", 0))
+    assert ("b", Grant(SERIES, 0, 2, 0, 0, 5)) in office.posted(RECALL_WAIT_S)
+
+
 def test_a_request_is_refused_once_nobody_has_enough() -> None:
     """What they returned is there for others."""
     office = Office("a", "b", "c")
