@@ -56,8 +56,8 @@ class Account:
     `free` is what can still be held: the lease less what was settled and what is held. It falls below zero when a cost
     was larger than its hold. `owed`: debts of asks without an answer. `holds`: how many are not settled. `recalled`:
     the recall that the next ask answers. `after`: the highest number of an account about the same lease that was
-    dropped; whatever the lease held by then counts as settled. `settled` is of a rate what was told. `full_ns`: as the
-    authority last said, see Grant.
+    dropped; whatever the lease held by then counts as settled. `settled` is of a rate what was told. `room`, `full_ns`,
+    `raised`: as the authority last said, see Grant.
     """
 
     __slots__ = (
@@ -76,6 +76,7 @@ class Account:
         "number",
         "owed",
         "owner",
+        "raised",
         "recall",
         "recalled",
         "room",
@@ -103,6 +104,7 @@ class Account:
         self._unused = 0  # not told
         self._since = MOST
         self.full_ns = 0
+        self.raised = 0
         # What follows is the holder's own, see there.
         self.owner: object = None
         self.low = 0
@@ -206,6 +208,7 @@ class Account:
             return False
         self._asked = [ask for ask in self._asked if ask.number > number]
         self.room = grant.room
+        self.raised = grant.raised
         self.full_ns = grant.full_ns
         self.owed = 0
         granted = grant.granted

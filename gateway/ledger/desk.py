@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.ledger.file import Raise
 from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, WAIT_S, Message, Recall, Room, Timer, Timers
-from gateway.ledger.lease import MOST, Ask, Balance, Books, Place, Stale
+from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place, Stale
 from gateway.ledger.rates import RateBooks
 from gateway.policies.series import every, is_every
 
@@ -140,7 +140,7 @@ class Desk:
         if fresh:
             self._decide(key, ask)
         elif key not in self._parked.get(ask.series, ()):
-            self._post(ask.holder, self._books.answer(ask, self._limit(ask)))
+            self._tell(ask, self._books.answer(ask, self._limit(ask)))
         if ask.recalled or ask.back:
             self._look_soon(ask.series)
 
@@ -274,12 +274,16 @@ class Desk:
             grant = self._books.fill(ask, self._limit(ask))
             if ask.need and not grant.added and self._is_unheard(ask):
                 grant = msgspec.structs.replace(grant, late=True)
-            self._post(ask.holder, grant)
+            self._tell(ask, grant)
             last = self._links.get(ask.holder, {}).get(ask.place)
             if ask.need and not grant.added:
                 self._refused.setdefault(ask.series, set()).add((ask.place, ask.holder))
             elif last is not None and grant.added:
                 last.granted = True
+
+    def _tell(self, ask: Ask, grant: Grant) -> None:
+        raised = self._limit(ask) - ask.limit
+        self._post(ask.holder, msgspec.structs.replace(grant, raised=raised) if raised else grant)
 
     def _look(self, series: str) -> None:
         """Answer those that wait, in their order, until one of them must wait for others' money."""

@@ -82,7 +82,8 @@ class Grant(msgspec.Struct, array_like=True, frozen=True, tag="grant"):
     """The authority's answer to the ask of this `number`. `granted`: all that the lease holds now.
 
     `added`: how much of it is new. `room`: what is left to grant, below zero if there are debts. Of a rate `full_ns`:
-    after so long nothing of it is used any more; `mark`: an instant, by the authority's own count. `late`: nothing was
+    after so long nothing of it is used any more; `mark`: an instant, by the authority's own count. `raised`: how much
+    more than the ask's limit there is now. `late`: nothing was
     added, and somebody has not said yet what it has free: that is no refusal.
     """
 
@@ -95,6 +96,7 @@ class Grant(msgspec.Struct, array_like=True, frozen=True, tag="grant"):
     full_ns: int = 0
     mark: int = 0
     late: bool = False
+    raised: int = 0
 
 
 class Lease(msgspec.Struct):

@@ -331,7 +331,7 @@ def test_a_raise_serves_who_waits_and_tells_who_was_refused() -> None:
     office.desk.add_raise(Raise(1, SERIES, 50, 2000))
 
     office.desk.look_again(SERIES)
-    assert [("c", Room(SERIES, 0, 50)), ("b", Grant(SERIES, 0, 1, 30, 30, 20))] == office.posted()
+    assert [("c", Room(SERIES, 0, 50)), ("b", Grant(SERIES, 0, 1, 30, 30, 20, raised=50))] == office.posted()
     office.desk.look_again(SERIES)
     office.desk.look_again("unknown")
     assert [] == office.posted()

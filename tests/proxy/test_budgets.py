@@ -314,3 +314,17 @@ def test_a_cheaper_route_is_taken_where_the_asked_model_no_longer_fits(provider:
         assert ("dear", "saver", 7_000) == (row["model_requested"], row["route"], row["cost_nano_usd"])
         assert (429, "budget_exceeded") == (refused.status, refused.value("x-tollway-error"))
         assert 1 == len(provider.asked)
+
+
+def test_a_raise_is_in_force_at_once_and_in_the_refusal_behind_it(provider: Provider, tmp_path: Path) -> None:
+    """Within a second, without a restart; what is said then counts it in."""
+    table = 'name = "daily"\nlimit_usd = "10"\nwindow = "total"'
+    with standing_before(provider, tmp_path, teams=budgets(table), prices=PRICES) as run:
+        provider.play(said(4, 8))
+        assert [200, 429] == [chat(run).status, chat(run).status]
+        run.admin("POST", "/api/budgets/search/daily/raise", {"amount_usd": "5", "who": "ann", "why": "a demo"})
+        provider.play(said(1, 3))
+        raised, refused = chat(run), chat(run)
+
+        assert [200, 429] == [raised.status, refused.status]
+        assert "$16.00 of $15.00 used in total" in json.loads(refused.body)["error"]["message"]
