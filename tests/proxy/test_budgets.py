@@ -52,9 +52,12 @@ def last(tokens_in: int, tokens_out: int) -> bytes:
 
 
 def chat(run: Gateway, *headers: tuple[str, str], **fields: Any) -> Reply:
-    """Ask a chat question."""
+    """Ask a chat question; on a machine that is too busy for the ledger's 50 ms, again, as it is told to."""
     messages = [{"role": "user", "content": "hi"}]
-    return run.post("/v1/chat/completions", {"model": "m", "messages": messages, **fields}, *headers)
+    while True:
+        reply = run.post("/v1/chat/completions", {"model": "m", "messages": messages, **fields}, *headers)
+        if reply.value("x-tollway-error") != "ledger_down":
+            return reply
 
 
 def charges(row: dict[str, Any]) -> dict[str, int]:
