@@ -224,7 +224,7 @@ async def test_an_answer_that_comes_too_late_is_no_refusal_of_the_budget(
     async with requests(tmp_path, SOFT) as some:
         await some.enter(900)
         monkeypatch.setattr(some.holder, "more", too_late)
-        _, refusal = await some.enter(200)
+        _, refusal = await some.enter(200, once=True)
 
         assert refusal is not None
         assert ("ledger_down", 503) == (refusal.kind, refusal.status)
