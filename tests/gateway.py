@@ -133,6 +133,17 @@ class Gateway:
                     raise
             return None
 
+    def admin(self, method: str, path: str, fields: Any) -> dict[str, Any]:
+        """Have the admin port do something."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.admin_port}{path}",
+            json.dumps(fields).encode(),
+            {"Content-Type": "application/json"},
+            method=method,
+        )
+        with _opener.open(request, timeout=LIMIT_S) as answer:
+            return dict(json.load(answer))
+
     def row(self, exchange_id: str) -> dict[str, Any]:
         """Wait for an exchange in the log, and return it with its bodies."""
         return dict(until(lambda: self.api(f"/api/exchanges/{exchange_id}"), f"{exchange_id} is in the log"))

@@ -7,6 +7,7 @@ from gateway.core.errors import Refusal
 from gateway.core.record import Record
 from gateway.exchange.charging import CALLED, charge
 from gateway.exchange.plan import EXPECTED, Plan, Share
+from gateway.ledger.account import Account
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
 from gateway.ledger.lease import MOST
@@ -170,7 +171,7 @@ class Admission:
             if cost_nano_usd - held.amounts[at] > max(0, left) and account.under_way is None:
                 lacks = share
         if self.starves and lacks is not None:
-            return self._exceeded(lacks, lacks.terms.limit, cost_nano_usd)
+            return self._exceeded(lacks, held.accounts[self.plan.shares.index(lacks)], cost_nano_usd)
         more = self._lack(held, cost_nano_usd + cost_nano_usd // _AHEAD)
         if any([extra > held.accounts[at].free for at, extra in enumerate(more)]):
             more = self._lack(held, cost_nano_usd)
@@ -248,11 +249,12 @@ class Admission:
                 f"What is left of the budget {share.budget.id} cannot be asked for now, so the request was not sent. "
                 "Try again in a moment.",
             )
-        return self._exceeded(share, max(0, short.terms.limit - short.left), short.amount)
+        return self._exceeded(share, short.account, short.amount)
 
-    def _exceeded(self, share: Share, used: int, needed: int) -> Refusal:
+    def _exceeded(self, share: Share, account: Account, needed: int) -> Refusal:
         if share.budget is None:
             raise TypeError("a limit is no budget")
         unit = REQUESTS if share.charge == CALLED else USD
-        spent = Spent(unit, used, share.terms.limit, needed)
+        limit = share.terms.limit + account.raised
+        spent = Spent(unit, max(0, limit - max(0, account.free) - (account.room or 0)), limit, needed)
         return budget_exceeded(share.budget, spent, share.values, self.at_s)

@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from gateway.ledger.file import Raise
-from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room, Timer, Timers
-from gateway.ledger.lease import MOST, Ask, Balance, Books, Place, Stale
+from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, WAIT_S, Message, Recall, Room, Timer, Timers
+from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place, Stale
 from gateway.ledger.rates import RateBooks
 from gateway.policies.series import every, is_every
 
@@ -23,6 +23,8 @@ GRACE_S: Final = 300
 AT_ONCE: Final = 256  # so many series are looked at before others have their turn
 
 Key = tuple[Place, str]  # a lease: of which balance, whose
+Turn = tuple[int, str]  # the lowest comes first; the second part only decides between equals
+FIRST: Final[Turn] = (0, "")
 
 
 class LeaseState(msgspec.Struct):
@@ -76,11 +78,12 @@ class _Recalled:
     `granted` since it was sent: the holder may not have known of that.
     """
 
-    __slots__ = ("answered", "granted", "number", "sent_s")
+    __slots__ = ("answered", "granted", "number", "sent_s", "turn")
 
-    def __init__(self, number: int, sent_s: float) -> None:
+    def __init__(self, number: int, sent_s: float, turn: Turn) -> None:
         self.number = number
         self.sent_s = sent_s
+        self.turn = turn
         self.answered = False
         self.granted = False
 
@@ -137,7 +140,7 @@ class Desk:
         if fresh:
             self._decide(key, ask)
         elif key not in self._parked.get(ask.series, ()):
-            self._post(ask.holder, self._books.answer(ask, self._limit(ask)))
+            self._tell(ask, self._books.answer(ask, self._limit(ask)))
         if ask.recalled or ask.back:
             self._look_soon(ask.series)
 
@@ -160,7 +163,7 @@ class Desk:
     def recall(self, series: str, reach_s: int) -> int:
         """Let holders return what they have free, and say what they spent; return how many have something."""
         here = {(place, holder) for place, holder, _ in self._books.holding(series, reach_s) if holder in self._links}
-        return sum(map(self._recall, here))
+        return sum(self._recall(key, FIRST) for key in here)
 
     def add_raise(self, one: Raise) -> None:
         """Let more be spent of a series from now on."""
@@ -269,17 +272,24 @@ class Desk:
             ask = msgspec.structs.replace(ask, want=max(ask.need, min(ask.want, room // (1 + others))))
         with suppress(Stale):
             grant = self._books.fill(ask, self._limit(ask))
-            self._post(ask.holder, grant)
+            if ask.need and not grant.added and self._is_unheard(ask):
+                grant = msgspec.structs.replace(grant, late=True)
+            self._tell(ask, grant)
             last = self._links.get(ask.holder, {}).get(ask.place)
             if ask.need and not grant.added:
                 self._refused.setdefault(ask.series, set()).add((ask.place, ask.holder))
             elif last is not None and grant.added:
                 last.granted = True
 
+    def _tell(self, ask: Ask, grant: Grant) -> None:
+        raised = self._limit(ask) - ask.limit
+        self._post(ask.holder, msgspec.structs.replace(grant, raised=raised) if raised else grant)
+
     def _look(self, series: str) -> None:
         """Answer those that wait, in their order, until one of them must wait for others' money."""
         self._look_at.discard(series)
-        for key, one in list(self._parked.get(series, {}).items()):
+        parked = self._parked.get(series, {})
+        for key, one in sorted(parked.items(), key=lambda item: _turn(item[1].ask)):
             lack = self._books.lack(one.ask, self._limit(one.ask))
             if lack and self._recall_others(key, one.ask, lack):
                 break
@@ -294,18 +304,34 @@ class Desk:
             if holder in self._links and (place, holder) != asker
         }
         helps = ask.partial or sum(here.values()) >= lack
-        return helps and sum(map(self._recall, here)) > 0
+        return helps and sum(self._recall(key, _turn(ask)) for key in here) > 0
 
-    def _recall(self, key: Key) -> bool:
-        """Recall a lease, and say whether its answer is to be waited for."""
+    def _recall(self, key: Key, turn: Turn) -> bool:
+        """Recall a lease, and say whether its answer is to be waited for.
+
+        Once more before it is answered, if it is kept for those that come before the one asker and after the other.
+        """
         place, holder = key
         now = self._timers.time()
         last = self._links[holder].get(place)
         if last is None or (last.answered and (last.granted or now >= last.sent_s + CALM_S)):
-            self._recalls += 1
-            last = self._links[holder][place] = _Recalled(self._recalls, now)
-            self._post(holder, Recall(place.series, place.start_s, self._recalls))
-        return not last.answered and now < last.sent_s + RECALL_WAIT_S
+            last = self._send_recall(key, now, turn)
+        elif not last.answered and turn < last.turn:
+            last = self._send_recall(key, last.sent_s, turn)
+        return not last.answered and now < last.sent_s + WAIT_S
+
+    def _send_recall(self, key: Key, sent_s: float, turn: Turn) -> _Recalled:
+        place, holder = key
+        self._recalls += 1
+        self._post(holder, Recall(place.series, place.start_s, self._recalls, *turn))
+        sent = self._links[holder][place] = _Recalled(self._recalls, sent_s, turn)
+        return sent
+
+    def _is_unheard(self, ask: Ask) -> bool:
+        """Whether somebody was recalled who has not said what it has free."""
+        leases = self._books.holding(ask.series, ask.reach_s)
+        recalled = (self._links[holder].get(place) for place, holder, _ in leases if holder in self._links)
+        return any(one is not None and not one.answered for one in recalled)
 
     def _expire(self, key: Key) -> None:
         one = self._unpark(key)
@@ -334,3 +360,7 @@ class Desk:
         if series in self._parked and series not in self._look_at:
             self._look_at.add(series)
             self._timers.call_soon(self._look, series)
+
+
+def _turn(ask: Ask) -> Turn:
+    return ask.turn, ask.holder

@@ -9,6 +9,7 @@ from gateway.policies.budget import COMPANY, REQUESTS, USD, Budget
 from gateway.policies.limit import CONCURRENT, SECOND_NS, Wait
 
 _MS_NS: Final = 1_000_000
+_WITHIN: Final = {"total": "in total", "day": "today"}
 _WHEN_UNKNOWN_MS: Final = 1_000
 _JITTER: Final = 5  # up to a fifth longer, so that those who wait do not all come back together
 # Which limits' settings count what clients know as tokens; all others are to them a limit of requests.
@@ -79,8 +80,8 @@ def _whose(budget: Budget, values: tuple[str, ...]) -> str:
 
 
 def _within(kind: str) -> str:
-    if kind == "total":
-        return "in total"
+    if kind in _WITHIN:
+        return _WITHIN[kind]
     begin, colon, length = kind.partition(":")
     return f"in the last {length}" if colon else f"this {begin}"
 

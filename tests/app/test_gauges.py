@@ -60,6 +60,18 @@ def test_counters_of_slots_no_longer_used_still_count(tmp_path: Path) -> None:
     assert 4 == shown(gauges.samples(), catalogue.JOURNAL_DROPPED)[("append_failed",)]
 
 
+def test_admissions_are_told_by_whether_the_ledger_was_asked(tmp_path: Path) -> None:
+    """Of all workers together."""
+    shared, gauges = make(tmp_path)
+    for slot, cell, count in ((0, board.ADMISSIONS, 7), (1, board.ADMISSIONS, 3), (1, board.ADMISSIONS_ASKED, 1)):
+        shared.slot(slot).add(cell, count)
+    shared.slot(1).add(board.LEDGER_ASKS, 3)
+
+    assert {(): 10} == shown(gauges.samples(), catalogue.ADMISSIONS)
+    assert {(): 1} == shown(gauges.samples(), catalogue.ADMISSIONS_ASKED)
+    assert {(): 3} == shown(gauges.samples(), catalogue.LEDGER_ASKS)
+
+
 def test_supervisor_tells_reloads_and_restarts(tmp_path: Path) -> None:
     """What only the supervisor knows is shown as it said it."""
     _, gauges = make(tmp_path)

@@ -10,6 +10,7 @@ from gateway.audit.answers import check_answer
 from gateway.audit.findings import Findings
 from gateway.core.record import Attempt, Job
 from gateway.core.usage import Usage
+from gateway.exchange.books import DRAINED, LEFT
 from gateway.journal.reader import WORKER_DIED
 from gateway.store.interface import Body
 from gateway.wire.weight import READ_BYTES
@@ -165,6 +166,21 @@ def test_a_client_that_left_gives_no_last_look(books: Books) -> None:
     ended = books.settle(answer, content_type=EVENTS, whole=False)
 
     assert ("upstream_error", "partial", {}) == (ended.record.outcome, ended.record.usage_source, differences(ended))
+
+
+def test_what_was_read_to_its_end_without_a_client_is_whole(books: Books) -> None:
+    """Where a budget wants to know what it cost; what ended early is partial, whoever says otherwise."""
+    drained = books.settle(TEXT + USAGE + DONE, content_type=EVENTS)
+    drained.record.outcome, drained.record.error = "cancelled", DRAINED
+    assert ("provider", {}) == (drained.record.usage_source, differences(drained))
+    drained.record.error = LEFT
+    assert {"usage_source": ("provider", "partial")} == differences(drained)
+    early = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5}}}\n\n'
+    aborted = books.settle(early, dialect="anthropic", content_type=EVENTS, finish=False)
+    assert ("cancelled", "partial", {}) == (aborted.record.outcome, aborted.record.usage_source, differences(aborted))
+    aborted.record.usage_source = "provider"
+
+    assert {"usage_source": ("provider", "partial")} == differences(aborted)
 
 
 def test_a_dead_worker_took_no_last_look_at_all(books: Books) -> None:

@@ -5,7 +5,7 @@ import pytest
 from gateway.ledger import desk as ledger_desk
 from gateway.ledger.desk import GRACE_S, Desk, LeaseState, SeriesState
 from gateway.ledger.file import Raise
-from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room
+from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, WAIT_S, Message, Recall, Room
 from gateway.ledger.lease import MOST, Absurd, Ask, Books, Grant, Place
 from tests.ledger.parts import Clock
 
@@ -97,6 +97,22 @@ def test_who_takes_less_too_has_others_recalled_for_what_they_have() -> None:
     assert ("b", Grant(SERIES, 0, 2, 0, 0, 70)) in office.posted()
 
 
+def test_who_is_not_answered_in_time_is_not_refused_for_good() -> None:
+    """What a recalled holder has free may be enough, but it has not said so; once it has, a refusal is one."""
+    office = Office("a", "b")
+    office.ask("a", want=LIMIT)
+    office.posted()
+
+    office.ask("b", need=10)
+    recalls = office.recall()
+    assert [("b", Grant(SERIES, 0, 1, 0, 0, 0, late=True))] == office.posted(RECALL_WAIT_S)
+    office.ask("a", back=5, recalled=recalls["a"])
+    office.posted()
+    office.ask("b", need=10)
+    office.ask("a", recalled=office.recall().get("a", 0))
+    assert ("b", Grant(SERIES, 0, 2, 0, 0, 5)) in office.posted(RECALL_WAIT_S)
+
+
 def test_a_request_is_refused_once_nobody_has_enough() -> None:
     """What they returned is there for others."""
     office = Office("a", "b", "c")
@@ -116,7 +132,7 @@ def test_a_request_is_refused_once_nobody_has_enough() -> None:
 
 
 def test_who_does_not_answer_is_waited_for_once() -> None:
-    """A stopped worker delays a request by no more than the wait, and only the first."""
+    """A stopped worker delays a request by no more than the wait, and none once it had the time of a whole one."""
     office = Office("a", "b", "c")
     office.ask("a", want=100)
     office.posted()
@@ -125,6 +141,7 @@ def test_who_does_not_answer_is_waited_for_once() -> None:
 
     assert [] == office.added(RECALL_WAIT_S - 0.001)
     assert [("b", 0)] == office.added(0.001)
+    office.posted(WAIT_S - RECALL_WAIT_S)
     office.ask("b", need=30)
     assert [("b", 0)] == office.added()
 
@@ -211,6 +228,7 @@ def test_a_later_ask_takes_the_place_of_one_that_waits() -> None:
     assert [("c", 0)] == office.added()
     assert 1 == office.desk.parked
     assert [("b", 0)] == office.added(RECALL_WAIT_S / 2)
+    office.posted(WAIT_S - RECALL_WAIT_S)
     office.ask("b", need=30)
     assert [("b", 0)] == office.added()
 
@@ -313,7 +331,7 @@ def test_a_raise_serves_who_waits_and_tells_who_was_refused() -> None:
     office.desk.add_raise(Raise(1, SERIES, 50, 2000))
 
     office.desk.look_again(SERIES)
-    assert [("c", Room(SERIES, 0, 50)), ("b", Grant(SERIES, 0, 1, 30, 30, 20))] == office.posted()
+    assert [("c", Room(SERIES, 0, 50)), ("b", Grant(SERIES, 0, 1, 30, 30, 20, raised=50))] == office.posted()
     office.desk.look_again(SERIES)
     office.desk.look_again("unknown")
     assert [] == office.posted()

@@ -207,7 +207,7 @@ async def test_a_raise_serves_who_waits(tmp_path: Path) -> None:
             assert isinstance(await stubborn.hear(), Recall)
 
             await server.raise_limit("search/daily", 5, ANN)
-            assert Grant("search/daily", 0, 1, 5, 5, 0) == await poor.hear()
+            assert Grant("search/daily", 0, 1, 5, 5, 0, raised=5) == await poor.hear()
 
 
 @on_uvloop

@@ -69,7 +69,7 @@ def test_it_says_whose_it_is(name: str, per: tuple[str, ...], values: tuple[str,
 @pytest.mark.parametrize(
     ("window", "words"),
     [
-        ("day", "used this day; resets 2026-11-25T00:00:00Z."),
+        ("day", "used today; resets 2026-11-25T00:00:00Z."),
         ("hour", "used this hour; resets 2026-11-24T01:00:00Z."),
         ("rolling:5h", "used in the last 5h; free again by 2026-11-24T05:05:00Z."),
         ("total", "used in total; it never resets, whoever manages it can raise it."),

@@ -21,7 +21,7 @@ from tests.provider import EVENTS, Answer, Provider, stream
 from tests.sdk import answers
 from tests.sdk.conftest import Make
 
-SAID = "Budget exceeded for team 'search' (budget search/daily): $25.00 of $25.00 used this day"
+SAID = "Budget exceeded for team 'search' (budget search/daily): $25.00 of $25.00 used today"
 ADVICE = Advice(status=429, resets_s=1_796_083_200, headers=((b"x-tollway-budget", b"search/daily"),))
 RETRIES = 2
 _ASKED: list[Any] = [{"role": "user", "content": "Say hello."}]
