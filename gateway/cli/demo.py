@@ -30,6 +30,7 @@ from gateway.cli.demo_gateway import (
 )
 
 CALL_COUNT = 5
+DAY_BUDGET = "demo/daily"
 SHOWN_METRICS = ("tollway_requests_total{", "tollway_tokens_total{", "tollway_cost_usd_total{")
 # The promise is one second; the rest is for a machine that is busy with a language model.
 LOG_LIMIT_S = 15.0
@@ -40,7 +41,7 @@ def demo(
         bool, typer.Option("--once", help="End after the last step instead of serving until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Start a local model and a gateway in front of it, call it with real SDKs, show logs, cost and metrics."""
+    """Start a local model and a gateway in front of it, call it with real SDKs, show logs, cost, budgets, metrics."""
     console = Console()
     missing = demo_model.missing_wheels()
     if missing:
@@ -66,7 +67,7 @@ def _run(console: Console, cleanup: ExitStack, *, once: bool) -> None:
     cleanup.callback(model.stop)
     console.print(f"  serving at {model.url}", highlight=False)
 
-    _step(console, 2, "A configuration: two providers, one team with one key")
+    _step(console, 2, "A configuration: two providers, one team with one key and two budgets")
     place = write_config(folder, model.url)
     console.print(f"  {place.config}\n  {place.folder / 'teams' / 'demo.toml'}", highlight=False)
 
@@ -79,11 +80,13 @@ def _run(console: Console, cleanup: ExitStack, *, once: bool) -> None:
     _step(console, 4, "An agent: the openai and anthropic SDKs, base_url set to the gateway")
     call_models(place)
 
-    _step(console, 5, "The books: what was called, what it cost, what Prometheus sees")
+    _step(console, 5, "The books: calls, costs, budgets, and what Prometheus sees")
     rows = wait_for_rows(place)
     check_rows(rows)
     show(place, "logs")
     show(place, "spend")
+    wait_for_budgets(place, rows)
+    show(place, "budget", "list")
     for line in metric_lines(place):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
@@ -145,6 +148,22 @@ def check_rows(rows: list[dict[str, object]]) -> None:
             raise DemoFailed(f"exchange {row['id']} costs {row['cost_nano_usd']} nano-USD")
 
 
+def wait_for_budgets(place: Place, rows: list[dict[str, object]]) -> None:
+    """Wait until the day's budget has heard of everything (workers tell within seconds). Raises DemoFailed."""
+    cost = sum(cost for row in rows if isinstance(cost := row["cost_nano_usd"], int))
+    spent: list[int] = []
+
+    def told() -> bool:
+        budgets = [msgspec.json.decode(line) for line in tollway(place, "budget", "list", "--json").splitlines()]
+        spent[:] = [
+            balance["spent_nano_usd"] for one in budgets if one["id"] == DAY_BUDGET for balance in one["balances"]
+        ]
+        return spent == [cost]
+
+    if not until(told, LOG_LIMIT_S):
+        raise DemoFailed(f"the calls cost {cost} nano-USD, the budget's balances have {spent}")
+
+
 def metric_lines(place: Place) -> list[str]:
     """Return a few lines of /metrics. Raises DemoFailed if they do not count the calls."""
     text = fetch(f"{place.admin_url}/metrics") or ""
@@ -155,11 +174,11 @@ def metric_lines(place: Place) -> list[str]:
     return lines
 
 
-def show(place: Place, command: str) -> None:
+def show(place: Place, *words: str) -> None:
     """Run a command of ours as a person would, on this terminal."""
     sys.stdout.flush()
-    if subprocess.run(command_line(place, command), check=False).returncode:
-        raise DemoFailed(f"tollway {command} failed")
+    if subprocess.run(command_line(place, *words), check=False).returncode:
+        raise DemoFailed(f"tollway {' '.join(words)} failed")
 
 
 def connections(place: Place) -> str:

@@ -14,19 +14,20 @@ from rich.console import Console
 QUESTION = "In one sentence: what is a toll road?"
 SYSTEM = "You answer briefly."
 MAX_OUTPUT_TOKENS = 40
+SESSION = {"x-tollway-session": "first-steps"}
 URL_VARIABLE = "TOLLWAY_DEMO_URL"
 KEY_VARIABLE = "TOLLWAY_DEMO_KEY"
 MODEL_VARIABLE = "TOLLWAY_DEMO_MODEL"
 
 
 class Agent:
-    """Two SDK clients whose base_url is the gateway. Nothing else about them is special."""
+    """Two SDK clients whose base_url is the gateway. They say which session they are of; nothing else is special."""
 
     def __init__(self, url: str, key: str, model: str) -> None:
         # A person's own environment must not reach the demo: headers, organisations, log-ins.
         self.model = model
-        self.openai = OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=120)
-        self.anthropic = Anthropic(base_url=url, api_key=key, max_retries=0, timeout=120)
+        self.openai = OpenAI(base_url=f"{url}/v1", api_key=key, default_headers=SESSION, max_retries=0, timeout=120)
+        self.anthropic = Anthropic(base_url=url, api_key=key, default_headers=SESSION, max_retries=0, timeout=120)
 
     def chat(self) -> Iterator[str]:
         """Ask with the Chat Completions API, in one answer."""

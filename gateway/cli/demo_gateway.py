@@ -47,6 +47,19 @@ name = "demo"
 [[keys]]
 name = "laptop"
 sha256 = "{digest}"
+
+[[budgets]]
+name = "daily"
+limit_usd = "1"
+window = "day"
+
+# An agent that runs in circles stops by itself.
+[[budgets]]
+name = "loop"
+limit_requests = 200
+window = "rolling:1h"
+scope = {{ session = "?*" }}
+per = ["session"]
 """
 
 
