@@ -141,12 +141,12 @@ class Asking:
         return asked.need > 0 and len(lacking) > 0 and lacking[0].short.turn < asked.turn
 
     def _ask(self, account: Account, lacking: Sequence[Wait], spare: int, back: int) -> None:
+        """Ask for all, but above all for the first: what only another could use would not be in its turn."""
         need = want = 0
         turn = MOST
         if lacking:
-            amounts = [wait.amount for wait in lacking]
-            need = min(amounts) - max(0, account.free - back)
-            want = max(sum(amounts) - (spare - back), self.chunk(account))
+            need = lacking[0].amount - max(0, account.free - back)
+            want = max(sum([wait.amount for wait in lacking]) - (spare - back), self.chunk(account))
             turn = lacking[0].short.turn
         self.send(account, account.ask_instead(need, want, back, turn))
 
