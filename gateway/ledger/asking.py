@@ -11,7 +11,7 @@ from gateway.ledger.account import EVERYBODY, Account, Terms
 from gateway.ledger.holds import Wait
 from gateway.ledger.interface import STICKY_S, Authority, Recall, Timers
 from gateway.ledger.lease import MOST, Ask
-from gateway.ledger.waiting import Waiting, set_aside
+from gateway.ledger.waiting import Waiting, waited_for
 
 LOW: Final = 4  # more is asked for when less than one part in so many is free of what was after the last answer
 SHARE: Final = 4  # of what is left, a lease is at most so small a part of a worker's part: leases shrink with it
@@ -32,20 +32,18 @@ class Asking:
 
     def next(self, account: Account) -> None:
         """Say what is to be said about an account, if anything is: what is lacking, owed, or to be returned."""
-        sticky = self._is_sticky(account)
-        returns = sticky or account.recall > 0
-        if not returns:
+        if not account.recall and not self._is_sticky(account):
             account.keeps = EVERYBODY
+        returns = account.keeps < EVERYBODY
         queue = self._waiting.at(account)
-        account.watched = sticky or len(queue) > 0
-        kept = set_aside(queue, account.free, account.keeps)
-        if not kept:
+        account.watched = returns or len(queue) > 0
+        back = max(0, account.free - waited_for(queue, account.keeps)) if returns else 0
+        left = max(0, account.free - back)
+        if not left:
             self._answer(account)
-        spare = max(0, account.free - kept)
-        back = spare if returns else 0
-        lacking = lacks(queue, account.free - back)
+        lacking = [wait for wait in queue if wait.amount > left]
         if self._is_due(account, lacking, back):
-            self._ask(account, lacking, spare, back)
+            self._ask(account, lacking, left, back)
 
     def lacking(self, account: Account, turn: int) -> None:
         """Ask for one that comes short; but nobody waits for the answer to an ask whose turn is later."""
@@ -96,7 +94,7 @@ class Asking:
         be refused, and it might come free.
         """
         account.recall = recall.recall
-        account.keeps = recall.turn + 1 if self._name < recall.asker else recall.turn
+        account.keeps = min(MOST, recall.turn + 1 if self._name < recall.asker else recall.turn)
         account.sticky_until_s = self._timers.time() + STICKY_S
         account.low = 0
         self.next(account)
@@ -112,7 +110,7 @@ class Asking:
     def lowered(self, account: Account) -> None:
         """An answer has come: find out from where on the lease runs out."""
         if not account.low:
-            account.low = max(0, account.free - set_aside(self._waiting.at(account), account.free, EVERYBODY)) // LOW
+            account.low = max(0, account.free - waited_for(self._waiting.at(account), EVERYBODY)) // LOW
 
     def lost(self, account: Account) -> None:
         """The authority cannot be reached: it forgets what it recalled."""
@@ -140,22 +138,16 @@ class Asking:
             return len(lacking) > 0 or account.free < 0
         return asked.need > 0 and len(lacking) > 0 and lacking[0].short.turn < asked.turn
 
-    def _ask(self, account: Account, lacking: Sequence[Wait], spare: int, back: int) -> None:
+    def _ask(self, account: Account, lacking: Sequence[Wait], left: int, back: int) -> None:
+        """Ask for all, but above all for the first: what only another could use would not be in its turn."""
         need = want = 0
         turn = MOST
         if lacking:
-            amounts = [wait.amount for wait in lacking]
-            need = min(amounts) - max(0, account.free - back)
-            want = max(sum(amounts) - (spare - back), self.chunk(account))
+            need = lacking[0].amount - left
+            want = max(waited_for(self._waiting.at(account), EVERYBODY) - left, self.chunk(account))
             turn = lacking[0].short.turn
         self.send(account, account.ask_instead(need, want, back, turn))
 
     def _is_sticky(self, account: Account) -> bool:
         """Whether it was recalled lately: what comes free of it is returned at once."""
         return self._timers.time() < account.sticky_until_s
-
-
-def lacks(queue: Sequence[Wait], free: int) -> list[Wait]:
-    """Return those that need more than is free."""
-    most = max(0, free)
-    return [wait for wait in queue if wait.amount > most]

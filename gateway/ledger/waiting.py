@@ -66,18 +66,14 @@ class Waiting:
         return list(dict.fromkeys(wait.short for queue in self._queues.values() for wait in queue))
 
 
-def set_aside(queue: Sequence[Wait], free: int, before: int) -> int:
-    """Return how much of what is free is kept for those whose turn comes before that, first come first served.
-
-    Nothing for one that cannot have all it needs here.
-    """
-    kept = 0
+def waited_for(queue: Sequence[Wait], before: int) -> int:
+    """Return how much those need in all whose turn comes before that."""
+    amount = 0
     for wait in queue:
         if wait.short.turn >= before:
             break
-        if wait.amount <= free - kept:
-            kept += wait.amount
-    return kept
+        amount += wait.amount
+    return amount
 
 
 _NOBODY: Final[list[Wait]] = []

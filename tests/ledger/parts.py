@@ -129,7 +129,8 @@ class _Call:
 class Bank:
     """An authority in memory, and the lines of its holders; everything happens by one clock moved by hand.
 
-    `deaf`: it hears nothing and says nothing. `heard`: what it was asked.
+    `deaf`: it hears nothing and says nothing. `heard`: what it was asked. `delay_s`: how long messages from and to a
+    holder are under way.
     """
 
     def __init__(self) -> None:
@@ -139,6 +140,7 @@ class Bank:
         self.forget_rates()
         self.deaf = False
         self.heard: list[Ask] = []
+        self.delay_s: dict[str, float] = {}
         self.lines: dict[str, Line] = {}
 
     def holder(self, name: str, workers: int = 1) -> Holder:
@@ -156,7 +158,7 @@ class Bank:
 
     def _post(self, holder: str, message: Message) -> None:
         if not self.deaf:
-            self.clock.call_soon(self.lines[holder].tell, message)
+            self.clock.call_later(self.delay_s.get(holder, 0.0), self.lines[holder].tell, message)
 
 
 class Line:
@@ -178,7 +180,7 @@ class Line:
         """Ask, now or when it is mended."""
         self._unanswered[ask.place] = ask
         if self.connected and not self._bank.deaf:
-            self._bank.clock.call_soon(self._hear, ask)
+            self._bank.clock.call_later(self._bank.delay_s.get(self._name, 0.0), self._hear, ask)
 
     def close(self) -> None:
         """Be done."""

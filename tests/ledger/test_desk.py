@@ -285,6 +285,56 @@ def test_who_answered_lately_is_not_recalled_again() -> None:
     assert {"a"} == office.recall().keys()
 
 
+def test_those_that_wait_are_served_in_their_turn() -> None:
+    """Not as their asks came; between equals the name decides."""
+    office = Office("a", "b", "c", "d")
+    office.ask("a", want=100)
+    office.posted()
+    for holder, turn in (("d", 9), ("c", 5), ("b", 9)):
+        office.ask(holder, need=30, turn=turn)
+    number = office.recall()["a"]
+
+    office.ask("a", back=60, recalled=number)
+    assert [("a", 0), ("c", 30), ("b", 30)] == office.added()
+
+
+def test_a_recall_says_whose_turn_it_is() -> None:
+    """So that its holder knows what to keep for others; while it does, only who comes before asks once more."""
+    office = Office("a", "b", "c", "d")
+    office.ask("a", want=100)
+    office.posted()
+    office.ask("c", need=30, turn=7)
+    (first,) = [one for _, one in office.posted() if isinstance(one, Recall)]
+    assert (7, "c") == (first.turn, first.asker)
+    office.ask("d", need=30, turn=8)
+    office.ask("c")  # given up
+    assert {} == office.recall()
+
+    office.ask("b", need=30, turn=6)
+    (second,) = [one for _, one in office.posted() if isinstance(one, Recall)]
+    assert (6, "b") == (second.turn, second.asker)
+    assert second.recall > first.recall
+    office.ask("a", recalled=first.recall)
+    assert [("a", 0)] == office.added()
+    office.ask("a", back=30, recalled=second.recall)
+    assert [("a", 0), ("b", 30)] == office.added()
+
+
+def test_a_later_recall_makes_nobody_wait_longer_for_one_that_does_not_answer() -> None:
+    """The time runs from the first."""
+    office = Office("a", "b", "c")
+    office.ask("a", want=100)
+    office.posted()
+    office.ask("c", need=30, turn=7)
+    office.posted(RECALL_WAIT_S)
+    office.ask("b", need=30, turn=6)
+    assert {"a"} == office.recall().keys()
+
+    office.posted(WAIT_S - RECALL_WAIT_S)
+    office.ask("c", need=30, turn=7)
+    assert [("b", 0), ("c", 0)] == office.added(RECALL_WAIT_S - (WAIT_S - RECALL_WAIT_S))
+
+
 def test_what_was_granted_after_a_recall_is_recalled_again() -> None:
     """The holder may have answered before it knew of it."""
     office = Office("a", "b", "c")

@@ -19,7 +19,7 @@ MESSAGES: list[Message] = [
     Hello("w1"),
     Ask("search/daily?user=é", 0, -60, "w1", 1, 0, MOST, 5, 50, 1000, 86_400, 7, 3),
     Grant("search/daily", 0, 1, 60, 50, -3),
-    Recall("search/daily", 0, 9),
+    Recall("search/daily", 0, 9, MOST, "w1"),
     Room("search/daily", 0, -9),
 ]
 
