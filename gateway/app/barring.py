@@ -1,4 +1,4 @@
-"""Which exchanges cost more than they could? The ledger hears of them before the store has them: then none is missed."""
+"""Which exchanges cost more than they could? The ledger hears of them before the store does, so that none is missed."""
 
 from collections.abc import Sequence
 from typing import Final

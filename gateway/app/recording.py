@@ -110,9 +110,7 @@ class Recording:
     def _carry(self, store: SqliteStore, jobs: Jobs) -> None:
         reader = Reader(self._journal_dir, store.watermarks())
         alarm = partial(raise_alarm, self._ledger)
-        conveyor = Conveyor(
-            reader, store, settle=self._settle, jobs=jobs, complaints=self.complaints, alarm=alarm
-        )
+        conveyor = Conveyor(reader, store, settle=self._settle, jobs=jobs, complaints=self.complaints, alarm=alarm)
         self.conveyor = conveyor
         closer = Closer(reader, store, self._ledger, self.complaints.add)
         self.tried.set()

@@ -92,10 +92,11 @@ class Bars:
         excess = min(one.cost_nano_usd - one.bound_nano_usd, MOST)
         deed = self._deed(BAR, TRAIL + one.model, excess, By("tollway", why))
         self._note(Bar(one.model, deed.at_s, one.exchange, one.cost_nano_usd, one.bound_nano_usd, 0))
+        name = "".join(sign if sign.isprintable() else "?" for sign in one.model)
         logger.warning(
-            "strict budgets refuse %s from now on: %s. Correct its bound or prices (`tollway explain %s` shows what was "
-            'billed; [models."%s"] in config.toml), then run `tollway budget acknowledge %s --why …`',
-            one.model, why, one.exchange, one.model.partition("/")[2], one.model,
+            'strict budgets refuse %s from now on: %s. Correct its bound ([models."%s"]) or prices in config.toml '
+            "(`tollway explain %s` shows what was billed), then run `tollway budget acknowledge %s --why …`",
+            name, why, name.partition("/")[2], one.exchange, name,
         )  # fmt: skip
         return True
 

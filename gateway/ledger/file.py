@@ -111,7 +111,7 @@ class Passed(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A model (`provider/model`) that strict budgets refuse, since when, and the exchange that cost more than its bound.
+    """A model (`provider/model`) that strict budgets refuse, since when, and what cost more than its bound.
 
     `acknowledged_ms`: when somebody has seen to it; 0: nobody has yet.
     """

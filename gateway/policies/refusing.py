@@ -58,9 +58,9 @@ def bound_exceeded(budget: Budget, name: str) -> Refusal:
     """Refuse a model (`provider/model`) whose bound did not hold, until somebody has seen to it."""
     headers = ((b"x-tollway-budget", budget.id.encode()),)
     message = (
-        f"An answer of {name} cost more than the most that was thought possible, and the budget {budget.id} is strict: it "
-        f'refuses this model until an operator has corrected [models."{name.partition("/")[2]}"] and acknowledged it with '
-        f"`tollway budget acknowledge {name} --why …`."
+        f"An answer of {name} cost more than was thought possible, and the budget {budget.id} is strict: it refuses "
+        f'this model until an operator has corrected its bound ([models."{name.partition("/")[2]}"]) or prices, and '
+        f"acknowledged that with `tollway budget acknowledge {name} --why …`."
     )
     return Refusal("bound_exceeded", message, param="model", advice=Advice(headers=headers))
 
