@@ -289,7 +289,7 @@ async def test_a_crossed_bound_that_cannot_be_written_is_told_again(
     monkeypatch.setattr(closing, "CROSSING_S", 0.05)
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as lock:
         lock.execute("BEGIN IMMEDIATE")
-        with pytest.raises(OSError):  # noqa: PT011 a timeout is one, and has no text
+        with pytest.raises(OSError):
             await asyncio.to_thread(told.cross, [CROSSING])
     monkeypatch.setattr(closing, "CROSSING_S", 10.0)
     await asyncio.to_thread(told.cross, [CROSSING])

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.ledger import client as ledger_client
 from gateway.ledger.client import Client
-from gateway.ledger.interface import Hello, Message, Recall, Room
+from gateway.ledger.interface import Barred, Hello, Message, Recall, Room
 from gateway.ledger.lease import Ask, Grant
 from gateway.ledger.peer import Frames, frame
 from tests.http.uv import on_uvloop, until

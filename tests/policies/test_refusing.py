@@ -164,9 +164,9 @@ def test_a_barred_model_says_what_happened_and_what_an_operator_can_do() -> None
     refusal = bound_exceeded(budget("search/hard", mode="strict"), "openai/gpt-x")
 
     assert (
-        "An answer of openai/gpt-x cost more than was thought possible, and the budget search/hard is strict: it refuses "
-        'this model until an operator has corrected its bound ([models."gpt-x"]) or prices, and acknowledged that with '
-        "`tollway budget acknowledge openai/gpt-x --why …`."
+        "An answer of openai/gpt-x cost more than was thought possible, and the budget search/hard is strict: it "
+        'refuses this model until an operator has corrected its bound ([models."gpt-x"]) or prices, and acknowledged '
+        "that with `tollway budget acknowledge openai/gpt-x --why …`."
     ) == refusal.message
     assert ("bound_exceeded", 403, "model") == (refusal.kind, refusal.status, refusal.param)
     assert ((b"x-tollway-budget", b"search/hard"),) == refusal.advice.headers
