@@ -319,7 +319,7 @@ def test_a_cheaper_route_is_taken_where_the_asked_model_no_longer_fits(provider:
 
 
 def test_a_model_that_crossed_its_bound_is_refused_until_acknowledged(provider: Provider, tmp_path: Path) -> None:
-    """By strict budgets on every worker, by soft ones never; Codex hears a status after which it does not come again."""
+    """By strict budgets on every worker, by soft ones never; Codex hears a status after which it comes no more."""
     teams = {
         "search": team_file(
             more='[[budgets]]\nname = "hard"\nlimit_usd = "1000000"\nwindow = "total"\nmode = "strict"'
