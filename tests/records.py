@@ -1,7 +1,7 @@
 """Exchanges for tests of journal, store and metrics: records with sensible defaults, as a worker writes them."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from gateway.core.usage import Usage
 from gateway.journal.frame import BEGIN, END, REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
 from gateway.journal.writer import Journal
+from gateway.ledger.bars import Crossing
 
 NOON_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
 DAY_MS = 86_400_000
@@ -91,6 +92,7 @@ class Ledger:
         self.absent = frozenset(absent)
         self.closed: list[tuple[str, dict[tuple[str, int], int]]] = []
         self.told: list[dict[tuple[str, str, int], int]] = []
+        self.crossed: list[Crossing] = []
 
     def close(self, holder: str, spent: Mapping[tuple[str, int], int]) -> None:
         """Note it; as the real one, it is not at once that the holder is no longer absent."""
@@ -99,3 +101,7 @@ class Ledger:
     def late(self, totals: Mapping[tuple[str, str, int], int]) -> None:
         """Note it."""
         self.told.append(dict(totals))
+
+    def cross(self, crossings: Sequence[Crossing]) -> None:
+        """Note it."""
+        self.crossed += crossings

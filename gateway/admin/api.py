@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.admin.answers import parameters, refused, shown
-from gateway.admin.budgets import BudgetPaths, NoLedger, NoSuchBudget
+from gateway.admin.budgets import BudgetPaths, NoLedger, NoSuchBar, NoSuchBudget
 from gateway.admin.orders import BadOrder
 from gateway.core.record import public
 from gateway.ledger.server import Server
@@ -158,7 +158,7 @@ async def _translating(request: web.Request, handler: Handler) -> web.StreamResp
         return await handler(request)
     except (BadFilter, BadOrder) as error:
         return refused(400, f"{error.name}: {error}" if error.name else str(error), param=error.name)
-    except (NoSuchExchange, NoSuchBudget) as error:
+    except (NoSuchExchange, NoSuchBudget, NoSuchBar) as error:
         return refused(404, str(error))
     except AmbiguousId as error:
         return refused(409, str(error), param="id")

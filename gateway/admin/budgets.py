@@ -10,7 +10,7 @@ from aiohttp import web
 
 from gateway.admin import orders
 from gateway.admin.answers import parameters, shown
-from gateway.admin.public_budgets import public_deed, public_leases, public_raise, public_standing
+from gateway.admin.public_budgets import public_bar, public_deed, public_leases, public_raise, public_standing
 from gateway.admin.standings import standings
 from gateway.config.problems import suggestion
 from gateway.ledger.file import Deed
@@ -33,6 +33,10 @@ class NoSuchBudget(Exception):
 
 class NoLedger(Exception):
     """Nobody keeps the books here, or not yet."""
+
+
+class NoSuchBar(Exception):
+    """That model is not barred; the text says which are."""
 
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -63,6 +67,7 @@ class BudgetPaths:
         return [
             web.get(PATH, _bounded(self._list)),
             web.get(f"{PATH}/trail", _bounded(self._trail)),
+            web.post(f"{PATH}/acknowledge", _bounded(self._acknowledge)),
             web.get(one, _bounded(self._show)),
             *(web.post(f"{one}/{what}", _bounded(self._changing(what))) for what in _CHANGES),
         ]
@@ -75,7 +80,8 @@ class BudgetPaths:
             if fnmatchcase(one.owner, asked.get("team", "*")) and fnmatchcase(one.id, asked.get("budget", "*"))
         ]
         found = await standings(self._server(), budgets, self._now(), _limit(asked))
-        return shown({"budgets": [public_standing(one) for one in found]})
+        barred = [public_bar(bar) for bar in self._server().bars.barred()]
+        return shown({"budgets": [public_standing(one) for one in found], "barred": barred})
 
     async def _show(self, request: web.Request) -> web.Response:
         asked = _asked(request, "limit")
@@ -97,6 +103,17 @@ class BudgetPaths:
         return shown(
             {"trail": [public_deed(deed) for deed in deeds], "cursor": deeds[-1].id if len(deeds) == most else None}
         )
+
+    async def _acknowledge(self, request: web.Request) -> web.Response:
+        bars = self._server().bars
+        order = orders.fields(await request.read(), ("model", "who", "why"))
+        by, model = orders.by(order), order.get("model")
+        deed = await bars.acknowledge(model, int(self._now() * 1000), by) if isinstance(model, str) else None
+        barred = bars.barred()
+        if deed is None:
+            listed = ", ".join(bar.model for bar in barred) or "none"
+            raise NoSuchBar(f"the model {model!r} is not barred. Barred: {listed}")
+        return shown({"deeds": [public_deed(deed)], "barred": [public_bar(bar) for bar in barred]})
 
     def _changing(self, what: str) -> Handler:
         known, change = _CHANGES[what]

@@ -6,9 +6,10 @@ from typing import Any
 from gateway.admin.standings import Balance, Standing
 from gateway.core.clock import stamp
 from gateway.core.money import usd_text
-from gateway.ledger.file import Deed, Raise
+from gateway.ledger.bars import TRAIL
+from gateway.ledger.file import Bar, Deed, Raise
 from gateway.ledger.lease import MOST
-from gateway.policies.budget import REQUESTS, Budget
+from gateway.policies.budget import REQUESTS, USD, Budget
 from gateway.policies.series import read
 from gateway.policies.windows import END_OF_TIME_S
 
@@ -70,15 +71,25 @@ def public_raise(one: Raise, deeds: Mapping[int, Deed]) -> dict[str, Any]:
     }
 
 
+def public_bar(bar: Bar) -> dict[str, Any]:
+    """Shape what bars a model from strict budgets."""
+    return {
+        "model": bar.model,
+        "at": stamp(bar.at_s),
+        "exchange": bar.exchange,
+        **_amount("cost", USD, bar.cost_nano_usd),
+        **_amount("bound", USD, bar.bound_nano_usd),
+    }
+
+
 def public_deed(deed: Deed) -> dict[str, Any]:
-    """Shape what somebody did."""
+    """Shape what somebody did to a budget, or to a model."""
+    done = {"id": deed.id, "at": stamp(deed.at_s), "who": deed.who, "why": deed.why, "what": deed.what}
+    if deed.series.startswith(TRAIL):
+        return {**done, "model": deed.series.removeprefix(TRAIL), **_amount("amount", USD, deed.amount)}
     named = _named(deed.series)
     return {
-        "id": deed.id,
-        "at": stamp(deed.at_s),
-        "who": deed.who,
-        "why": deed.why,
-        "what": deed.what,
+        **done,
         "budget": read(deed.series).budget,
         **named,
         "window_start": None if deed.start_s is None else _instant(deed.start_s),

@@ -6,20 +6,22 @@ not read to its end, is gone. All that it wrote is in the store by then, since n
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.journal.reader import Reader
+from gateway.ledger.bars import Crossing
 from gateway.ledger.lease import Place
 from gateway.ledger.server import Server
 from gateway.store.charges import Balance, ChargeKey
 from gateway.store.interface import Store, StoreBusy
 
 PATIENCE_S = 5.0  # at the end, with a disk that takes nothing
+CROSSING_S = 1.0  # a commit of the ledger takes milliseconds; nothing else is recorded meanwhile
 
 
 class Ledger(Protocol):
-    """What the recording thread needs of the authority. Nothing here waits."""
+    """What the recording thread needs of the authority. Nothing here waits, but for `cross`."""
 
     @property
     def absent(self) -> frozenset[str]:
@@ -30,6 +32,9 @@ class Ledger(Protocol):
 
     def late(self, totals: Mapping[ChargeKey, int]) -> None:
         """Note what became known late, by holder and balance."""
+
+    def cross(self, crossings: Sequence[Crossing]) -> None:
+        """Bar models whose bound was crossed, before this returns. Raises OSError: it is not written down yet."""
 
 
 class Closer:
@@ -85,6 +90,15 @@ class LoopLedger:
     def late(self, totals: Mapping[ChargeKey, int]) -> None:
         """Note what became known late, soon."""
         self._loop.call_soon_threadsafe(self._late, totals)
+
+    def cross(self, crossings: Sequence[Crossing]) -> None:
+        """Bar models whose bound was crossed, durably."""
+        crossing = asyncio.run_coroutine_threadsafe(self._server.bars.cross(crossings), self._loop)
+        try:
+            crossing.result(CROSSING_S)
+        except TimeoutError:
+            crossing.cancel()
+            raise
 
     async def told(self) -> None:
         """Wait until the ledger has written down what it was told, as long as the disk takes it."""

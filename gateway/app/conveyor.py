@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.core.ids import started_ms
 from gateway.core.record import Record
@@ -32,7 +32,7 @@ class Complaints:
         self._said: set[str] = set()
 
     def add(self, what: str, error: Exception) -> None:
-        """Note that `what` (open | read | jobs | commit | charges | sync) failed and will be tried again."""
+        """Note that `what` (open | read | jobs | alarm | commit | charges | sync) failed and will be tried again."""
         self.counts[what] += 1
         now = time.monotonic()
         if now - self._logged_at_s >= COMPLAIN_S:
@@ -49,7 +49,8 @@ class Complaints:
 class Conveyor:
     """Move exchanges from `reader` to `store`; `settle` completes those whose worker died. One thread.
 
-    `jobs` learns on the way which work goes on, and adds what became known of it.
+    `jobs` learns on the way which work goes on, and adds what became known of it. `alarm` looks at each batch before it
+    is committed, and raises OSError where it must see it again.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Conveyor:
         settle: Callable[[Finished], Finished],
         jobs: Jobs,
         complaints: Complaints,
+        alarm: Callable[[Sequence[Finished]], None] = lambda _: None,
     ) -> None:
         self.results: Counter[str] = Counter()  # applied, amended, duplicate
         self.last_apply_s = 0.0
@@ -70,6 +72,7 @@ class Conveyor:
         self._settle = settle
         self._jobs = jobs
         self._complaints = complaints
+        self._alarm = alarm
         self._batch: list[Finished] = []
         self._is_new = False  # the batch was not shown to the jobs yet
         self._late: Record | None = None  # the oldest exchange in hand, or the last one before more that is there
@@ -163,6 +166,11 @@ class Conveyor:
         """Write the batch; False: the store would not take it, and it is kept."""
         if not self._batch:
             return True
+        try:
+            self._alarm(self._batch)
+        except OSError as error:
+            self._complaints.add("alarm", error)
+            return False
         try:
             done = self._store.commit(self._batch, self._reader.watermarks())
         except (StoreBusy, OSError) as error:

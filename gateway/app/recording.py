@@ -4,8 +4,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from gateway.app.barring import raise_alarm
 from gateway.app.closing import Closer, Ledger
 from gateway.app.conveyor import RETRY_S, Complaints, Conveyor
 from gateway.journal.reader import Finished, Reader
@@ -107,7 +109,8 @@ class Recording:
 
     def _carry(self, store: SqliteStore, jobs: Jobs) -> None:
         reader = Reader(self._journal_dir, store.watermarks())
-        conveyor = Conveyor(reader, store, settle=self._settle, jobs=jobs, complaints=self.complaints)
+        alarm = partial(raise_alarm, self._ledger)
+        conveyor = Conveyor(reader, store, settle=self._settle, jobs=jobs, complaints=self.complaints, alarm=alarm)
         self.conveyor = conveyor
         closer = Closer(reader, store, self._ledger, self.complaints.add)
         self.tried.set()

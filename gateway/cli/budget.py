@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 from gateway.cli.admin_port import AdminPort
-from gateway.cli.budget_tables import deed_sentence, show_list, show_one, standing_sentence
+from gateway.cli.budget_tables import deed_sentence, show_barred, show_list, show_one, standing_sentence
 from gateway.cli.options import USAGE, AsJson, ConfigFile, Offered, fail, place_of, with_options
 from gateway.cli.output import print_json_line, printable
 from gateway.cli.reading import instant
@@ -78,16 +78,21 @@ def list_budgets(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all budgets: what is spent, reserved and left, and when they reset."""
-    budgets = _port(config).get(PATH, {"team": team, "limit": limit})["budgets"]
+    """List all budgets: what is spent, reserved and left, and when they reset; and models that strict ones refuse."""
+    found = _port(config).get(PATH, {"team": team, "limit": limit})
+    budgets, barred = found["budgets"], found["barred"]
     if as_json:
         for one in budgets:
             print_json_line(one)
-    elif budgets:
+        for bar in barred:
+            print_json_line({"barred": bar.pop("model"), **bar})
+        return
+    if budgets:
         show_list(budgets, datetime.now(UTC))
     else:
         whose = f" of '{team}'" if team else ""
         typer.echo(f"no budgets{whose}: write [[budgets]] into config.toml or a team's file", err=True)
+    show_barred(barred)
 
 
 @app.command("show")
@@ -147,6 +152,24 @@ def correct(
     _change(config, budget, "correct", order, as_json=as_json)
 
 
+@app.command("acknowledge")
+@with_options({"who": _WHOSE["who"]})
+def acknowledge(
+    model: Annotated[str, typer.Argument(metavar="PROVIDER/MODEL", help="As `tollway budget list` names it.")],
+    why: Why,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    **given: Any,
+) -> None:
+    """Let strict budgets use a model again that cost more than its bound: its bound or prices are corrected."""
+    answer = _port(config).post(f"{PATH}/acknowledge", {"model": model, "who": _who(given), "why": why})
+    if as_json:
+        print_json_line(answer)
+    else:
+        typer.echo(printable(f"strict budgets use {model} again from now on"))
+        show_barred(answer["barred"])
+
+
 def _change(config: Any, budget: str, what: str, order: Mapping[str, object], *, as_json: bool) -> None:
     answer = _port(config).post(f"{_path(budget)}/{what}", order)
     if as_json:
@@ -186,7 +209,11 @@ def _whose(given: Mapping[str, Any]) -> dict[str, Any]:
         if wrong is not None:
             fail(f"--value: NAME=VALUE such as user=ann, or shared alone; not '{wrong}'", USAGE)
         values = dict(each.split("=", 1) for each in written) or None
-    return {"values": values, "who": given["who"] if given["who"] is not None else _user()}
+    return {"values": values, "who": _who(given)}
+
+
+def _who(given: Mapping[str, Any]) -> str:
+    return given["who"] if given["who"] is not None else _user()
 
 
 def _user() -> str:

@@ -52,6 +52,18 @@ def show_one(one: Shown, now: datetime) -> None:
             out.print(table(columns, rows, right=NUMBERS))
 
 
+def show_barred(barred: Sequence[Shown]) -> None:
+    """Print which models strict budgets refuse, and what to do about it."""
+    if not barred:
+        return
+    out = console()
+    rows = [(one["model"], one["at"][:19].replace("T", " "), one["exchange"], *_crossed(one)) for one in barred]
+    out.print()
+    out.print("Strict budgets refuse these models: an answer cost more than was thought possible.", style="red")
+    out.print(table(("MODEL", "SINCE (UTC)", "EXCHANGE", "COST", "BOUND"), rows, right=frozenset({"COST", "BOUND"})))
+    out.print("Correct the bound or the prices, then: tollway budget acknowledge PROVIDER/MODEL --why …", style="dim")
+
+
 def deed_sentence(deed: Shown) -> str:
     """Say what was done."""
     what = {
@@ -133,6 +145,10 @@ def _leases(one: Shown) -> Iterator[tuple[Cell, ...]]:
 def _raise(one: Shown) -> tuple[Cell, ...]:
     until = one["until"] or "it is ended"
     return str(one["id"]), _balance(one), _signed(one), until, one["who"], one["why"]
+
+
+def _crossed(one: Shown) -> tuple[str, str]:
+    return _amount(one, "cost", "usd"), _amount(one, "bound", "usd")
 
 
 def _deed(deed: Shown) -> tuple[Cell, ...]:

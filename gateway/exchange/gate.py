@@ -12,10 +12,11 @@ from gateway.exchange.books import Entry
 from gateway.exchange.plan import Names, Plan, Planner
 from gateway.exchange.way import Way
 from gateway.ledger.holder import Holder
+from gateway.ledger.interface import bar_name
 from gateway.policies.bounds import Bounds, Unbounded
 from gateway.policies.budget import Budget
 from gateway.policies.expected import Expected, first_guess, first_tokens
-from gateway.policies.refusing import unbounded
+from gateway.policies.refusing import bound_exceeded, unbounded
 from gateway.policies.scope import Caller
 from gateway.policies.snapshot import Snapshot
 from gateway.wire.asked import is_free, read_asked
@@ -99,6 +100,9 @@ class Gate:
         return max(1, expected)
 
     def _bound(self, plan: Plan, budget: Budget, place: Place, way: Way, body: bytes, now_ns: int) -> int:
+        barred = self.holder.barred
+        if barred and (name := bar_name(way.provider.name, plan.models[-1])) in barred:
+            raise bound_exceeded(budget, name)
         asked = read_asked(place.dialect, place.endpoint, body)
         found = self._bounds.upper(asked, way.provider, plan.models, now_ns / _NANO)
         if isinstance(found, Unbounded):

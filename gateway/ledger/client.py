@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from gateway.ledger.interface import Hello, Listener, Message, Recall, Room
+from gateway.ledger.interface import Barred, Hello, Listener, Message, Recall, Room
 from gateway.ledger.lease import Ask, Grant, Place
 from gateway.ledger.peer import Garbage, Peer, frame
 
@@ -25,6 +25,7 @@ class Client:
         self._listener: Listener | None = None
         self._line: _Line | None = None
         self._under_way: dict[Place, tuple[int, bytes, bool]] = {}  # the ask's number and frame; whether it is a rate's
+        self._barred: set[str] = set()  # of a list that is not at its end
         self._retry_s = FIRST_RETRY_S
         self._found_s = 0.0
         self._trying: asyncio.Task[None] | None = None
@@ -87,12 +88,18 @@ class Client:
             listener.recalled(message)
         elif isinstance(message, Room):
             listener.has_room(message)
+        elif isinstance(message, Barred):
+            self._barred.update(message.models)
+            if not message.more:
+                listener.bar(frozenset(self._barred))
+                self._barred.clear()
         else:
             raise Garbage(f"an authority must not say {message}")
 
     def ended(self) -> None:
         """The connection is at its end: try again."""
         self._line = None
+        self._barred.clear()
         # Of rates nobody goes on from there (rates.py).
         self._under_way = {place: one for place, one in self._under_way.items() if not one[2]}
         if self._loop.time() - self._found_s > LAST_RETRY_S:

@@ -38,6 +38,10 @@ CREATE TABLE IF NOT EXISTS thresholds (
     series TEXT, start_s INTEGER, percents TEXT NOT NULL, over_s INTEGER NOT NULL,
     PRIMARY KEY (series, start_s)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bars (
+    model TEXT PRIMARY KEY, at_s INTEGER NOT NULL, exchange TEXT NOT NULL,
+    cost_nano_usd INTEGER NOT NULL, bound_nano_usd INTEGER NOT NULL, acknowledged_ms INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS raises (
     id INTEGER PRIMARY KEY, series TEXT NOT NULL, amount INTEGER NOT NULL, until_s INTEGER NOT NULL
 );
@@ -69,6 +73,7 @@ _WRITES = (
     ("raises", 4, "REPLACE INTO raises {}"),
     ("unpassed", 2, "DELETE FROM thresholds WHERE (series, start_s) IN ({})"),
     ("passed", 4, "REPLACE INTO thresholds {}"),
+    ("bars", 6, "REPLACE INTO bars {}"),
     ("deeds", 9, "INSERT OR IGNORE INTO trail {}"),
 )
 _TRAIL = """
@@ -105,6 +110,20 @@ class Passed(NamedTuple):
     over_s: int
 
 
+class Bar(NamedTuple):
+    """A model (`provider/model`) that strict budgets refuse, since when, and what cost more than its bound.
+
+    `acknowledged_ms`: when somebody has seen to it; 0: nobody has yet.
+    """
+
+    model: str
+    at_s: int
+    exchange: str
+    cost_nano_usd: int
+    bound_nano_usd: int
+    acknowledged_ms: int
+
+
 class By(NamedTuple):
     """Who does something to a budget, and why."""
 
@@ -114,6 +133,8 @@ class By(NamedTuple):
 
 class Deed(msgspec.Struct, array_like=True, frozen=True):
     """What somebody did to a budget. `what`: raise | end | reset | correct, or threshold: so much of it is spent.
+
+    Or to a model, bar | acknowledge: `series` then is `model:` and its name, `amount` what it cost beyond its bound.
 
     `start_s`: of which balance, None: of all. A raise has the id of its deed. `end` is the end of a raise before its
     time.
@@ -144,6 +165,7 @@ class Batch:
         self.raises: list[Raise] = []
         self.unpassed: list[Place] = []
         self.passed: list[tuple[str, int, str, int]] = []
+        self.bars: list[Bar] = []
         self.deeds: list[Deed] = []
 
     def __bool__(self) -> bool:
@@ -162,13 +184,17 @@ class Batch:
 
 
 class Kept(NamedTuple):
-    """What a file holds when it is opened. `free_id`: above that of every raise and deed. `passed`: thresholds."""
+    """What a file holds when it is opened. `free_id`: above that of every raise and deed. `passed`: thresholds.
+
+    `bars`: those that are acknowledged, too.
+    """
 
     balances: list[tuple[Place, Balance]]
     gone: dict[str, int]
     raises: list[Raise]
     free_id: int
     passed: dict[Place, Passed]
+    bars: tuple[Bar, ...] = ()
 
 
 class LedgerFile:
@@ -260,7 +286,8 @@ def kept_in(sql: sqlite3.Connection) -> Kept:
         Place(series, start_s): Passed(tuple(msgspec.json.decode(percents)), over_s)
         for series, start_s, percents, over_s in sql.execute("SELECT * FROM thresholds")
     }
-    return Kept(balances, gone, raises, last + 1, passed)
+    bars = tuple(Bar(*row) for row in sql.execute("SELECT * FROM bars"))
+    return Kept(balances, gone, raises, last + 1, passed, bars)
 
 
 def _select(columns: int) -> str:

@@ -20,11 +20,15 @@ IDLE_SWEEPS: Final = 2  # after so many without a hold what is free goes back
 
 
 class Holder:
-    """The leases of one worker. `name` is unique for ever; `workers`: how many share the budgets."""
+    """The leases of one worker. `name` is unique for ever; `workers`: how many share the budgets.
+
+    `barred`: the models that strict budgets refuse (interface.bar_name), as last heard.
+    """
 
     def __init__(self, name: str, authority: Authority, timers: Timers, workers: int) -> None:
         self.name = name
         self.workers = workers
+        self.barred: frozenset[str] = frozenset()
         self._authority = authority
         self._timers = timers
         self._accounts: dict[Place, Account] = {}
@@ -157,6 +161,10 @@ class Holder:
         account = self._accounts.get(Place(room.series, room.start_s))
         if account is not None:
             account.room = room.room
+
+    def bar(self, models: frozenset[str]) -> None:
+        """These models, and no others, are barred."""
+        self.barred = models
 
     def found(self) -> None:
         """The authority can be asked: tell it what was spent on trust."""

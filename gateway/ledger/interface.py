@@ -21,6 +21,8 @@ RECALL_WAIT_S: Final = 0.03
 # So long a holder that was recalled returns what comes free, at once; and for the first part of it nobody asks again.
 STICKY_S: Final = 0.05
 CALM_S: Final = 0.025
+NAME_MOST: Final = 500  # characters of a barred model's name
+BARRED_MOST: Final = 30  # so many names fit into one message, however they are written
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True, tag="hello"):
@@ -51,7 +53,22 @@ class Room(msgspec.Struct, array_like=True, frozen=True, tag="room"):
     room: int
 
 
-Message = Hello | Ask | Grant | Recall | Room
+class Barred(msgspec.Struct, array_like=True, frozen=True, tag="barred"):
+    """Authority to holder, at first and after every change: all models that strict budgets refuse, by `bar_name`.
+
+    `more`: the next message goes on with the list.
+    """
+
+    models: tuple[str, ...]
+    more: bool = False
+
+
+Message = Hello | Ask | Grant | Recall | Room | Barred
+
+
+def bar_name(provider: str, model: str) -> str:
+    """Name a model as the provider is asked for it; of a very long name the beginning stands for all that begin so."""
+    return f"{provider}/{model}"[:NAME_MOST]
 
 
 class Listener(Protocol):
@@ -65,6 +82,9 @@ class Listener(Protocol):
 
     def has_room(self, room: Room) -> None:
         """There is more to grant."""
+
+    def bar(self, models: frozenset[str]) -> None:
+        """These models, and no others, are barred from strict budgets."""
 
     def found(self) -> None:
         """The authority can be reached, for the first time or again."""

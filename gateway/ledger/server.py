@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gateway.ledger.bars import Bars
 from gateway.ledger.commits import Commits
 from gateway.ledger.desk import GRACE_S, Desk, SeriesState
 from gateway.ledger.file import By, Deed, LedgerFile, Passed, Raise
@@ -65,6 +66,7 @@ class Server:
         self._rate_desk = Desk(self._rates, self._post_at_once, loop, now)
         self._links: dict[str, Link] = {}
         self._connections: set[Link] = set()
+        self.bars = Bars(kept.bars, self._commits, self._deed, self._links, self._post)
         self._known = self._books.holders()  # and whoever came since, until it is closed
         self.absent = frozenset(self._known)
         self.grants = 0
@@ -297,6 +299,7 @@ class Server:
         self._rates.leave(hello.holder)
         for desk in (self._desk, self._rate_desk):
             desk.arrive(hello.holder)
+        self.bars.tell(hello.holder)
 
     def take(self, ask: Ask) -> None:
         """A holder asks. Raise Garbage."""

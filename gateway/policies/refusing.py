@@ -55,6 +55,17 @@ def unbounded(budget: Budget, reason: str) -> Refusal:
     return Refusal("unbounded_request", message, advice=Advice(headers=headers))
 
 
+def bound_exceeded(budget: Budget, name: str) -> Refusal:
+    """Refuse a model (`provider/model`) whose bound did not hold, until somebody has seen to it."""
+    headers = ((b"x-tollway-budget", budget.id.encode()),)
+    message = (
+        f"An answer of {name} cost more than was thought possible, and the budget {budget.id} is strict: it refuses "
+        f'this model until an operator has corrected its bound ([models."{name.partition("/")[2]}"]) or prices, and '
+        f"acknowledged that with `tollway budget acknowledge {name} --why …`."
+    )
+    return Refusal("bound_exceeded", message, param="model", advice=Advice(headers=headers))
+
+
 def rate_limited(wait: Wait, at_s: float, draw: float) -> Refusal:
     """Refuse for a limit. `draw` in [0, 1) spreads those who wait."""
     wait_ms = -(-wait.wait_ns // _MS_NS) if wait.wait_ns is not None else _WHEN_UNKNOWN_MS

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from gateway.admin import budgets as admin_budgets
+from gateway.ledger.bars import Crossing
 from gateway.ledger.file import By
 from gateway.ledger.holds import Held, Short
 from gateway.ledger.lease import Place
@@ -467,3 +469,43 @@ async def test_a_disk_that_takes_nothing_holds_nobody_up(port: Port, monkeypatch
     assert 20 * NANO == port.server.raised("search/daily")
     await until(lambda: port.server._commits.idle)
     assert 1 == len((await port.get("/trail"))["trail"])
+
+
+# ==== models that strict budgets refuse ===============================================================================
+
+CROSSING = Crossing("openai/gpt-x", "e1", round(NOON_S * 1000) - 5, 7 * NANO, 5 * NANO)
+
+
+async def test_a_barred_model_is_listed_until_somebody_acknowledges_it(port: Port) -> None:
+    """Workers hear of both at once, and the trail has who did it and why."""
+    one = await port.holder()
+    await port.server.bars.cross([CROSSING])
+    await until(lambda: one.barred == {"openai/gpt-x"})
+    [bar] = (await port.get(""))["barred"]
+    assert ("openai/gpt-x", "e1", "7", "5") == tuple(
+        bar[name] for name in ("model", "exchange", "cost_usd", "bound_usd")
+    )
+    done = await port.post("acknowledge", model="openai/gpt-x")
+
+    assert [] == done["barred"] == (await port.get(""))["barred"]
+    await until(lambda: not one.barred)
+    assert [("acknowledge", "ann", "a launch"), ("bar", "tollway", ANY)] == [
+        (deed["what"], deed["who"], deed["why"]) for deed in (await port.get("/trail"))["trail"]
+    ]
+    assert [] == (await port.get("/search/daily"))["trail"]
+    # Told again, it is the crossing that was acknowledged.
+    await port.server.bars.cross([CROSSING])
+    assert [] == (await port.get(""))["barred"]
+
+
+async def test_only_a_barred_model_is_acknowledged_and_with_a_reason(port: Port) -> None:
+    """What is wrong is named, and what there is."""
+    await port.server.bars.cross([CROSSING])
+    unknown = await port.post("acknowledge", 404, model="openai/gpt-y")
+    missing = await port.post("acknowledge", 404)
+    idle = await port.post("acknowledge", 400, model="openai/gpt-x", why=" ")
+
+    assert "the model 'openai/gpt-y' is not barred. Barred: openai/gpt-x" == unknown["error"]["message"]
+    assert "Barred: openai/gpt-x" in missing["error"]["message"]
+    assert "why" == idle["error"]["param"]
+    assert 1 == len(port.server.bars.barred())

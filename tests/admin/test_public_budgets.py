@@ -1,9 +1,16 @@
 """Programs read exact amounts, and which balance they are about."""
 
-from gateway.admin.public_budgets import public_balance, public_deed, public_leases, public_raise, public_standing
+from gateway.admin.public_budgets import (
+    public_balance,
+    public_bar,
+    public_deed,
+    public_leases,
+    public_raise,
+    public_standing,
+)
 from gateway.admin.standings import Balance, Standing
 from gateway.ledger.desk import LeaseState, SeriesState
-from gateway.ledger.file import Deed, Raise
+from gateway.ledger.file import Bar, Deed, Raise
 from gateway.ledger.lease import MOST
 from gateway.policies.windows import parse
 from tests.policies.test_budget import budget
@@ -72,3 +79,29 @@ def test_a_deed_says_what_it_was_done_to() -> None:
     assert [("ann", "why", None, True), (None, None, None, True)] == [
         (one["who"], one["why"], one["until"], one["every"]) for one in found
     ]
+
+
+def test_what_bars_a_model_and_what_is_done_about_it_name_the_model() -> None:
+    """Never as if it were a budget, whatever it is called."""
+    bar = public_bar(Bar("search/daily", NOON_S, "e1", 1_500_000_000, 5, 0))
+    deed = public_deed(Deed(9, NOON_S, "tollway", "why", "bar", "model:search/daily", None, 7))
+
+    assert {
+        "model": "search/daily",
+        "at": "2026-11-23T12:00:00Z",
+        "exchange": "e1",
+        "cost_nano_usd": 1_500_000_000,
+        "cost_usd": "1.5",
+        "bound_nano_usd": 5,
+        "bound_usd": "0.000000005",
+    } == bar
+    assert {
+        "id": 9,
+        "at": "2026-11-23T12:00:00Z",
+        "who": "tollway",
+        "why": "why",
+        "what": "bar",
+        "model": "search/daily",
+        "amount_nano_usd": 7,
+        "amount_usd": "0.000000007",
+    } == deed

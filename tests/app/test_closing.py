@@ -1,21 +1,26 @@
 """Leases are closed once their worker is gone and all that it wrote is stored; not before, and not with too little."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.app import closing
 from gateway.app.closing import Closer, LoopLedger
 from gateway.app.conveyor import Complaints, Conveyor
 from gateway.core.record import Hold, Record, encode
 from gateway.journal.frame import BEGIN
 from gateway.journal.reader import Reader
 from gateway.journal.writer import Journal
+from gateway.ledger.bars import Crossing
 from gateway.ledger.holds import Held
 from gateway.ledger.lease import Place
 from gateway.ledger.server import Server
+from gateway.ledger.view import look
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreBusy
 from gateway.store.jobs import Jobs
@@ -25,6 +30,7 @@ from tests.ledger.parts import held, holder, is_connected, on_disk, terms
 from tests.records import Ledger, begun, record, unbooked, write
 
 DAILY = ("search/daily", 0)
+CROSSING = Crossing("openai/gpt-x", "e1", 1, 5, 4)
 
 
 class Line:
@@ -262,4 +268,32 @@ async def test_another_thread_reaches_the_authority(tmp_path: Path) -> None:
 
     balance = on_disk(tmp_path)[Place(*DAILY)]
     assert (5, {"here": 3}) == (balance.spent, balance.late)
+    await server.stop()
+
+
+async def test_a_crossed_bound_is_on_the_disk_before_another_thread_goes_on(tmp_path: Path) -> None:
+    """So that it is known whatever happens next."""
+    server = await Server.open(tmp_path)
+    await asyncio.to_thread(LoopLedger(server).cross, [CROSSING])
+
+    assert [CROSSING.model] == [bar.model for bar in look(tmp_path / "ledger.db").bars]
+    await server.stop()
+
+
+async def test_a_crossed_bound_that_cannot_be_written_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread does not wait for ever; the second word waits for what the first one began."""
+    server = await Server.open(tmp_path)
+    told = LoopLedger(server)
+    monkeypatch.setattr(closing, "CROSSING_S", 0.05)
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OSError):
+            await asyncio.to_thread(told.cross, [CROSSING])
+    monkeypatch.setattr(closing, "CROSSING_S", 10.0)
+    await asyncio.to_thread(told.cross, [CROSSING])
+
+    assert [CROSSING.model] == [bar.model for bar in look(tmp_path / "ledger.db").bars]
+    assert 1 == len(await server.trail(9))
     await server.stop()

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -54,15 +54,22 @@ class Line:
         self.reader = Reader(folder / "journal", self.store.watermarks())
         self.complaints = Complaints()
         self.settled: list[Finished] = []
+        self.alarms: list[int] = []  # how many exchanges were looked at, and stored by then
+        self.deaf = False
         self.now_s = NOON_MS / 1000
         self.jobs = Jobs(folder / "store", book, lambda: self.now_s)
         self.conveyor = Conveyor(
-            self.reader, self.store, settle=self._settle, jobs=self.jobs, complaints=self.complaints
+            self.reader, self.store, settle=self._settle, jobs=self.jobs, complaints=self.complaints, alarm=self._alarm
         )
 
     def _settle(self, finished: Finished) -> Finished:
         self.settled.append(finished)
         return finished
+
+    def _alarm(self, batch: Sequence[Finished]) -> None:
+        self.alarms += [len(batch), self.rows()]
+        if self.deaf:
+            raise TimeoutError
 
     def restart(self) -> None:
         """Go on as a new recorder: the journals are as they were, and are read by the rules of a first look."""
@@ -359,3 +366,17 @@ def test_what_was_booked_is_forgotten_as_owed_after_a_sync(line: Line, monkeypat
     assert [line.now_s] == syncs
     line.restart()
     assert [] == line.jobs.due()
+
+
+def test_alarms_are_raised_before_anything_is_stored(line: Line) -> None:
+    """A batch whose alarm was not heard is kept, and looked at again: none is missed, whenever the recorder dies."""
+    line.deaf = True
+    write(line.journal, record())
+    line.conveyor.turn()
+    assert (0, 1) == (line.rows(), line.complaints.counts["alarm"])
+    assert line.conveyor.is_stuck
+    line.deaf = False
+    line.conveyor.turn()
+
+    assert 1 == line.rows()
+    assert [1, 0, 1, 0] == line.alarms

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from gateway.ledger.bars import Crossing
 from gateway.ledger.holds import Held, Short
 from tests.admin.parts import NANO, TEAMS, Port, serving
 from tests.ledger.parts import held
@@ -230,3 +231,31 @@ async def test_ids_are_completed_from_the_config(terminal: Terminal, monkeypatch
 
     terminal.config.write_text("nonsense")
     assert "search" not in CliRunner().invoke(app, [], prog_name="tollway").stdout
+
+
+async def test_a_barred_model_is_listed_and_acknowledged(terminal: Terminal) -> None:
+    """With what crossed which bound, and what to do; then it is no more."""
+    await terminal.port.server.bars.cross([Crossing("openai/gpt-x", "e1", 0, 7 * NANO, 5 * NANO)])
+    listed = await terminal.fine("list")
+    [bar] = [one for one in await terminal.json("list") if "barred" in one]
+    assert ["openai/gpt-x", "2026-11-23", "12:00:00", "e1", "$7.00", "$5.00"] in words(listed)
+    assert "tollway budget acknowledge PROVIDER/MODEL" in listed
+    assert ("openai/gpt-x", "e1", "7") == (bar["barred"], bar["exchange"], bar["cost_usd"])
+    code, _, err = await terminal.run("acknowledge", "openai/gpt-y", *WHY)
+    assert (1, True) == (code, "is not barred. Barred: openai/gpt-x" in err)
+
+    said = await terminal.fine("acknowledge", "openai/gpt-x", *WHY, "--who", "bob")
+    assert "strict budgets use openai/gpt-x again from now on\n" == said
+    assert "gpt-x" not in await terminal.fine("list")
+    assert ["bob", "tollway"] == [deed.who for deed in await terminal.port.server.trail(9)]
+
+
+async def test_programs_get_what_was_acknowledged(terminal: Terminal) -> None:
+    """The deed, and what is still barred."""
+    await terminal.port.server.bars.cross(
+        [Crossing(f"openai/{name}", "e1", 0, 7 * NANO, 5 * NANO) for name in ("x", "y")]
+    )
+    [done] = await terminal.json("acknowledge", "openai/x", *WHY)
+
+    assert ["openai/x"] == [deed["model"] for deed in done["deeds"]]
+    assert ["openai/y"] == [bar["model"] for bar in done["barred"]]

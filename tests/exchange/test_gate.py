@@ -147,3 +147,22 @@ async def test_a_request_without_a_model_is_guarded_too(tmp_path: Path) -> None:
 
         assert unknown is not None
         assert unknown._amounts[0] > 0
+
+
+@on_uvloop
+async def test_a_barred_model_is_refused_where_a_budget_is_strict(tmp_path: Path) -> None:
+    """Of that provider, and nobody else's; a soft budget lets it through, and so does a strict one once it may."""
+    other = replace(OPENAI, name="other")
+    async with gate(tmp_path, STRICT) as one:
+        one.gate.holder.bar(frozenset(("openai/gpt-4o-mini",)))
+        with pytest.raises(Refusal, match="tollway budget acknowledge openai/gpt-4o-mini") as refused:
+            one.come()
+
+        assert "bound_exceeded" == refused.value.kind
+        assert one.come(to=other) is not None
+        assert one.come(method="GET") is None
+        one.gate.holder.bar(frozenset())
+        assert one.come() is not None
+    async with gate(tmp_path, SOFT) as one:
+        one.gate.holder.bar(frozenset(("openai/gpt-4o-mini",)))
+        assert one.come() is not None

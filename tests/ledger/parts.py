@@ -14,7 +14,7 @@ from gateway.ledger.desk import Desk
 from gateway.ledger.file import LedgerFile
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import SOCKET, Listener, Message, Recall, Room
+from gateway.ledger.interface import SOCKET, Barred, Listener, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Balance, Books, Grant, Place
 from gateway.ledger.rates import RateBooks
 from gateway.ledger.server import Server
@@ -220,6 +220,8 @@ class Line:
             self._listener.recalled(message)
         elif isinstance(message, Room):
             self._listener.has_room(message)
+        elif isinstance(message, Barred):
+            self._listener.bar(frozenset(message.models))
 
     def _hear(self, ask: Ask) -> None:
         if self.connected:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.ledger import client as ledger_client
 from gateway.ledger.client import Client
-from gateway.ledger.interface import Hello, Message, Recall, Room
+from gateway.ledger.interface import Barred, Hello, Message, Recall, Room
 from gateway.ledger.lease import Ask, Grant
 from gateway.ledger.peer import Frames, frame
 from tests.http.uv import on_uvloop, until
@@ -29,6 +29,9 @@ class Ears:
 
     def has_room(self, room: Room) -> None:
         self.told.append(room)
+
+    def bar(self, models: frozenset[str]) -> None:
+        self.told.append(models)
 
     def found(self) -> None:
         self.told.append("found")
@@ -111,6 +114,25 @@ async def test_asks_and_answers_pass(tmp_path: Path) -> None:
 
     assert [Hello("w1"), ask(1)] == authority.heard
     assert ["found", grant(1), Recall("x", 0, 7), Room("x", 0, 3)] == ears.told
+    client.close()
+    authority.stop()
+
+
+@on_uvloop
+async def test_what_is_barred_is_told_as_a_whole(tmp_path: Path) -> None:
+    """However many messages it takes; what a connection left unfinished is no part of what the next one says."""
+    authority = await Scripted(tmp_path / "s").start()
+    client, ears = calling(tmp_path / "s")
+    client.listen(ears)
+    await until(lambda: ears.told)
+    authority.say(Barred(("a", "b"), more=True), Barred(("c",)), Barred(()), Barred(("lost",), more=True))
+    await until(lambda: client._barred)
+    authority.cut()
+    await until(lambda: ears.told[-2:] == ["lost", "found"])
+    authority.say(Barred(("d",)))
+    await until(lambda: len(ears.told) == 6)
+
+    assert ["found", frozenset("abc"), frozenset(), "lost", "found", frozenset("d")] == ears.told
     client.close()
     authority.stop()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.ledger import file as ledger_file
-from gateway.ledger.file import Batch, Deed, Kept, LedgerFile, LedgerRefused, Passed, Raise
+from gateway.ledger.file import Bar, Batch, Deed, Kept, LedgerFile, LedgerRefused, Passed, Raise
 from gateway.ledger.lease import MOST, Balance, Lease, Place
 
 ONE, OTHER = Place("search/daily", 0), Place('search/daily?user="é', -60)
@@ -74,6 +74,18 @@ def test_thresholds_that_were_passed_are_kept(tmp_path: Path) -> None:
     later.passed.append((*ONE, "[50]", 7))
 
     assert {ONE: Passed((50,), 7)} == write(tmp_path / "x.db", later).passed
+
+
+def test_what_bars_a_model_is_kept(tmp_path: Path) -> None:
+    """As it was noted last, also when it is acknowledged."""
+    one, other = Bar("openai/x", 5, "e1", MOST, 3, 0), Bar('openai/"é\n', 6, "e2", 9, 3, 0)
+    batch = Batch()
+    batch.bars += [one, other, one._replace(at_s=7)]
+    assert {one._replace(at_s=7), other} == set(write(tmp_path / "x.db", batch).bars)
+    later = Batch()
+    later.bars.append(other._replace(acknowledged_ms=1_234))
+
+    assert {one._replace(at_s=7), other._replace(acknowledged_ms=1_234)} == set(write(tmp_path / "x.db", later).bars)
 
 
 def test_a_batch_that_is_written_twice_changes_nothing(tmp_path: Path) -> None:

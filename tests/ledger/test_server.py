@@ -15,7 +15,7 @@ from gateway.ledger.account import Terms
 from gateway.ledger.desk import GRACE_S, LeaseState, SeriesState
 from gateway.ledger.file import By, LedgerFile, LedgerRefused, Passed
 from gateway.ledger.holds import Held, Short
-from gateway.ledger.interface import SOCKET, VERSION, Hello, Message, Recall, Room
+from gateway.ledger.interface import SOCKET, VERSION, Barred, Hello, Message, Recall, Room
 from gateway.ledger.lease import MOST, Ask, Grant, Place
 from gateway.ledger.peer import Frames, frame
 from gateway.ledger.server import GONE_KEPT_S, Server
@@ -42,9 +42,9 @@ class Wire:
         self.socket.sendall(b"".join(one if isinstance(one, bytes) else frame(one) for one in messages))
 
     async def hear(self) -> Message | None:
-        """Receive the next message; None: cut off."""
+        """Receive the next message, but for the one that no model is barred; None: cut off."""
         loop = asyncio.get_running_loop()
-        while not self._came:
+        while not (came := [one for one in self._came if one != Barred(())]):
             try:
                 data = await loop.sock_recv(self.socket, 65536)
             except ConnectionResetError:
@@ -52,7 +52,8 @@ class Wire:
             if not data:
                 return None
             self._came += self._frames.feed(data)
-        return self._came.pop(0)
+        self._came = came[1:]
+        return came[0]
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.policies.budget import Budget
 from gateway.policies.limit import MINUTE_NS, SECOND_NS, Limit, Quota, Rate, Wait
-from gateway.policies.refusing import Spent, budget_exceeded, rate_limited, unbounded
+from gateway.policies.refusing import Spent, bound_exceeded, budget_exceeded, rate_limited, unbounded
 from gateway.policies.windows import Window, parse
 
 # 2026-11-23, a Monday.
@@ -157,3 +157,16 @@ def test_nobody_knows_when_a_slot_is_free() -> None:
 
     assert "search/own?user=ann: 4 at a time. Please try again in 1s." in refusal.message
     assert (1_000, None) == (refusal.advice.retry_after_ms, refusal.advice.standing)
+
+
+def test_a_barred_model_says_what_happened_and_what_an_operator_can_do() -> None:
+    """And which budget cannot use it."""
+    refusal = bound_exceeded(budget("search/hard", mode="strict"), "openai/gpt-x")
+
+    assert (
+        "An answer of openai/gpt-x cost more than was thought possible, and the budget search/hard is strict: it "
+        'refuses this model until an operator has corrected its bound ([models."gpt-x"]) or prices, and acknowledged '
+        "that with `tollway budget acknowledge openai/gpt-x --why …`."
+    ) == refusal.message
+    assert ("bound_exceeded", 403, "model") == (refusal.kind, refusal.status, refusal.param)
+    assert ((b"x-tollway-budget", b"search/hard"),) == refusal.advice.headers

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ HEAD = '{"id":"c","object":"chat.completion.chunk","model":"m","choices":['
 DONE = b"data: [DONE]\n\n"
 HEADERS = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json")]
 LEFT_S = 0.2
+OTHER_KEY = "tw-other-0123456789abcdef0123456789abcdef"
 
 
 def budgets(*tables: str) -> dict[str, str]:
@@ -331,3 +333,44 @@ def test_a_raise_is_in_force_at_once_and_in_the_refusal_behind_it(provider: Prov
 
         assert [200, 429] == [raised.status, refused.status]
         assert "$16.00 of $15.00 used in total" in json.loads(refused.body)["error"]["message"]
+
+
+def test_a_model_that_crossed_its_bound_is_refused_until_acknowledged(provider: Provider, tmp_path: Path) -> None:
+    """By strict budgets on every worker, by soft ones never; Codex hears a status after which it comes no more."""
+    teams = {
+        "search": team_file(
+            more='[[budgets]]\nname = "hard"\nlimit_usd = "1000000"\nwindow = "total"\nmode = "strict"'
+        ),
+        "other": team_file([OTHER_KEY], '[[budgets]]\nname = "easy"\nlimit_usd = "1000000"\nwindow = "total"'),
+    }
+    codex = ("User-Agent", "codex_cli_rs/0.50.0")
+    with standing_before(provider, tmp_path, teams=teams, server="workers = 2", prices=PRICES) as run:
+        provider.play(said(3, 90_000), said(1, 1), said(1, 1), said(1, 1))
+        row = run.row(chat(run, max_tokens=10).id)
+        assert row["cost_nano_usd"] > row["bound_nano_usd"]
+        body = {"model": "m", "messages": [], "max_tokens": 10}
+        for _ in range(8):  # whichever worker answers
+            refused = chat(run, max_tokens=10)
+            assert (403, "bound_exceeded") == (refused.status, refused.value("x-tollway-error"))
+        assert 400 == chat(run, codex, max_tokens=10).status
+        assert 200 == run.post("/v1/chat/completions", body, key=OTHER_KEY).status
+        assert 2 == len(provider.asked)
+        message = json.loads(refused.body)["error"]["message"]
+        assert "search/hard is strict" in message
+        listed = run.api("/api/budgets") or {}
+        [bar] = listed["barred"]
+        assert f"tollway budget acknowledge {bar['model']} --why" in message
+        assert row["id"] == bar["exchange"]
+        assert f"strict budgets refuse {bar['model']} from now on" in run.said()
+        acknowledge(run, bar["model"])
+
+        assert [200, 200] == [chat(run, max_tokens=10).status for _ in range(2)]
+
+
+def acknowledge(run: Gateway, model: str) -> None:
+    """Say that all is well."""
+    port = f"http://127.0.0.1:{run.admin_port}/api/budgets/acknowledge"
+    order = json.dumps({"model": model, "who": "ann", "why": "prices corrected"}).encode()
+    asked = urllib.request.Request(port, order, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        assert 200 == answer.status
