@@ -25,7 +25,7 @@ wire/document wire/guess wire/sample wire/lines_meter
 wire/openai_words wire/anthropic_words wire/gemini_words wire/meter
 wire/openai_meter wire/openai_usage wire/anthropic_meter wire/gemini_meter
 exchange/charging exchange/plan exchange/admission exchange/gate
-ledger/account ledger/holds ledger/holder policies/expected
+ledger/account ledger/holds ledger/waiting ledger/asking ledger/holder policies/expected
 exchange/books exchange/relay exchange/intake exchange/outgoing exchange/lanes exchange/way exchange/serving
 exchange/introduction exchange/destination exchange/local exchange/replies
 proxy

@@ -8,8 +8,12 @@ Permits of a rate (rates.py) are spent as soon as they are held: they drain away
 what it cost beyond that is taken from what is free; what it needed less is told, and is free only once it is granted.
 """
 
+from typing import Final
+
 from gateway.ledger.lease import MOST, Ask, Grant, Place
 from gateway.policies.limit import Rate
+
+EVERYBODY: Final = MOST + 1  # every turn comes before that
 
 
 class Terms:
@@ -67,10 +71,12 @@ class Account:
         "granted",
         "holder",
         "holds",
+        "keeps",
         "low",
         "number",
         "owed",
         "owner",
+        "recall",
         "recalled",
         "room",
         "settled",
@@ -103,6 +109,8 @@ class Account:
         self.used = 0
         self.watched = False
         self.sticky_until_s = 0.0
+        self.recall = 0
+        self.keeps = EVERYBODY
 
     def hold(self, amount: int, beyond: int = 0) -> bool:
         """Set an amount aside for a request; False: there is not enough, not even `beyond` what is free.
@@ -160,13 +168,13 @@ class Account:
         elif amount > 0:
             self.free -= amount
 
-    def ask(self, need: int, want: int, back: int = 0) -> Ask | None:
+    def ask(self, need: int, want: int, back: int = 0, turn: int = MOST) -> Ask | None:
         """Make the ask that would give a request what it needs; None: one is under way, wait for its answer."""
-        return None if self._asked else self._new_ask(back, need, max(want, need))
+        return None if self._asked else self._new_ask(back, need, max(want, need), turn)
 
-    def ask_instead(self, need: int, want: int, back: int) -> Ask | None:
+    def ask_instead(self, need: int, want: int, back: int, turn: int = MOST) -> Ask | None:
         """Make an ask in place of the one under way; None: the first answer is not there, wait for it."""
-        return self._new_ask(back, need, max(want, need)) if self._known or not self._asked else None
+        return self._new_ask(back, need, max(want, need), turn) if self._known or not self._asked else None
 
     def give_back(self, keep: int = 0) -> Ask | None:
         """Make the ask that returns what is free beyond `keep`; None: there is nothing to return, to pay or to tell."""
@@ -226,7 +234,7 @@ class Account:
         if self.free < 0:
             self.free = -min(self.terms.limit, max(0, -self.free - for_ns * self.terms.rate // self.terms.per_ns))
 
-    def _new_ask(self, back: int, need: int, want: int) -> Ask:
+    def _new_ask(self, back: int, need: int, want: int, turn: int) -> Ask:
         terms, place = self.terms, self.terms.place
         debt = max(0, -self.free)
         self.number += 1
@@ -237,7 +245,7 @@ class Account:
         ask = Ask(
             place.series, place.start_s, terms.reach_s, self.holder, self.number, back, debt, min(need, MOST),
             min(want, MOST), terms.limit, terms.over_s, self.settled, self.recalled, terms.rate, terms.per_ns,
-            self._unused, self._since if self._unused else 0, terms.partial,
+            self._unused, self._since if self._unused else 0, turn, terms.partial,
         )  # fmt: skip
         self._asked.append(ask)
         self.recalled = self._unused = 0

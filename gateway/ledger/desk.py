@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.ledger.file import Raise
-from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room, Timer, Timers
+from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, WAIT_S, Message, Recall, Room, Timer, Timers
 from gateway.ledger.lease import MOST, Ask, Balance, Books, Place, Stale
 from gateway.ledger.rates import RateBooks
 from gateway.policies.series import every, is_every
@@ -23,6 +23,8 @@ GRACE_S: Final = 300
 AT_ONCE: Final = 256  # so many series are looked at before others have their turn
 
 Key = tuple[Place, str]  # a lease: of which balance, whose
+Turn = tuple[int, str]  # the lowest comes first; the second part only decides between equals
+FIRST: Final[Turn] = (0, "")
 
 
 class LeaseState(msgspec.Struct):
@@ -76,11 +78,12 @@ class _Recalled:
     `granted` since it was sent: the holder may not have known of that.
     """
 
-    __slots__ = ("answered", "granted", "number", "sent_s")
+    __slots__ = ("answered", "granted", "number", "sent_s", "turn")
 
-    def __init__(self, number: int, sent_s: float) -> None:
+    def __init__(self, number: int, sent_s: float, turn: Turn) -> None:
         self.number = number
         self.sent_s = sent_s
+        self.turn = turn
         self.answered = False
         self.granted = False
 
@@ -160,7 +163,7 @@ class Desk:
     def recall(self, series: str, reach_s: int) -> int:
         """Let holders return what they have free, and say what they spent; return how many have something."""
         here = {(place, holder) for place, holder, _ in self._books.holding(series, reach_s) if holder in self._links}
-        return sum(map(self._recall, here))
+        return sum(self._recall(key, FIRST) for key in here)
 
     def add_raise(self, one: Raise) -> None:
         """Let more be spent of a series from now on."""
@@ -281,7 +284,8 @@ class Desk:
     def _look(self, series: str) -> None:
         """Answer those that wait, in their order, until one of them must wait for others' money."""
         self._look_at.discard(series)
-        for key, one in list(self._parked.get(series, {}).items()):
+        parked = self._parked.get(series, {})
+        for key, one in sorted(parked.items(), key=lambda item: _turn(item[1].ask)):
             lack = self._books.lack(one.ask, self._limit(one.ask))
             if lack and self._recall_others(key, one.ask, lack):
                 break
@@ -296,18 +300,28 @@ class Desk:
             if holder in self._links and (place, holder) != asker
         }
         helps = ask.partial or sum(here.values()) >= lack
-        return helps and sum(map(self._recall, here)) > 0
+        return helps and sum(self._recall(key, _turn(ask)) for key in here) > 0
 
-    def _recall(self, key: Key) -> bool:
-        """Recall a lease, and say whether its answer is to be waited for."""
+    def _recall(self, key: Key, turn: Turn) -> bool:
+        """Recall a lease, and say whether its answer is to be waited for.
+
+        Once more before it is answered, if it is kept for those that come before the one asker and after the other.
+        """
         place, holder = key
         now = self._timers.time()
         last = self._links[holder].get(place)
         if last is None or (last.answered and (last.granted or now >= last.sent_s + CALM_S)):
-            self._recalls += 1
-            last = self._links[holder][place] = _Recalled(self._recalls, now)
-            self._post(holder, Recall(place.series, place.start_s, self._recalls))
-        return not last.answered and now < last.sent_s + RECALL_WAIT_S
+            last = self._send_recall(key, now, turn)
+        elif not last.answered and turn < last.turn:
+            last = self._send_recall(key, last.sent_s, turn)
+        return not last.answered and now < last.sent_s + WAIT_S
+
+    def _send_recall(self, key: Key, sent_s: float, turn: Turn) -> _Recalled:
+        place, holder = key
+        self._recalls += 1
+        self._post(holder, Recall(place.series, place.start_s, self._recalls, *turn))
+        sent = self._links[holder][place] = _Recalled(self._recalls, sent_s, turn)
+        return sent
 
     def _is_unheard(self, ask: Ask) -> bool:
         """Whether somebody was recalled who has not said what it has free."""
@@ -342,3 +356,7 @@ class Desk:
         if series in self._parked and series not in self._look_at:
             self._look_at.add(series)
             self._timers.call_soon(self._look, series)
+
+
+def _turn(ask: Ask) -> Turn:
+    return ask.turn, ask.holder

@@ -1,23 +1,22 @@
 """What may this worker spend right now? All its accounts: holds over several balances at once, and who waits for more.
 
 Everything is synchronous, on the worker's event loop. A hold compares integers; only one that comes short waits, for
-the authority's answer and at most WAIT_S. An ask is shared by all that wait on an account, and made ahead while a lease
-runs out.
+the authority's answer and at most WAIT_S. Who waits is in waiting.py, what the authority is told in asking.py.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.ledger.account import Account, Terms
-from gateway.ledger.holds import Held, Short, Wait, give_way, part
-from gateway.ledger.interface import STICKY_S, WAIT_S, Authority, Recall, Room, Timers
+from gateway.ledger.asking import Asking
+from gateway.ledger.holds import Held, Short, Wait
+from gateway.ledger.interface import WAIT_S, Authority, Recall, Room, Timers
 from gateway.ledger.lease import Ask, Grant, Place
+from gateway.ledger.waiting import Waiting
 from gateway.policies.limit import SECOND_NS
 
 SWEEP_S: Final = 0.5
 IDLE_SWEEPS: Final = 2  # after so many without a hold what is free goes back
-LOW: Final = 4  # more is asked for when less than one part in so many is free of what was after the last answer
-SHARE: Final = 4  # of what is left, a lease is at most so small a part of a worker's part: leases shrink with it
 
 
 class Holder:
@@ -26,11 +25,11 @@ class Holder:
     def __init__(self, name: str, authority: Authority, timers: Timers, workers: int) -> None:
         self.name = name
         self.workers = workers
-        self.asks = 0  # how many were made
         self._authority = authority
         self._timers = timers
         self._accounts: dict[Place, Account] = {}
-        self._waiting: dict[Place, list[Wait]] = {}
+        self._waiting = Waiting()
+        self._asking = Asking(name, authority, timers, workers, self._waiting)
         self._after = 0  # the highest number of an account that was dropped
         self._sweeps = 0
         self._heard = 0  # how often the authority has said something
@@ -38,6 +37,11 @@ class Holder:
         self._lost_s = timers.time()
         self._sweeping = timers.call_later(SWEEP_S, self._sweep)
         authority.listen(self)
+
+    @property
+    def asks(self) -> int:
+        """How many asks were made."""
+        return self._asking.made
 
     # ==== what requests do ===========================================================================================
 
@@ -74,6 +78,7 @@ class Holder:
         short.then = then
         short.heard = self._heard
         short.mark = self._mark
+        short.turn = self._waiting.next_turn(self._timers.time())
         short.timer = self._timers.call_later(WAIT_S, self._expire, short)
         if not self._authority.connected:
             self._resolve(short, self._hold_on_trust(short))
@@ -111,7 +116,7 @@ class Holder:
                 for before in range(at):
                     held.accounts[before].grow(-more[before])
                 if connected:
-                    self._ask_behind(account, more[at])
+                    self._asking.behind(account, more[at])
                 return False
         held.amounts = [amount + extra for amount, extra in zip(held.amounts, more, strict=True)]
         return True
@@ -126,28 +131,25 @@ class Holder:
         asked = account.under_way if account is not None else None
         if account is None or asked is None or not account.take(grant):
             return
+        if grant.added:
+            self._asking.granted(account)
         self._serve(account)
         if account.under_way is None:
             if asked.need and not grant.added:
                 self._refuse(account, asked, late=grant.late)
-            if not account.low:
-                _, spare = part(self._queue(account), account.free)
-                account.low = max(0, spare) // LOW
-        self._next(account)
-        if account.terms.per_ns and self._chunk(account) < asked.need and account.is_untold:
+            self._asking.lowered(account)
+        self._asking.next(account)
+        if account.terms.per_ns and self._asking.chunk(account) < asked.need and account.is_untold:
             # Of a rate where each request asks for itself others wait for what it took: from now on it drains.
-            self._send(account, account.give_back(account.free))
+            self._asking.send(account, account.give_back(account.free))
 
     def recalled(self, recall: Recall) -> None:
-        """Somebody needs what is free: it goes back, now and for a while as it comes free."""
+        """Somebody needs what is free."""
         self._heard += 1
         place = Place(recall.series, recall.start_s)
         # Of an unknown account nothing is free, as far as we know; the authority shall hear so.
         account = self._accounts.get(place) or self._open(Terms(place, recall.start_s, 0, 0))
-        account.recalled = recall.recall
-        account.sticky_until_s = self._timers.time() + STICKY_S
-        account.low = 0
-        self._next(account)
+        self._asking.recalled(account, recall)
 
     def has_room(self, room: Room) -> None:
         """There is more to grant."""
@@ -163,19 +165,18 @@ class Holder:
         for account in self._accounts.values():
             if account.terms.per_ns:
                 account.drain(drained_ns)
-            self._next(account)
+            self._asking.next(account)
 
     def lost(self) -> None:
         """It cannot: nobody need wait."""
-        waiting = dict.fromkeys(wait.short for queue in self._waiting.values() for wait in queue)
-        self._waiting = {}
+        waiting = self._waiting.everybody()
+        for short in waiting:
+            self._waiting.remove(short)
         self._lost_s = self._timers.time()
         for account in self._accounts.values():
             if account.terms.per_ns:
                 account.restart()
-            account.recalled = 0
-            account.sticky_until_s = 0.0
-            account.watched = False
+            self._asking.lost(account)
         for short in waiting:
             self._resolve(short, self._hold_on_trust(short))
 
@@ -183,7 +184,7 @@ class Holder:
         """Be done: what is free goes back. Nobody must hold anything any more, or wait."""
         self._sweeping.cancel()
         for account in self._accounts.values():
-            self._send(account, account.give_back())
+            self._asking.send(account, account.give_back())
         self._authority.close()
 
     # ==== holds ======================================================================================================
@@ -202,7 +203,9 @@ class Holder:
                 low = True
             accounts.append(account)
         if low:
-            self._ask_ahead(demands)  # not before all is held: what an ask tells of must not be undone
+            # Not before all is held: what an ask tells of must not be undone.
+            for account, (terms, amount) in zip(accounts, demands, strict=True):
+                self._asking.ahead(account, terms, amount)
         return Held(accounts, amounts, self._mark)
 
     def _hold_on_trust(self, short: Short) -> Held | Short:
@@ -241,7 +244,7 @@ class Holder:
 
     def _serve(self, account: Account) -> None:
         """Let those that wait on an account hold what there is, first come first served."""
-        for wait in list(self._queue(account)):
+        for wait in list(self._waiting.at(account)):
             if wait.amount <= account.free and not self._serve_one(wait.short):
                 self._ask_for(wait.short)
 
@@ -255,23 +258,19 @@ class Holder:
         return True
 
     def _ask_for(self, short: Short) -> None:
-        """Let a request wait on every account that comes short, at once."""
-        waits = {wait.account: wait for wait in short.waits}
+        """Let a request wait on every account that comes short, at once.
+
+        Again where another request has taken what this one had.
+        """
+        waits_on = [wait.account for wait in short.waits]
         for terms, amount in short.demands:
             account = self._account(terms)
-            if amount <= account.free:
+            if amount <= max(0, account.free):
                 continue
-            wait = waits.get(account)
-            if wait is None:
+            if account not in waits_on:
                 account.terms = terms
-                account.watched = True
-                wait = Wait(short, account, terms, amount)
-                short.waits.append(wait)
-                self._waiting.setdefault(terms.place, []).append(wait)
-            elif not wait.yields and account.under_way is not None:
-                continue
-            wait.yields = False
-            self._next(account)  # also where another request has taken what this one had here
+                self._waiting.add(Wait(short, account, terms, amount))
+            self._asking.lacking(account, short.turn)
 
     def _refuse(self, account: Account, asked: Ask, *, late: bool) -> None:
         """So much is not to be had: refuse who needs that or more, and waited already when it was asked for.
@@ -279,7 +278,7 @@ class Holder:
         `late`: it may be, but not in time.
         """
         free = max(0, account.free)
-        for wait in list(self._queue(account)):
+        for wait in list(self._waiting.at(account)):
             if wait.since < asked.number and wait.amount - free >= asked.need:
                 short = wait.short
                 short.account, short.terms, short.amount = account, wait.terms, wait.amount
@@ -298,15 +297,10 @@ class Holder:
         self._resolve(short, self._hold_on_trust(short) if silent else short)
 
     def _forget(self, short: Short) -> None:
-        """It waits no more."""
-        for wait in short.waits:
-            place = wait.terms.place
-            queue = self._waiting.get(place)
-            if queue is not None:
-                queue.remove(wait)
-                if not queue:
-                    del self._waiting[place]
-        short.waits = []
+        """It waits no more: what was kept for it may be what others wait for."""
+        for account in self._waiting.remove(short):
+            if account.recall:
+                self._asking.next(account)
 
     def _resolve(self, short: Short, result: Held | Short) -> None:
         if short.timer is not None:
@@ -319,83 +313,12 @@ class Holder:
         elif isinstance(result, Held):
             self.settle(result, [0] * len(result.accounts))  # left in the meantime
 
-    # ==== asks =======================================================================================================
+    # ==== what comes free ============================================================================================
 
     def _freed(self, account: Account) -> None:
         """Something came free that is waited for, or a debt was made."""
         self._serve(account)
-        self._next(account, returns=self._is_sticky(account))
-
-    def _next(self, account: Account, *, returns: bool = False) -> None:
-        """Say what is to be said about an account, if anything is.
-
-        A recall takes everything, and so does what comes free for a while after it. Else what there is is kept for
-        those that wait: one that waits for another balance, too, would never find both.
-        """
-        queue = self._queue(account)
-        if returns or account.recalled:
-            self._say(account, give_way(queue, account.free), account.free)
-        else:
-            self._say(account, *part(queue, account.free))
-
-    def _say(self, account: Account, lacking: Sequence[Wait], spare: int) -> None:
-        """Ask for what is lacking, pay what is owed, return what is spare if somebody starves."""
-        sticky = self._is_sticky(account)
-        account.watched = sticky or len(self._queue(account)) > 0
-        back = max(0, spare) if sticky else 0
-        if account.under_way is not None:
-            if not back and not account.recalled:
-                return
-        elif not (lacking or back or account.recalled or account.free < 0):
-            return
-        if not self._authority.connected:
-            return  # a debt that nobody has heard of counts against the slack
-        need = want = 0
-        if lacking:
-            amounts = [wait.amount for wait in lacking]
-            need = min(amounts) - max(0, account.free) + back
-            want = max(sum(amounts) - max(0, spare) + back, self._chunk(account))
-        self._send(account, account.ask_instead(need, want, back))
-
-    def _queue(self, account: Account) -> list[Wait]:
-        return self._waiting.get(account.terms.place, _NOBODY)
-
-    def _is_sticky(self, account: Account) -> bool:
-        """Whether it was recalled lately: what comes free of it is returned at once."""
-        return self._timers.time() < account.sticky_until_s
-
-    def _ask_ahead(self, demands: Sequence[tuple[Terms, int]]) -> None:
-        """Ask for the next part of the leases that run out.
-
-        Unless that is less than a request needs: then each asks for itself.
-        """
-        for terms, amount in demands:
-            account = self._account(terms)
-            if account.free >= account.low or account.under_way is not None:
-                continue
-            account.low = 0
-            account.terms = terms
-            chunk = self._chunk(account)
-            if chunk >= max(1, amount):
-                self._send(account, account.ask(0, chunk))
-
-    def _ask_behind(self, account: Account, amount: int) -> None:
-        """Ask for what a request would need that does not wait."""
-        need = amount - max(0, account.free)
-        self._send(account, account.ask(need, self._chunk(account)))
-
-    def _chunk(self, account: Account) -> int:
-        """Return how much to have in hand: less and less as the balance empties, nothing where somebody starves."""
-        if account.room is None or self._is_sticky(account):
-            return 0
-        return max(0, min(account.room // (SHARE * self.workers), account.terms.most))
-
-    def _send(self, account: Account, ask: Ask | None) -> None:
-        if ask is not None:
-            self.asks += 1
-            if ask.want or ask.back:
-                account.low = 0
-            self._authority.send(ask)
+        self._asking.next(account)
 
     def _sweep(self) -> None:
         """Return what is idle, and drop the accounts of which nothing is left: most of all those of past windows.
@@ -407,17 +330,14 @@ class Holder:
         if not self._authority.connected:
             return
         for place, account in list(self._accounts.items()):
-            if place in self._waiting:
+            if self._waiting.is_at(place):
                 continue
             if self._sweeps - account.used < IDLE_SWEEPS:
                 if account.terms.per_ns:
-                    self._send(account, account.give_back(account.free))
+                    self._asking.send(account, account.give_back(account.free))
             elif account.is_quiet:
                 self._after = max(self._after, account.number)
                 account.owner = None
                 del self._accounts[place]
             else:
-                self._send(account, account.give_back())
-
-
-_NOBODY: Final[list[Wait]] = []
+                self._asking.send(account, account.give_back())

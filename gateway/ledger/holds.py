@@ -29,9 +29,12 @@ class Short:
     """What could not be held, and of which balance there was too little; `lost`: and nobody could be asked for more.
 
     `late`: the answer took too long, so that it is not known to be too little. `mark`: nothing was held for it before.
+    `turn`: the lowest comes first (waiting.py).
     """
 
-    __slots__ = ("account", "amount", "demands", "heard", "late", "lost", "mark", "terms", "then", "timer", "waits")
+    __slots__ = (
+        "account", "amount", "demands", "heard", "late", "lost", "mark", "terms", "then", "timer", "turn", "waits",
+    )  # fmt: skip
 
     def __init__(self, demands: Sequence[tuple[Terms, int]], account: Account, terms: Terms, amount: int) -> None:
         self.demands = demands
@@ -42,6 +45,7 @@ class Short:
         self.late = False
         self.heard = 0
         self.mark = 0
+        self.turn = 0
         self.then: Callable[[Held | Short], None] | None = None
         self.timer: Timer | None = None
         self.waits: list[Wait] = []
@@ -69,13 +73,9 @@ class Short:
 
 
 class Wait:
-    """A request in the queue of one of its accounts. `since`: the number of the last ask that was made without it.
+    """A request in the queue of one of its accounts. `since`: the number of the last ask that was made without it."""
 
-    `yields`: it had what it needs here, but not elsewhere, and others were in need of it. Until it has the rest it
-    asks for nothing here: two that wait for different balances would take each other's money in turn.
-    """
-
-    __slots__ = ("account", "amount", "short", "since", "terms", "yields")
+    __slots__ = ("account", "amount", "short", "since", "terms")
 
     def __init__(self, short: Short, account: Account, terms: Terms, amount: int) -> None:
         self.short = short
@@ -83,32 +83,3 @@ class Wait:
         self.terms = terms
         self.amount = amount
         self.since = account.number
-        self.yields = False
-
-
-def part(queue: Sequence[Wait], free: int) -> tuple[list[Wait], int]:
-    """Return those that need more than is free, and what is spare once some of it is set aside for the others.
-
-    They wait for another balance, too: what they will take here must not be returned meanwhile.
-    """
-    lacking = []
-    spare = free
-    for wait in queue:
-        if wait.yields:
-            continue
-        if wait.amount > free:
-            lacking.append(wait)
-        elif wait.amount <= spare:
-            spare -= wait.amount
-    return lacking, spare
-
-
-def give_way(queue: Sequence[Wait], free: int) -> list[Wait]:
-    """Let those that have what they need here give way, since everything that is free goes; return the others."""
-    lacking = []
-    for wait in queue:
-        if wait.amount <= free:
-            wait.yields = True
-        elif not wait.yields:
-            lacking.append(wait)
-    return lacking

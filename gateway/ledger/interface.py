@@ -31,11 +31,16 @@ class Hello(msgspec.Struct, array_like=True, frozen=True, tag="hello"):
 
 
 class Recall(msgspec.Struct, array_like=True, frozen=True, tag="recall"):
-    """Authority to holder: return what is free of this lease, and say so even if nothing is; somebody starves."""
+    """Authority to holder: return what is free of this lease, and say so even if nothing is; somebody starves.
+
+    `turn`, `asker`: for whom (see Ask). Who comes before keeps what is set aside; the answer is due once nothing is.
+    """
 
     series: str
     start_s: Second
     recall: Amount
+    turn: Amount = 0
+    asker: str = ""
 
 
 class Room(msgspec.Struct, array_like=True, frozen=True, tag="room"):

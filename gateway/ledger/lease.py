@@ -44,8 +44,9 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
     beyond the lease. `want`: what would be good to have; `need`: less than this is of no use (0: anything is).
     `reach_s`: balances of the series that begin there or later count against the limit together. `limit`: as the
     holder's config says. `over_s`: from then on the balance counts no more. `settled`: what it has spent of the lease.
-    `recalled`: the last recall that this answers, 0 for none. `partial`: who cannot have what it needs will take what
-    there is, so that whatever others have free helps.
+    `recalled`: the last recall that this answers, 0 for none. `turn`: whose it is among those that wait; the lowest
+    comes first (waiting.py). `partial`: who cannot have what it needs will take what there is, so that whatever others
+    have free helps.
 
     Of a rate (see rates.py) `rate` comes in each `per_ns`, 0: it is none; `limit` is how much may come at once.
     `unused`: so much less did requests need than they took, the first of them not before the mark `since`.
@@ -68,6 +69,7 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
     per_ns: Amount = 0
     unused: Amount = 0
     since: Amount = 0
+    turn: Amount = MOST
     partial: bool = False
 
     @property

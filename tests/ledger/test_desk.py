@@ -5,7 +5,7 @@ import pytest
 from gateway.ledger import desk as ledger_desk
 from gateway.ledger.desk import GRACE_S, Desk, LeaseState, SeriesState
 from gateway.ledger.file import Raise
-from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, Message, Recall, Room
+from gateway.ledger.interface import CALM_S, RECALL_WAIT_S, WAIT_S, Message, Recall, Room
 from gateway.ledger.lease import MOST, Absurd, Ask, Books, Grant, Place
 from tests.ledger.parts import Clock
 
@@ -132,7 +132,7 @@ def test_a_request_is_refused_once_nobody_has_enough() -> None:
 
 
 def test_who_does_not_answer_is_waited_for_once() -> None:
-    """A stopped worker delays a request by no more than the wait, and only the first."""
+    """A stopped worker delays a request by no more than the wait, and none once it had the time of a whole one."""
     office = Office("a", "b", "c")
     office.ask("a", want=100)
     office.posted()
@@ -141,6 +141,7 @@ def test_who_does_not_answer_is_waited_for_once() -> None:
 
     assert [] == office.added(RECALL_WAIT_S - 0.001)
     assert [("b", 0)] == office.added(0.001)
+    office.posted(WAIT_S - RECALL_WAIT_S)
     office.ask("b", need=30)
     assert [("b", 0)] == office.added()
 
@@ -227,6 +228,7 @@ def test_a_later_ask_takes_the_place_of_one_that_waits() -> None:
     assert [("c", 0)] == office.added()
     assert 1 == office.desk.parked
     assert [("b", 0)] == office.added(RECALL_WAIT_S / 2)
+    office.posted(WAIT_S - RECALL_WAIT_S)
     office.ask("b", need=30)
     assert [("b", 0)] == office.added()
 
