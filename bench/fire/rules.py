@@ -39,6 +39,10 @@ class Limits:
         found = self._limits.get(series)
         return None if found is None else found[0]
 
+    def rolls_s(self, series: str) -> int:
+        """Return how long its window is, if that is a rolling one, else 0."""
+        return self._limits.get(series, (0, 0, 0))[2]
+
     def counted(self, amounts: Mapping[Place, int]) -> dict[Place, int]:
         """Return what counts against the limit at the time of each balance: its own amount, or a rolling sum."""
         found = {}

@@ -24,6 +24,7 @@ from bench.processes import command_line, tree
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 60.0
 WATCH_S = 0.1
+FORGETS_AFTER_S = 300  # a balance that is over so long is dropped from the ledger
 # What the authority has decided is in its file a moment later.
 LAG_S = 0.2
 _CHILD = re.compile(r"gateway\.app\.(recorder|worker \d+)")
@@ -246,7 +247,9 @@ class Watch:
         for place, counted in self._limits.counted(totals).items():
             limit = self._limits.limit(place.series)
             self.highest[place] = max(self.highest.get(place, counted), counted)
-            if limit is None or counted <= limit:
+            # Of a window that is long over the ledger forgets part by part.
+            whole_until_s = ledger[place].over_s - self._limits.rolls_s(place.series) + FORGETS_AFTER_S
+            if (limit is None or counted <= limit) and at_s < whole_until_s:
                 self.within_s[place] = at_s
         self.last.update(ledger)
 
