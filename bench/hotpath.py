@@ -201,7 +201,8 @@ async def measure(names: list[str], *, guarded: bool, profile: bool) -> None:
             for _ in range(WARM):
                 client.data_received(asked)
                 outbox.flush()
-                await asyncio.sleep(0.01)  # the first ones wait for money
+                while upstream.usable:  # noqa: ASYNC110  (the first ones wait for money)
+                    await asyncio.sleep(0.001)
                 for read in reads:
                     upstream.data_received(read)
                     outbox.flush()

@@ -8,7 +8,7 @@ import logging
 from typing import Final, Protocol
 
 from gateway.core.errors import UpstreamFailure
-from gateway.core.money import usd_text
+from gateway.core.money import NANO_PER_USD
 from gateway.exchange.books import Entry, cost_so_far, outcome_of, result_of, settle
 from gateway.exchange.outgoing import Outgoing
 from gateway.exchange.replies import id_line
@@ -28,7 +28,8 @@ from gateway.wire.sse import is_stream
 log = logging.getLogger("tollway.relay")
 
 _PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
-_OK = range(200, 300)
+_OK: Final = 200
+_NOT_OK: Final = 300
 # A stream for which money is held by a guess is looked at after so many bytes of it.
 _WATCH_BYTES: Final = 2_048
 _NEVER: Final = 1 << 60
@@ -148,7 +149,7 @@ class Relay:
         if upstream_id is not None:
             record.attempts[-1].upstream_request_id = upstream_id.decode("latin-1")
         endpoint = self._place.endpoint
-        if not endpoint.meters or status not in _OK:
+        if not endpoint.meters or not _OK <= status < _NOT_OK:
             return
         encoding = index.get(b"content-encoding", b"identity")
         if encoding != b"identity":
@@ -241,7 +242,7 @@ class Relay:
         if admission is not None:
             block += admission.lines()
         if whole and record.usage is not None:
-            block += b"x-tollway-cost-usd: %b\r\n" % usd_text(record.cost_nano_usd).encode()
+            block += b"x-tollway-cost-usd: %d.%09d\r\n" % divmod(record.cost_nano_usd, NANO_PER_USD)
         self._client.start(head.status, block, None if self._strip_usage else head.length)
 
     def _looks_cut(self) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 from gateway.core.errors import Refusal
 from gateway.core.record import Record, decode, encode
 from gateway.exchange.admission import Admission
-from gateway.exchange.gate import Gate
 from gateway.exchange.plan import Names, Planner
 from gateway.ledger.holder import Holder
 from gateway.ledger.server import Server
@@ -34,13 +33,12 @@ class Requests:
     def __init__(self, server: Server, holder: Holder, budgets: tuple[Budget, ...]) -> None:
         self.server = server
         self.holder = holder
-        self.gate = Gate(holder)
         self._planner = Planner(replace(snapshot(), budgets=Budgets(budgets)), Names(), holder.name)
 
     def new(self, expected: int, bound: int = 0) -> Admission:
         """Make a request that is expected to cost so much, and at most that."""
         plan = self._planner.plan(CALLER, ("m",), "openai", True, NOW_NS)
-        return Admission(self.gate, plan, [expected, bound, 1, 0], 100, NOW_NS)
+        return Admission(self.holder, plan, [expected, bound, 1, 0], 100, NOW_NS)
 
     async def enter(self, expected: int, bound: int = 0) -> tuple[Admission, Refusal | None]:
         """Bring a request through the gate, or to its refusal."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.core.record import Hold, Record, decode, encode
-from gateway.exchange.plan import BOUND, CACHED_MOST, EXPECTED, ONE, TOKENS, Names, Plan, Planner
+from gateway.exchange.plan import BOUND, CACHED_MOST, CHARGED, EXPECTED, HELD, ONE, TOKENS, Names, Plan, Planner
 from gateway.ledger.lease import MOST, Place
 from gateway.policies.budget import Budget, Budgets
 from gateway.policies.limit import MINUTE_NS, Limit, Limits, Quota, Rate
@@ -140,7 +140,10 @@ def test_the_journal_says_what_is_held_and_charged() -> None:
     loop = Budget("search/loop", ROLLING, limit_requests=300, per=("user",))
     made = plan(DAILY, loop, caller=ANN._replace(user='5 % "of" all'))
     meta = encode(Record(id="x", started_at="", team="t", key="k"))[:-1]
-    begun, ended = decode(meta + made.begun), decode(meta + made.ended % (70, 7, 1, 1))
+    begun = decode(meta + made.begun)
+    for row, (held, charged) in zip(made.holds, ((70, 7), (1, 1)), strict=True):
+        row[HELD], row[CHARGED] = held, charged
+    ended = decode(meta + made.written())
 
     daily, requests = places(made)
     assert ("w-1", [Hold(*daily, "usd", 0), Hold(*requests, "requests", 0)]) == (begun.holder, begun.holds)
@@ -180,7 +183,7 @@ def test_limits_come_after_budgets_and_leave_no_trace_in_the_journal() -> None:
     assert [ONE, TOKENS, EXPECTED, ONE] == [share.kind for share in made.shares[1:]]
     assert [60, 10_000, NANO, 8] == [share.most for share in made.shares[1:]]
     assert 1 == made.held
-    assert b"busy" not in made.ended
+    assert b"busy" not in made.written()
 
 
 def test_what_costs_nothing_counts_as_a_request_all_the_same() -> None:
