@@ -19,16 +19,19 @@ CACHED_MOST = 4096  # model names are the callers' to invent
 Overrides = Mapping[str, Mapping[str, Mapping[str, Decimal]]]
 
 
-class Cost(NamedTuple):
+class Cost:
     """An amount, who named the price (a word of the record's `price_source`), and the list's version.
 
     `rates`: what was applied, as JSON of pico-USD by kind; empty where no rate was.
     """
 
-    nano_usd: int
-    source: str
-    version: str | None
-    rates: bytes = b""
+    __slots__ = ("nano_usd", "rates", "source", "version")
+
+    def __init__(self, nano_usd: int, source: str, version: str | None, rates: bytes = b"") -> None:
+        self.nano_usd = nano_usd
+        self.source = source
+        self.version = version
+        self.rates = rates
 
 
 class Found(NamedTuple):
