@@ -97,7 +97,7 @@ class Flight:
         self._started_ns = now_ns = time.time_ns()
         self.id = proxy.ids.new(now_ns)
         self._dialect = "openai"  # in which we say no as long as we do not know better
-        self._intake = Intake(serving.snapshot.server.max_request_body_bytes)
+        self._intake = Intake(serving.max_body_bytes)
         self._fields: Fields | None = None
         self._entry: Entry | None = None
         self._relay: Relay | None = None
@@ -273,7 +273,7 @@ class Flight:
         record.route = way.route
         entry.attempt(provider, way.model or record.model_requested)
         entry.begin(self._body)
-        if self._serving.snapshot.server.on_journal_failure == "refuse" and not self._proxy.journal.flush():
+        if self._serving.must_record and not self._proxy.journal.flush():
             raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
 
     # ==== forward ==================================================================================================

@@ -132,7 +132,9 @@ PRICE_SOURCES = ("provider", "config", "genai-prices", "default", "free", "none"
 
 JOB_STATES = ("open", "booked", "lapsed", "seen")
 
-encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+encode_into = _encoder.encode_into
 decode = msgspec.json.Decoder(Record).decode
 
 

@@ -237,13 +237,13 @@ class Relay:
         if connection is not None and (named := named_in_connection(connection)):
             passing = passing.without(named)
         record = self._entry.record
-        block = write_block(head.headers, passing) + id_line(record.id) + self._way.own_lines
+        lines = [write_block(head.headers, passing), id_line(record.id), self._way.own_lines]
         admission = self._entry.admission
         if admission is not None:
-            block += admission.lines()
+            lines.append(admission.lines())
         if whole and record.usage is not None:
-            block += b"x-tollway-cost-usd: %d.%09d\r\n" % divmod(record.cost_nano_usd, NANO_PER_USD)
-        self._client.start(head.status, block, None if self._strip_usage else head.length)
+            lines.append(b"x-tollway-cost-usd: %d.%09d\r\n" % divmod(record.cost_nano_usd, NANO_PER_USD))
+        self._client.start(head.status, b"".join(lines), None if self._strip_usage else head.length)
 
     def _looks_cut(self) -> bool:
         """Tell whether an answer that ran to the connection's end lacks its own end: its framing cannot say so."""
