@@ -132,9 +132,7 @@ PRICE_SOURCES = ("provider", "config", "genai-prices", "default", "free", "none"
 
 JOB_STATES = ("open", "booked", "lapsed", "seen")
 
-_encoder = msgspec.json.Encoder()
-encode = _encoder.encode
-encode_into = _encoder.encode_into
+encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Record).decode
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.core.errors import Refusal
+from gateway.core.money import usd_digits, whole_digits
 from gateway.core.record import Record
 from gateway.exchange.charging import AS_HELD, CALLED, TOKENS, charges
 from gateway.exchange.plan import CHARGED, EXPECTED, HELD, Plan, Share
@@ -164,22 +165,26 @@ class Admission:
             for at, amount in enumerate(held.amounts)
         ]
 
-    def lines(self) -> bytes:
-        """Write the headers that say what is left, as far as this worker knows: of the budget that has least."""
+    def lines(self) -> list[bytes]:
+        """Write, in pieces, the headers that say what is left, as far as this worker knows.
+
+        Of money it is what the budget has that has least.
+        """
         held, plan = self._held, self.plan
-        if held is None or not plan.headers:
-            return b""
-        numbers: list[int] = []
+        if held is None:
+            return []
+        lines: list[bytes] = []
+        heads = plan.headers
         if plan.money:
             least = MOST
             for at in plan.money:
                 left = held.accounts[at].left
                 least = min(least, left)
-            numbers.append(least // _NANO)
-            numbers.append(least % _NANO)
+            lines += (heads[0], usd_digits(least))
         for at in plan.permits:
-            numbers.append(held.accounts[at].left)
-        return plan.headers % tuple(numbers)
+            lines += (heads[len(lines) // 2], whole_digits(held.accounts[at].left))
+        lines.append(heads[-1])
+        return lines
 
     def _told(self, found: Held | Short) -> None:
         """The ledger has answered: go, try with less, or be refused."""

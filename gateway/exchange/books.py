@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from gateway.core.record import Attempt, Job, Record, encode_into
+from gateway.core.record import Attempt, Job, Record, encode
 from gateway.core.usage import Usage
 from gateway.exchange.admission import Admission
 from gateway.exchange.charging import book_at_bound
@@ -27,8 +27,6 @@ _LISTED: Final = ("config", "genai-prices", "free")
 _OK: Final = 200
 # The field's own default: another empty one would be written down, and would be no JSON.
 _NO_RATES: Final = Record(id="", started_at="", team="", key="").rates
-# Room for a usual record: the encoder's own buffer begins small, and to let it grow takes as long as to fill it.
-_META_BYTES: Final = 1_024
 _now_ns: Final = time.perf_counter_ns
 # A body that is no longer is written in one piece and needs no bookkeeping.
 _SMALL_BYTES: Final = 64 * 1024
@@ -160,14 +158,10 @@ class Entry:
             record.truncated = record.truncated or self._request.cut
         self._journal.add(kind, self._meta(ended=True), pieces)
 
-    def _meta(self, *, ended: bool) -> bytearray:
-        meta = bytearray(_META_BYTES)
-        encode_into(self.record, meta)
+    def _meta(self, *, ended: bool) -> bytes:
+        meta = encode(self.record)
         admission = self.admission
-        if admission is not None:
-            del meta[-1:]
-            meta += admission.members(ended=ended)
-        return meta
+        return meta if admission is None else meta[:-1] + admission.members(ended=ended)
 
     def _part(self, due: Sequence[Piece]) -> None:
         if not self._part_meta:

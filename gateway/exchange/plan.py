@@ -33,6 +33,7 @@ CACHED_MOST: Final = 4_096  # users, sessions and models are the callers' to inv
 _TRACK_USD: Final = 1_000_000_000
 _TRACK_REQUESTS: Final = 64
 _NANO: Final = 1_000_000_000
+_NUMBER: Final = b"\0"  # where one is to stand
 _FOREVER_S: Final = 1 << 32
 encode: Final = msgspec.json.Encoder().encode
 _BY_MODE: Final = {"soft": EXPECTED, "track": EXPECTED, "strict": BOUND}
@@ -101,9 +102,9 @@ class Plan:
     `shares`: those of budgets first. `strict`: the first strict budget, which wants a bound. `drains`: an answer whose
     client left is read to its end. `guesses`: something is held for an expected cost; `tokens`: for expected tokens.
     `begun`: what stands in the journal of all that budgets hold, behind a record's own members. `holds`: its rows, to
-    be filled for each exchange that ends, and then `written`. `headers`: with a place for what is left of each balance
-    that is shown: the least of those of budgets (`money`) first, if there is one, then each of those of limits
-    (`permits`). `learned`: what such requests did cost.
+    be filled for each exchange that ends, and then `written`. `headers`: what stands before, between and behind the
+    numbers that tell what is left of each balance that is shown: the least of those of budgets (`money`) first, if
+    there is one, then each of those of limits (`permits`). `learned`: what such requests did cost.
     """
 
     __slots__ = (
@@ -150,18 +151,19 @@ def _row(share: Share) -> list[str | int]:
     return [*share.terms.place, REQUESTS if share.charge == charging.CALLED else USD, 0, 0]
 
 
-def _headers(shares: Sequence[Share], shows_money: bool, resets_s: int | None) -> bytes:
+def _headers(shares: Sequence[Share], shows_money: bool, resets_s: int | None) -> list[bytes]:
     lines = []
     if shows_money:
-        lines.append(b"x-tollway-budget-left-usd: %d.%09d\r\n")
+        lines.append(b"x-tollway-budget-left-usd: %b\r\n" % _NUMBER)
         if resets_s is not None:
             lines.append(b"x-tollway-budget-reset: %b\r\n" % stamp(resets_s).encode())
     for share in shares:
         if share.shown and share.permits is not None:
             quota = share.permits.quota
             name = quota.unit.encode()
-            lines.append(b"x-tollway-limit-%b: %d\r\nx-tollway-limit-remaining-%b: %%d\r\n" % (name, quota.most, name))
-    return b"".join(lines)
+            lines.append(b"x-tollway-limit-%b: %d\r\n" % (name, quota.most))
+            lines.append(b"x-tollway-limit-remaining-%b: %b\r\n" % (name, _NUMBER))
+    return b"".join(lines).split(_NUMBER)
 
 
 class Planner:

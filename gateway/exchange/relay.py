@@ -8,7 +8,7 @@ import logging
 from typing import Final, Protocol
 
 from gateway.core.errors import UpstreamFailure
-from gateway.core.money import NANO_PER_USD
+from gateway.core.money import usd_digits
 from gateway.exchange.books import Entry, cost_so_far, outcome_of, result_of, settle
 from gateway.exchange.outgoing import Outgoing
 from gateway.exchange.replies import id_line
@@ -240,9 +240,9 @@ class Relay:
         lines = [write_block(head.headers, passing), id_line(record.id), self._way.own_lines]
         admission = self._entry.admission
         if admission is not None:
-            lines.append(admission.lines())
+            lines += admission.lines()
         if whole and record.usage is not None:
-            lines.append(b"x-tollway-cost-usd: %d.%09d\r\n" % divmod(record.cost_nano_usd, NANO_PER_USD))
+            lines += (b"x-tollway-cost-usd: ", usd_digits(record.cost_nano_usd), b"\r\n")
         self._client.start(head.status, b"".join(lines), None if self._strip_usage else head.length)
 
     def _looks_cut(self) -> bool:

@@ -58,12 +58,12 @@ def pack(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> bytes:
     return b"".join(lay_out(kind, meta, pieces)[1])
 
 
-def lay_out(kind: int, meta: bytes | bytearray, pieces: Sequence[Piece] = ()) -> tuple[int, list[bytes]]:
+def lay_out(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> tuple[int, list[bytes]]:
     """Lay out one frame as parts, to be joined with those of others so that long bodies are copied once.
 
     Return its size and the parts. The checksum covers kind and version too, which seed it.
     """
-    heads: list[bytes | bytearray] = [_pack_counts(len(meta), len(pieces)), meta]
+    heads = [_pack_counts(len(meta), len(pieces)), meta]
     parts = [b"", b""]
     length = 0
     for direction, offset, data in pieces:

@@ -65,7 +65,7 @@ class Journal:
         self.add(kind, meta, pieces)
         return self.flush()
 
-    def add(self, kind: int, meta: bytes | bytearray, pieces: Sequence[Piece] = ()) -> None:
+    def add(self, kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> None:
         """Hold one frame until `flush`: before that nothing may leave that it tells of."""
         if len(pieces) > 1 and kind == PART:
             for piece in pieces:  # a part never makes a frame larger than a piece can be

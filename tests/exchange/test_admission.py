@@ -200,7 +200,7 @@ async def test_what_is_left_is_told(tmp_path: Path) -> None:
     async with requests(tmp_path, replace(SOFT, id="search/big", limit_nano_usd=5 * 10**9), SOFT, tracked) as some:
         one, _ = await some.enter(100)
 
-        assert b"x-tollway-budget-left-usd: 0.000000900\r\n" == one.lines()
+        assert b"x-tollway-budget-left-usd: 0.000000900\r\n" == b"".join(one.lines())
 
 
 @on_uvloop

@@ -154,9 +154,9 @@ def test_the_reset_that_is_told_is_the_first_of_a_budget_in_money() -> None:
     """One that never resets has none."""
     ever = Budget("search/all", Window("total", UTC), limit_nano_usd=1)
 
-    left = b"x-tollway-budget-left-usd: %d.%09d\r\n"
-    assert left + b"x-tollway-budget-reset: 2026-10-24T22:00:00Z\r\n" == plan(ever, DAILY).headers
-    assert left == plan(ever).headers
+    left, reset = b"x-tollway-budget-left-usd: ", b"\r\nx-tollway-budget-reset: 2026-10-24T22:00:00Z\r\n"
+    assert [left, reset] == plan(ever, DAILY).headers
+    assert [left, b"\r\n"] == plan(ever).headers
 
 
 BUSY = Limit(
@@ -199,7 +199,8 @@ def test_the_tightest_limit_of_each_kind_is_told() -> None:
     """To clients that do not know of several."""
     made = planner(limits=(BUSY, CALM)).plan(ANN, ("m",), "openai", True, NOON_S * NANO)
 
-    assert (
-        b"x-tollway-limit-tokens: 10000\r\nx-tollway-limit-remaining-tokens: %d\r\n"
-        b"x-tollway-limit-requests: 60\r\nx-tollway-limit-remaining-requests: %d\r\n"
-    ) == made.headers
+    assert [
+        b"x-tollway-limit-tokens: 10000\r\nx-tollway-limit-remaining-tokens: ",
+        b"\r\nx-tollway-limit-requests: 60\r\nx-tollway-limit-remaining-requests: ",
+        b"\r\n",
+    ] == made.headers
