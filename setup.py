@@ -19,7 +19,7 @@ from setuptools._distutils.sysconfig import customize_compiler
 MODULES = """
 core/clock core/ids core/money metrics/board policies/pricing policies/rates
 journal/frame journal/writer journal/capture
-http/outbox http/headers http/reader http/server http/client http/pool
+http/status http/outbox http/headers http/reader http/server http/client http/pool
 wire/openai wire/anthropic wire/gemini wire/billed wire/body wire/counts wire/sse
 wire/document wire/guess wire/sample wire/lines_meter
 wire/openai_words wire/anthropic_words wire/gemini_words wire/meter

@@ -94,7 +94,7 @@ class Flight:
         self._started_ns = now_ns = time.time_ns()
         self.id = proxy.ids.new(now_ns)
         self._dialect = "openai"  # in which we say no as long as we do not know better
-        self._intake = Intake(serving.snapshot.server.max_request_body_bytes)
+        self._intake = Intake(serving.max_body_bytes)
         self._fields: Fields | None = None
         self._entry: Entry | None = None
         self._relay: Relay | None = None
@@ -276,8 +276,7 @@ class Flight:
     def _begin(self, entry: Entry) -> None:
         """Write down that the exchange begins, before the provider can know of it."""
         way = self._way
-        surely = self._serving.snapshot.server.on_journal_failure == "refuse"
-        entry.set_off(way.route, way.provider.name, way.model, self._body, surely=surely)
+        entry.set_off(way.route, way.provider.name, way.model, self._body, surely=self._serving.must_record)
 
     # ==== forward ==================================================================================================
 

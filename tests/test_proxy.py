@@ -172,8 +172,8 @@ def test_no_route_adds_no_route_headers(gateway: Gateway) -> None:
 
     added = {name: value for name, value in reply.headers if name.startswith("x-tollway-")}
     row = gateway.row(reply.id)
-    assert {"x-tollway-request-id": row["id"], "x-tollway-cost-usd": row["cost_usd"]} == added
-    assert 0 < float(row["cost_usd"])
+    assert {"x-tollway-request-id": row["id"], "x-tollway-cost-usd": "0.000210000"} == added
+    assert "0.00021" == row["cost_usd"]
 
 
 def test_prefix_in_the_model_names_the_provider(gateway: Gateway, provider: Provider) -> None:

@@ -58,7 +58,7 @@ def quote(
     """Find the price as an exchange's is found."""
     found = prices.find(provider, model, None, context, at_unix_s)
     if provider.free:
-        found = found._replace(source="free", version=None, pattern=None)
+        found = Found(found.schedule, "free")
     listed = None
     if found.source == "genai-prices":
         listed = prices.listed.look(provider.name, provider.base_url, [model])

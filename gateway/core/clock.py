@@ -19,8 +19,8 @@ class Stamps:
 
     def text(self, now_ns: int) -> str:
         """Return e.g. "2026-11-23T19:49:00.123456Z" for nanoseconds since the epoch."""
-        second, rest_ns = divmod(now_ns, 1_000_000_000)
+        second = now_ns // 1_000_000_000
         if second != self._second:
             self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return self._text + str(1_000_000 + rest_ns // 1000)[1:] + "Z"
+        return f"{self._text}{str(1_000_000 + now_ns // 1000 % 1_000_000)[1:]}Z"

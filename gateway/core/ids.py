@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 
 class IdMaker:
@@ -34,7 +35,7 @@ class IdMaker:
 
 
 # RFC 9562: the two top bits of this digit are 10.
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def started_ms(exchange_id: str) -> int:

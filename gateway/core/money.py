@@ -3,9 +3,14 @@
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+import msgspec
+
 NANO_PER_USD: Final = 10**9
 PICO_PER_NANO: Final = 1_000
 PICO_PER_USD = 10**12
+
+# Quicker than formatting, twice for bytes.
+whole_digits: Final = msgspec.json.Encoder().encode
 
 
 def nano_from_pico(pico_usd: int) -> int:
@@ -19,6 +24,14 @@ def usd_text(nano_usd: int) -> str:
     digits = str(abs(nano_usd)).zfill(10)
     fraction = digits[-9:].rstrip("0")
     return sign + digits[:-9] + "." + fraction if fraction else sign + digits[:-9]
+
+
+def usd_digits(nano_usd: int) -> bytes:
+    """Write an amount that is not negative with all nine digits behind the point: quicker than the shortest text."""
+    digits = whole_digits(nano_usd)
+    if nano_usd < NANO_PER_USD:
+        digits = digits.zfill(10)
+    return digits[:-9] + b"." + digits[-9:]
 
 
 def usd_text_from_pico(pico_usd: int) -> str:

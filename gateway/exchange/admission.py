@@ -1,12 +1,13 @@
 """One request at the gate: what it holds of each balance, until when it waits, and what it is charged in the end."""
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from gateway.core.errors import Refusal
+from gateway.core.money import usd_digits, whole_digits
 from gateway.core.record import Record
-from gateway.exchange.charging import CALLED, charge
-from gateway.exchange.plan import EXPECTED, Plan, Share
+from gateway.exchange.charging import AS_HELD, CALLED, TOKENS, charges
+from gateway.exchange.plan import CHARGED, EXPECTED, HELD, Plan, Share
 from gateway.ledger.account import Account
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
@@ -26,17 +27,6 @@ _LEARNED_FROM: Final = frozenset(("provider", "partial"))
 Then = Callable[[Refusal | None], None]
 
 
-class Guard(Protocol):
-    """What an admission needs of its gate."""
-
-    @property
-    def holder(self) -> Holder:
-        """The worker's leases."""
-
-    def learn(self, plan: Plan, size: int, cost_nano_usd: int, tokens: int) -> None:
-        """Take in what a request did cost."""
-
-
 class Admission:
     """`plan`: which balances it touches; `amounts`: what of each kind (plan.EXPECTED …) it needs.
 
@@ -47,17 +37,17 @@ class Admission:
     """
 
     __slots__ = (
-        "_amounts", "_charges", "_held", "_now_ns", "_of", "_short", "_size", "_then", "_tries",
+        "_amounts", "_charges", "_held", "_holder", "_now_ns", "_short", "_size", "_then", "_tries",
         "exceeded", "left", "plan", "starves", "waited",
     )  # fmt: skip
 
-    def __init__(self, gate: Guard, plan: Plan, amounts: list[int], size: int, now_ns: int) -> None:
+    def __init__(self, holder: Holder, plan: Plan, amounts: list[int], size: int, now_ns: int) -> None:
         self.plan = plan
         self.waited = False
         self.exceeded: Budget | None = None  # the strict or soft budget that refused it
         self.left = 0  # of that budget then
         self.starves = False  # a stream needs more than is held, and could not have it when it asked last
-        self._of = gate
+        self._holder = holder
         needed: list[int] = []
         self._amounts = needed
         for share in plan.shares:
@@ -78,7 +68,7 @@ class Admission:
 
     def enter(self) -> bool:
         """Hold everything now; False: it comes short, and must `wait`."""
-        holder = self._of.holder
+        holder = self._holder
         held = holder.take(self.plan.terms, self._amounts)
         if held is None:
             terms = self.plan.terms
@@ -97,13 +87,13 @@ class Admission:
             return
         self.waited = True
         self._then = then
-        self._of.holder.more(short, self._told)
+        self._holder.more(short, self._told)
 
     def leave(self) -> None:
         """The client is gone: let go of everything. Nothing must have been sent."""
         self._then = None
         if self._short is not None:
-            self._of.holder.leave(self._short)
+            self._holder.leave(self._short)
             self._short = None
         self.release()
 
@@ -112,47 +102,44 @@ class Admission:
         held = self._held
         if held is not None and not held.settled:
             self._charges = [0] * len(held.amounts)
-            self._of.holder.settle(held, self._charges)
+            self._holder.settle(held, self._charges)
 
     def members(self, *, ended: bool) -> bytes:
         """Write what a frame of the journal says of it, behind the record's own members.
 
         Whoever finds the beginning alone must know whose money is in it.
         """
-        held, charges = self._held, self._charges
+        held, charged = self._held, self._charges
         if held is None:
             return b"}"
+        plan = self.plan
         if not ended:
-            return self.plan.begun
-        numbers: list[int] = []
-        for at in range(self.plan.held):
-            numbers.append(held.amounts[at])
-            numbers.append(charges[at])
-        return self.plan.ended % tuple(numbers)
+            return plan.begun
+        for at, row in enumerate(plan.holds):
+            row[HELD] = held.amounts[at]
+            row[CHARGED] = charged[at]
+        return plan.written()
 
     def settle(self, record: Record, *, called: bool) -> None:
         """Replace every hold by what it is charged, once."""
         held = self._held
         if held is None or held.settled:
             return
-        charges = self._charges
-        for at, share in enumerate(self.plan.shares):
-            charges.append(charge(share.charge, held.amounts[at], record, called=called))
-        self._of.holder.settle(held, charges)
-        usage = record.usage
-        if usage is not None and record.usage_source in _LEARNED_FROM:
-            self._of.learn(self.plan, self._size, record.cost_nano_usd, usage.input_total + usage.output_total)
+        plan = self.plan
+        due = charges(record, called=called)
+        self._charges = settled = _charged(plan, held, due)
+        self._holder.settle(held, settled)
+        if record.usage_source in _LEARNED_FROM and record.usage is not None:
+            plan.learned.learn(self._size, record.cost_nano_usd, due[TOKENS])
 
     def amend(self, record: Record) -> None:
         """Charge what an end turned out to be that was written too early."""
-        held, charges = self._held, self._charges
-        if held is None or not charges:
+        held, before = self._held, self._charges
+        if held is None or not before:
             return
-        for at, share in enumerate(self.plan.shares):
-            account, amount = held.accounts[at], held.amounts[at]
-            charged = charge(share.charge, amount, record, called=True)
-            account.adjust(charged - charges[at])
-            charges[at] = charged
+        self._charges = after = _charged(self.plan, held, charges(record, called=True))
+        for at, account in enumerate(held.accounts):
+            account.adjust(after[at] - before[at])
 
     def grow(self, cost_nano_usd: int) -> Refusal | None:
         """Hold more for a stream that costs so much by now. Return what it is stopped for, if it must be.
@@ -175,7 +162,7 @@ class Admission:
         more = self._lack(held, cost_nano_usd + cost_nano_usd // _AHEAD)
         if any([extra > held.accounts[at].free for at, extra in enumerate(more)]):
             more = self._lack(held, cost_nano_usd)
-        self.starves = not self._of.holder.extend(held, more)
+        self.starves = not self._holder.extend(held, more)
         return None
 
     def _lack(self, held: Held, cost_nano_usd: int) -> list[int]:
@@ -186,28 +173,26 @@ class Admission:
             for at, amount in enumerate(held.amounts)
         ]
 
-    def lines(self) -> bytes:
-        """Write the headers that say what is left, as far as this worker knows: of the budget that has least."""
+    def lines(self) -> list[bytes]:
+        """Write, in pieces, the headers that say what is left, as far as this worker knows.
+
+        Of money it is what the budget has that has least.
+        """
         held, plan = self._held, self.plan
-        if held is None or not plan.headers:
-            return b""
-        numbers: list[int] = []
-        least = MOST
-        for at, share in enumerate(plan.shares):
-            if not share.shown:
-                continue
-            account = held.accounts[at]
-            left = account.free
-            if account.room is not None:
-                left += account.room
-            left = max(left, 0)
-            if share.permits is not None:
-                numbers.append(left)
-            elif left < least:
-                least = left
-        if plan.shows_money:
-            numbers[:0] = divmod(least, _NANO)
-        return plan.headers % tuple(numbers)
+        if held is None:
+            return []
+        lines: list[bytes] = []
+        heads = plan.headers
+        if plan.money:
+            least = MOST
+            for at in plan.money:
+                left = held.accounts[at].left
+                least = min(least, left)
+            lines += (heads[0], usd_digits(least))
+        for at in plan.permits:
+            lines += (heads[len(lines) // 2], whole_digits(held.accounts[at].left))
+        lines.append(heads[-1])
+        return lines
 
     def _told(self, found: Held | Short) -> None:
         """The ledger has answered: go, try with less, or be refused."""
@@ -226,7 +211,7 @@ class Admission:
                 self._short = None
                 self._tell(None)
             elif self._short is not None:
-                self._of.holder.more(self._short, self._told)
+                self._holder.more(self._short, self._told)
             return
         self._short = None
         if not found.lost:
@@ -258,3 +243,12 @@ class Admission:
         limit = share.terms.limit + account.raised
         spent = Spent(unit, max(0, limit - max(0, account.free) - (account.room or 0)), limit, needed)
         return budget_exceeded(share.budget, spent, share.values, self.at_s)
+
+
+def _charged(plan: Plan, held: Held, due: list[int]) -> list[int]:
+    """List what each hold is charged, of what is `due` in each way."""
+    charged: list[int] = []
+    for at, share in enumerate(plan.shares):
+        amount = due[share.charge]
+        charged.append(held.amounts[at] if amount == AS_HELD else amount)
+    return charged

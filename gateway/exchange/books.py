@@ -32,6 +32,7 @@ LEFT: Final = "the client left before the answer was complete"
 DRAINED: Final = "the client left; the answer was read to its end all the same"
 # The field's own default: another empty one would be written down, and would be no JSON.
 _NO_RATES: Final = Record(id="", started_at="", team="", key="").rates
+_now_ns: Final = time.perf_counter_ns
 # A body that is no longer is written in one piece and needs no bookkeeping.
 _SMALL_BYTES: Final = 64 * 1024
 
@@ -45,8 +46,8 @@ class Entry:
     """
 
     __slots__ = (
-        "_answer", "_first", "_journal", "_keep", "_part_meta", "_request", "admission", "begun", "begun_ns", "called",
-        "closed", "record", "started_ns",
+        "_answer", "_attempt_us", "_first", "_journal", "_keep", "_part_meta", "_request", "admission", "begun",
+        "begun_ns", "called", "closed", "record", "started_ns",
     )  # fmt: skip
 
     def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_ns: int, keep: int) -> None:
@@ -63,6 +64,7 @@ class Entry:
         self._first = b""  # an answer that comes in one piece needs no more than this
         self._answer: Capture | None = None
         self._part_meta = b""
+        self._attempt_us = 0  # when the last attempt began
 
     def set_off(self, route: str | None, provider: str, model: str | None, body: bytes, *, surely: bool) -> None:
         """Begin the first try at a provider. `surely`: raise Refusal unless that stands in the journal."""
@@ -123,7 +125,8 @@ class Entry:
 
     def attempt(self, provider: str, model: str | None) -> None:
         """Begin one try at a provider."""
-        self.record.attempts.append(Attempt(provider=provider, model=model, start_ms=self.elapsed_ms()))
+        self._attempt_us = started_us = self._elapsed_us()
+        self.record.attempts.append(Attempt(provider=provider, model=model, start_ms=started_us / 1000))
 
     def lost_race(self, failure: UpstreamFailure) -> bool:
         """Tell whether the provider closed a kept connection just when we used it: nothing was read or will be billed.
@@ -140,11 +143,14 @@ class Entry:
             attempt.result = result
             attempt.status = status
             attempt.error = error
-            attempt.duration_ms = round(self.elapsed_ms() - attempt.start_ms, 3)
+            attempt.duration_ms = (self._elapsed_us() - self._attempt_us) / 1000
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request's first byte, to the microsecond."""
-        return (time.perf_counter_ns() - self.begun_ns) // 1000 / 1000
+        return self._elapsed_us() / 1000
+
+    def _elapsed_us(self) -> int:
+        return (_now_ns() - self.begun_ns) // 1000
 
     def close(self, outcome: str) -> None:
         """Write the end, before the answer's last bytes are sent. A loss is counted by the journal."""

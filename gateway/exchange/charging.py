@@ -9,22 +9,20 @@ COST: Final = 0
 CALLED: Final = 1
 TOKENS: Final = 2
 NOTHING: Final = 3
+AS_HELD: Final = -1
 # What an answer told of its usage may otherwise be less than what was used.
 _TOLD_WHOLE: Final = "provider"
 
 
-def charge(how: int, held: int, record: Record, *, called: bool) -> int:
-    """Say what a balance is charged. `called`: the provider knows of the request.
+def charges(record: Record, *, called: bool) -> list[int]:
+    """List what an exchange is charged, in each of these ways. `called`: the provider knows of the request.
 
-    While its work goes on at the provider, it is charged the money that was held for it.
+    AS_HELD: while its work goes on at the provider, it is charged the money that was held for it.
     """
-    if how == COST:
-        job = record.job
-        return held if job is not None and job.state == "open" else record.cost_nano_usd
-    if how == CALLED:
-        return 1 if called else 0
-    usage = record.usage
-    return usage.input_total + usage.output_total if how == TOKENS and usage is not None else 0
+    usage, job = record.usage, record.job
+    cost = AS_HELD if job is not None and job.state == "open" else record.cost_nano_usd
+    tokens = usage.input_total + usage.output_total if usage is not None else 0
+    return [cost, 1 if called else 0, tokens, 0]
 
 
 def book_at_bound(record: Record) -> None:

@@ -73,28 +73,29 @@ class Gate:
         if plan.strict is not None:
             bound = entry.record.bound_nano_usd = self._bound(plan, plan.strict, place, way, body, now_ns)
         tokens = self._expect_tokens(plan, size, fields) if plan.tokens else 0
-        return Admission(self, plan, [expected, bound, 1, tokens], size, now_ns)
+        return Admission(self.holder, plan, [expected, bound, 1, tokens], size, now_ns)
 
     def _find(self, record: Record, place: Place, way: Way, now_ns: int) -> Plan:
         caller = Caller(record.team, record.key, record.user, record.session)
         models = _names(record.model_requested, way.model or record.model_requested)
         costs = record.method not in _FREE_METHODS and not is_free(place.dialect, place.endpoint)
-        return self._planner.plan(caller, models, way.provider.name, costs, now_ns)
+        plan = self._planner.plan(caller, models, way.provider.name, costs, now_ns)
+        plan.learned = self._expected.of(caller.team, models[-1])
+        return plan
 
     def _expect(self, plan: Plan, size: int, fields: Fields | None, way: Way, now_ns: int) -> int:
         """Return what such a request is expected to cost: something, so that no empty budget lets it by."""
         if way.provider.free:
             return 0
-        model = plan.models[-1]
-        expected = self._expected.expect(plan.caller.team, model, size)
+        expected = plan.learned.expect(size)
         if expected is None:
-            found = way.prices.find(way.provider, None, model, {}, now_ns / _NANO)
+            found = way.prices.find(way.provider, None, plan.models[-1], {}, now_ns / _NANO)
             most = None if fields is None else fields.max_output_tokens
             expected = first_guess(size, most, found.schedule.base)
         return max(1, expected)
 
     def _expect_tokens(self, plan: Plan, size: int, fields: Fields | None) -> int:
-        expected = self._expected.expect_tokens(plan.caller.team, plan.models[-1], size)
+        expected = plan.learned.expect_tokens(size)
         if expected is None:
             expected = first_tokens(size, None if fields is None else fields.max_output_tokens)
         return max(1, expected)
@@ -114,10 +115,6 @@ class Gate:
         asked = read_asked(place.dialect, place.endpoint, body)
         models = admission.plan.models
         return self._bounds.shrink(asked, way.provider, models, admission.at_s, admission.left)
-
-    def learn(self, plan: Plan, size: int, cost_nano_usd: int, tokens: int) -> None:
-        """Take in what a request did cost."""
-        self._expected.learn(plan.caller.team, plan.models[-1], size, cost_nano_usd, tokens)
 
 
 def _names(requested: str | None, asked: str | None) -> tuple[str, ...]:

@@ -5,18 +5,16 @@ so it is worked out once and found again in the head's notes.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from gateway.core.errors import Refusal
 from gateway.core.record import Record
-from gateway.exchange.directory import Directory
+from gateway.exchange.directory import Directory, Found
 from gateway.exchange.intake import Taking, taking
 from gateway.exchange.lanes import Passed
 from gateway.exchange.way import Way
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.reader import Head
 from gateway.policies.access import Access, Principal
-from gateway.policies.routing import Choice
 from gateway.policies.snapshot import Snapshot
 from gateway.wire.claims import note_claims
 from gateway.wire.credentials import ACCOUNT, CREDENTIALS, GATEWAY_KEY, PRIVATE, PRIVATE_PREFIXES, candidates
@@ -36,7 +34,7 @@ _PASSING = {
 }
 
 
-class Introduction(NamedTuple):
+class Introduction:
     """`choice`: the path itself names the provider. `closed`: the path administers an account.
 
     `passed`: what of it goes on. `taking`: how its body is taken.
@@ -44,16 +42,23 @@ class Introduction(NamedTuple):
     `ways`: to models that have been asked for, where the config alone decides that.
     """
 
-    snapshot: Snapshot
-    principal: Principal
-    dialect: str
-    place: Place | None
-    choice: Choice | None
-    closed: bool
-    passed: Passed
-    taking: Taking
-    record: Record
-    ways: dict[str | None, Way]
+    __slots__ = (
+        "choice", "closed", "dialect", "passed", "place", "principal", "record", "snapshot", "taking", "ways",
+    )  # fmt: skip
+
+    def __init__(
+        self, snapshot: Snapshot, principal: Principal, found: Found, passed: Passed, taking: Taking, record: Record
+    ) -> None:
+        self.snapshot = snapshot
+        self.principal = principal
+        self.place: Place | None = found.place
+        self.dialect = found.place.dialect if found.place is not None else "openai"
+        self.choice = found.choice
+        self.closed = found.closed
+        self.passed = passed
+        self.taking = taking
+        self.record = record
+        self.ways: dict[str | None, Way] = {}
 
 
 def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduction:
@@ -74,14 +79,10 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
     return Introduction(
         snapshot,
         principal,
-        place.dialect if place is not None else "openai",
-        place,
-        found.choice,
-        found.closed,
+        found,
         Passed(query if own_key else stripped, _passing_block(head, own_key=own_key, metered=metered), own_key),
         taking(head, place.endpoint, listed=principal.is_limited) if place is not None else Taking.THROUGH,
         _record(head, principal, place, path.decode("ascii")),
-        {},
     )
 
 

@@ -1,7 +1,6 @@
 """What leads to one provider: its pool, and everything of a request to it that can be prepared once."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from gateway.http.pool import Origin, Pool, Pools
 from gateway.policies.routing import Provider
@@ -13,12 +12,15 @@ _MAX_PATHS = 1_000  # remembered per provider
 _WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))  # their length is told even when it is 0
 
 
-class Passed(NamedTuple):
+class Passed:
     """What of a request's head goes on to any provider. `own_key`: with the client's own provider credential."""
 
-    query: bytes
-    block: bytes
-    own_key: bool
+    __slots__ = ("block", "own_key", "query")
+
+    def __init__(self, query: bytes, block: bytes, own_key: bool) -> None:
+        self.query = query
+        self.block = block
+        self.own_key = own_key
 
 
 class Lane:

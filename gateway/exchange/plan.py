@@ -11,6 +11,7 @@ from gateway.exchange import charging
 from gateway.ledger.account import Terms
 from gateway.ledger.lease import MOST, Place
 from gateway.policies.budget import REQUESTS, USD, Balances, Budget, Budgets
+from gateway.policies.expected import Learned
 from gateway.policies.limit import CONCURRENT, NANO_USD, PERIOD_S, Counted, Limit, Limits, Permits
 from gateway.policies.limit import TOKENS as TOKENS_UNIT
 from gateway.policies.scope import Caller, values
@@ -23,11 +24,16 @@ BOUND: Final = 1
 ONE: Final = 2
 TOKENS: Final = 3
 
+# Places in a row of `holds` (core.record.Hold).
+HELD: Final = 3
+CHARGED: Final = 4
+
 CACHED_MOST: Final = 4_096  # users, sessions and models are the callers' to invent
 # A budget that never refuses is lent out in portions of this size.
 _TRACK_USD: Final = 1_000_000_000
 _TRACK_REQUESTS: Final = 64
 _NANO: Final = 1_000_000_000
+_NUMBER: Final = b"\0"  # where one is to stand
 _FOREVER_S: Final = 1 << 32
 encode: Final = msgspec.json.Encoder().encode
 _BY_MODE: Final = {"soft": EXPECTED, "track": EXPECTED, "strict": BOUND}
@@ -96,14 +102,15 @@ class Plan:
     `shares`: those of budgets first, so many as `held`. `strict`: the first strict budget, which wants a bound.
     `drains`: an answer whose client left is read to its end; `stops`: a stream ends where there is no more money.
     `guesses`: something is held for an expected cost; `tokens`: for expected tokens.
-    `begun`, `ended`: what stands in the journal of all that budgets hold, to be written behind a record's own members;
-    `ended` has a place for what was held and charged of each. `headers`: with a place for what is left of each balance
-    that is shown, the least of all budgets first, if there is one (`shows_money`).
+    `begun`: what stands in the journal of all that budgets hold, behind a record's own members. `holds`: its rows, to
+    be filled for each exchange that ends, and then `written`. `headers`: what stands before, between and behind the
+    numbers that tell what is left of each balance that is shown: the least of those of budgets (`money`) first, if
+    there is one, then each of those of limits (`permits`). `learned`: what such requests did cost.
     """
 
     __slots__ = (
-        "begun", "caller", "drains", "ended", "from_ns", "guesses", "headers", "held", "models", "shares",
-        "shows_money", "stops", "strict", "terms", "tokens", "until_ns",
+        "_holder", "begun", "caller", "drains", "from_ns", "guesses", "headers", "held", "holds", "learned", "models",
+        "money", "permits", "shares", "stops", "strict", "terms", "tokens", "until_ns",
     )  # fmt: skip
 
     def __init__(self, caller: Caller, models: tuple[str, ...], shares: list[Share], holder: str, spans: Spans) -> None:
@@ -120,10 +127,18 @@ class Plan:
         self.stops = any(budget.stops for budget in budgets)
         self.guesses = any(share.kind == EXPECTED for share in shares)
         self.tokens = any(share.kind == TOKENS for share in shares)
-        self.ended = _members(shares[: self.held], holder)
-        self.begun = self.ended % tuple([0] * (2 * self.held))
-        self.shows_money = any(share.shown for share in shares[: self.held])
-        self.headers = _headers(shares, self.shows_money, spans.resets_s)
+        self.holds = [_row(share) for share in shares[: self.held]]
+        self._holder = b',"holder":%b,"holds":' % encode(holder)
+        self.begun = self.written()
+        shown = [at for at, share in enumerate(shares) if share.shown]
+        self.money = [at for at in shown if at < self.held]
+        self.permits = [at for at in shown if at >= self.held]
+        self.headers = _headers(shares, len(self.money) > 0, spans.resets_s)
+        self.learned = Learned()
+
+    def written(self) -> bytes:
+        """Write the members `holder` and `holds` of a record."""
+        return self._holder + encode(self.holds) + b"}" if self.holds else b"}"
 
     def fits(self, record: Record, now_ns: int) -> bool:
         """Tell whether it is the plan of a request of the same key for the same model, too."""
@@ -133,30 +148,24 @@ class Plan:
         )
 
 
-def _members(shares: Sequence[Share], holder: str) -> bytes:
-    """Lay out the members `holder` and `holds` of a record (core.record.Hold), the amounts left open."""
-    if not shares:
-        return b"}"
-    units = [REQUESTS if share.charge == charging.CALLED else USD for share in shares]
-    heads = [
-        encode([*share.terms.place, unit])[:-1].replace(b"%", b"%%") + b",%d,%d]"
-        for share, unit in zip(shares, units, strict=True)
-    ]
-    return b',"holder":%b,"holds":[%b]}' % (encode(holder), b",".join(heads))
+def _row(share: Share) -> list[str | int]:
+    """Lay out a core.record.Hold of nothing."""
+    return [*share.terms.place, REQUESTS if share.charge == charging.CALLED else USD, 0, 0]
 
 
-def _headers(shares: Sequence[Share], shows_money: bool, resets_s: int | None) -> bytes:
+def _headers(shares: Sequence[Share], shows_money: bool, resets_s: int | None) -> list[bytes]:
     lines = []
     if shows_money:
-        lines.append(b"x-tollway-budget-left-usd: %d.%09d\r\n")
+        lines.append(b"x-tollway-budget-left-usd: %b\r\n" % _NUMBER)
         if resets_s is not None:
             lines.append(b"x-tollway-budget-reset: %b\r\n" % stamp(resets_s).encode())
     for share in shares:
         if share.shown and share.permits is not None:
             quota = share.permits.quota
             name = quota.unit.encode()
-            lines.append(b"x-tollway-limit-%b: %d\r\nx-tollway-limit-remaining-%b: %%d\r\n" % (name, quota.most, name))
-    return b"".join(lines)
+            lines.append(b"x-tollway-limit-%b: %d\r\n" % (name, quota.most))
+            lines.append(b"x-tollway-limit-remaining-%b: %b\r\n" % (name, _NUMBER))
+    return b"".join(lines).split(_NUMBER)
 
 
 class Planner:

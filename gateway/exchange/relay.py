@@ -8,7 +8,7 @@ import logging
 from typing import Final, Protocol
 
 from gateway.core.errors import Refusal, UpstreamFailure
-from gateway.core.money import usd_text
+from gateway.core.money import usd_digits
 from gateway.exchange.books import DRAINED, LEFT, Entry, cost_so_far, outcome_of, result_of, settle
 from gateway.exchange.outgoing import Outgoing
 from gateway.exchange.replies import id_line
@@ -29,7 +29,8 @@ from gateway.wire.sse import is_stream
 log = logging.getLogger("tollway.relay")
 
 _PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
-_OK = range(200, 300)
+_OK: Final = 200
+_NOT_OK: Final = 300
 # A stream for which money is held by a guess is looked at after so many bytes of it.
 _WATCH_BYTES: Final = 2_048
 _NEVER: Final = 1 << 60
@@ -159,7 +160,7 @@ class Relay:
         if upstream_id is not None:
             record.attempts[-1].upstream_request_id = upstream_id.decode("latin-1")
         endpoint = self._place.endpoint
-        if not endpoint.meters or status not in _OK:
+        if not endpoint.meters or not _OK <= status < _NOT_OK:
             return
         encoding = index.get(b"content-encoding", b"identity")
         if encoding != b"identity":
@@ -251,13 +252,13 @@ class Relay:
         if connection is not None and (named := named_in_connection(connection)):
             passing = passing.without(named)
         record = self._entry.record
-        block = write_block(head.headers, passing) + id_line(record.id) + self._way.own_lines
+        lines = [write_block(head.headers, passing), id_line(record.id), self._way.own_lines]
         admission = self._entry.admission
         if admission is not None:
-            block += admission.lines()
+            lines += admission.lines()
         if whole and record.usage is not None:
-            block += b"x-tollway-cost-usd: %b\r\n" % usd_text(record.cost_nano_usd).encode()
-        self._client.start(head.status, block, None if self._strip_usage else head.length)
+            lines += (b"x-tollway-cost-usd: ", usd_digits(record.cost_nano_usd), b"\r\n")
+        self._client.start(head.status, b"".join(lines), None if self._strip_usage else head.length)
 
     def _looks_cut(self) -> bool:
         """Tell whether an answer that ran to the connection's end lacks its own end: its framing cannot say so."""

@@ -7,12 +7,17 @@ from gateway.policies.snapshot import Snapshot
 
 
 class Serving:
-    """A snapshot, the lanes to its providers, the places of its paths, and where this worker counts."""
+    """A snapshot, the lanes to its providers, the places of its paths, and where this worker counts.
 
-    __slots__ = ("directory", "lanes", "slot", "snapshot")
+    `must_record`: what cannot be written down is not sent.
+    """
+
+    __slots__ = ("directory", "lanes", "max_body_bytes", "must_record", "slot", "snapshot")
 
     def __init__(self, snapshot: Snapshot, lanes: dict[str, Lane], slot: Slot) -> None:
         self.snapshot = snapshot
         self.lanes = lanes
         self.slot = slot
+        self.max_body_bytes = snapshot.server.max_request_body_bytes
+        self.must_record = snapshot.server.on_journal_failure == "refuse"
         self.directory = Directory(snapshot.routing)

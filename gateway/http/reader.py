@@ -1,7 +1,7 @@
 """Bytes from a client into requests, strictly: llhttp with its gaps closed. Sans-I/O."""
 
 import time
-from typing import NamedTuple, Protocol
+from typing import Final, Protocol
 
 import httptools
 
@@ -234,12 +234,15 @@ class RequestReader:
             self.feed(rest)
 
 
-class _Repeated(NamedTuple):
+class _Repeated:
     """A sound head as it stood on the wire, cut out around the digits of its Content-Length."""
 
-    head: Head
-    before: bytes
-    behind: bytes
+    __slots__ = ("before", "behind", "head")
+
+    def __init__(self, head: Head, before: bytes, behind: bytes) -> None:
+        self.head = head
+        self.before = before
+        self.behind = behind
 
     @classmethod
     def of(cls, head: Head, data: bytes) -> "_Repeated | None":
@@ -266,7 +269,7 @@ class _Repeated(NamedTuple):
         return int(digits), end + len(self.behind)
 
 
-_LENGTH_NAME = b"\r\ncontent-length:"
+_LENGTH_NAME: Final = b"\r\ncontent-length:"
 
 
 def _size(headers: list[Header]) -> int:

@@ -19,14 +19,19 @@ REQUEST: Final = 0
 RESPONSE: Final = 1
 
 # Not valid UTF-8, so that no text body and no JSON can hold it.
-MAGIC = b"\xf7TJ\xff"
-HEADER = struct.Struct("<4sIIBBH")  # magic, payload length, checksum, kind, version, reserved
-HEADER_BYTES = HEADER.size
+MAGIC: Final = b"\xf7TJ\xff"
+HEADER: Final = struct.Struct("<4sIIBBH")  # magic, payload length, checksum, kind, version, reserved
+HEADER_BYTES: Final = HEADER.size
 # A longer length word is damage: no reader waits for such a frame to grow.
 MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 
-_COUNTS = struct.Struct("<II")  # meta length, piece count
-_PIECE = struct.Struct("<BQI")  # direction, offset in the body, length
+_COUNTS: Final = struct.Struct("<II")  # meta length, piece count
+_PIECE: Final = struct.Struct("<BQI")  # direction, offset in the body, length
+# Bound once: every frame is laid out by them.
+_pack_header: Final = HEADER.pack
+_pack_counts: Final = _COUNTS.pack
+_pack_piece: Final = _PIECE.pack
+_checksum: Final = crc32
 
 Piece = tuple[int, int, bytes]  # direction, offset in the body, data
 
@@ -58,16 +63,19 @@ def lay_out(kind: int, meta: bytes, pieces: Sequence[Piece] = ()) -> tuple[int, 
 
     Return its size and the parts. The checksum covers kind and version too, which seed it.
     """
-    heads = [_PIECE.pack(direction, offset, len(data)) for direction, offset, data in pieces]
-    start = b"".join((_COUNTS.pack(len(meta), len(pieces)), meta, *heads))
-    checksum = crc32(start, kind | VERSION << 8)
-    length = len(start)
-    parts = [b"", start]
-    for _, _, data in pieces:
-        checksum = crc32(data, checksum)
-        length += len(data)
+    heads = [_pack_counts(len(meta), len(pieces)), meta]
+    parts = [b"", b""]
+    length = 0
+    for direction, offset, data in pieces:
+        heads.append(_pack_piece(direction, offset, len(data)))
         parts.append(data)
-    parts[0] = HEADER.pack(MAGIC, length, checksum, kind, VERSION, 0)
+        length += len(data)
+    parts[1] = start = b"".join(heads)
+    length += len(start)
+    checksum = _checksum(start, kind | VERSION << 8)
+    for at in range(2, len(parts)):
+        checksum = _checksum(parts[at], checksum)
+    parts[0] = _pack_header(MAGIC, length, checksum, kind, VERSION, 0)
     return HEADER_BYTES + length, parts
 
 

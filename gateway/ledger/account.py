@@ -138,6 +138,12 @@ class Account:
         return self.granted - self.settled - self.free
 
     @property
+    def left(self) -> int:
+        """How much is left of the balance, as far as this holder knows."""
+        left = self.free if self.room is None else self.free + self.room
+        return left if left > 0 else 0
+
+    @property
     def trust(self) -> int:
         """How far below zero it may go now, where nobody can be asked."""
         return max(0, self.terms.slack - self.owed)

@@ -19,43 +19,55 @@ _BYTES_PER_TOKEN: Final = 4
 _MODEST_OUTPUT: Final = 1_000
 
 
+class Learned:
+    """What requests of one team to one model did cost: means per byte, in which late ones weigh more than early ones.
+
+    Integers only.
+    """
+
+    __slots__ = ("_money", "_times", "_tokens")
+
+    def __init__(self) -> None:
+        self._money = 0
+        self._tokens = 0
+        self._times = 0
+
+    def expect(self, size_bytes: int) -> int | None:
+        """Return what a request of this size is expected to cost; None: nothing is known yet (`first_guess`)."""
+        return -(-self._money * (size_bytes + _ANSWER_BYTES) // _SCALE) if self._times else None
+
+    def expect_tokens(self, size_bytes: int) -> int | None:
+        """Return how many tokens it is expected to read and write; None: nothing is known yet (`first_tokens`)."""
+        return -(-self._tokens * (size_bytes + _ANSWER_BYTES) // _SCALE) if self._times else None
+
+    def learn(self, size_bytes: int, cost_nano_usd: int, tokens: int = 0) -> None:
+        """Take in what a request did cost in the end."""
+        weight = size_bytes + _ANSWER_BYTES
+        if self._times < _STEADY:
+            self._times += 1
+        self._money += (cost_nano_usd * _SCALE // weight - self._money) // self._times
+        self._tokens += (tokens * _SCALE // weight - self._tokens) // self._times
+
+
 class Expected:
-    """A worker's memory. Integers only: mean costs per byte, in which late requests weigh more than early ones."""
+    """A worker's memory: what each team's requests to each model did cost."""
 
     __slots__ = ("_learned", "_remembered")
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
-        self._learned: dict[tuple[str, str], list[int]] = {}  # [mean of money, mean of tokens, how many]
+        self._learned: dict[tuple[str, str], Learned] = {}
 
-    def expect(self, team: str, model: str, size_bytes: int) -> int | None:
-        """Return what a request of this size is expected to cost; None: nothing is known yet (`first_guess`)."""
-        return self._expect(team, model, size_bytes, 0)
-
-    def expect_tokens(self, team: str, model: str, size_bytes: int) -> int | None:
-        """Return how many tokens it is expected to read and write; None: nothing is known yet (`first_tokens`)."""
-        return self._expect(team, model, size_bytes, 1)
-
-    def _expect(self, team: str, model: str, size_bytes: int, which: int) -> int | None:
-        learned = self._learned.get((team, model))
-        return None if learned is None else -(-learned[which] * (size_bytes + _ANSWER_BYTES) // _SCALE)
-
-    def learn(self, team: str, model: str, size_bytes: int, cost_nano_usd: int, tokens: int = 0) -> None:
-        """Take in what a request did cost in the end."""
+    def of(self, team: str, model: str) -> Learned:
+        """Return what is known, to be kept by whoever asks more often. Beyond the bound the longest unused is lost."""
         key = (team, model)
-        weight = size_bytes + _ANSWER_BYTES
-        money, counted = cost_nano_usd * _SCALE // weight, tokens * _SCALE // weight
         learned = self._learned.pop(key, None)
         if learned is None:
-            learned = [money, counted, 1]
+            learned = Learned()
             if len(self._learned) >= self._remembered:
                 del self._learned[next(iter(self._learned))]
-        else:
-            if learned[2] < _STEADY:
-                learned[2] += 1
-            learned[0] += (money - learned[0]) // learned[2]
-            learned[1] += (counted - learned[1]) // learned[2]
         self._learned[key] = learned
+        return learned
 
 
 def first_guess(size_bytes: int, max_output_tokens: int | None, rates: Rates) -> int:

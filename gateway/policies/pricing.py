@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
 from msgspec import Raw
 
@@ -19,25 +18,31 @@ CACHED_MOST = 4096  # model names are the callers' to invent
 Overrides = Mapping[str, Mapping[str, Mapping[str, Decimal]]]
 
 
-class Cost(NamedTuple):
+class Cost:
     """An amount, who named the price (a word of the record's `price_source`), and the list's version.
 
     `rates`: what was applied, as JSON of pico-USD by kind; empty where no rate was.
     """
 
-    nano_usd: int
-    source: str
-    version: str | None
-    rates: bytes = b""
+    __slots__ = ("nano_usd", "rates", "source", "version")
+
+    def __init__(self, nano_usd: int, source: str, version: str | None, rates: bytes = b"") -> None:
+        self.nano_usd = nano_usd
+        self.source = source
+        self.version = version
+        self.rates = rates
 
 
-class Found(NamedTuple):
+class Found:
     """Whose prices hold for a model: a word of `price_source`, the list's version, or the name in config."""
 
-    schedule: Schedule
-    source: str
-    version: str | None = None
-    pattern: str | None = None
+    __slots__ = ("pattern", "schedule", "source", "version")
+
+    def __init__(self, schedule: Schedule, source: str, version: str | None = None, pattern: str | None = None) -> None:
+        self.schedule = schedule
+        self.source = source
+        self.version = version
+        self.pattern = pattern
 
 
 class PriceBook:
@@ -95,7 +100,7 @@ class PriceBook:
         """Find the prices, or remember them: while they hold, they are the same for every exchange of this class."""
         key = (provider.name, served, requested, usage.service_tier, usage.speed, usage.processing, usage.geo)
         priced = self._cache.get(key)
-        if priced is None or not priced[0].valid_from_s <= at_unix_s < priced[0].valid_until_s:
+        if priced is None or not priced.schedule.valid_from_s <= at_unix_s < priced.schedule.valid_until_s:
             priced = self.find(provider, served, requested, _context(usage), at_unix_s)
             if len(self._cache) >= CACHED_MOST:
                 self._cache.clear()

@@ -13,7 +13,9 @@ from gateway.core.errors import Refusal
 from gateway.wire.scan import UNREADABLE, value_end
 from gateway.wire.shapes import Fields
 
-READ = frozenset({"model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens", "n"})
+READ: Final = frozenset(
+    {"model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens", "n"}
+)
 # In which a body may say whom it is for: claims, which nobody checks. Of one that stands twice the last counts.
 CLAIMING: Final = frozenset(
     (
@@ -23,13 +25,13 @@ CLAIMING: Final = frozenset(
 )
 # A longer one is none: nothing that counts is.
 LONGEST_CLAIM: Final = 16_384
-READ_OPTIONS = frozenset({"include_usage"})
+READ_OPTIONS: Final = frozenset({"include_usage"})
 
 Span = tuple[int, int]
 
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
-_encode = msgspec.json.Encoder().encode
+_decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_text: Final = msgspec.json.Decoder(str).decode
+_encode: Final = msgspec.json.Encoder().encode
 _to_value = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*(?:\\.[^"\\]*)*)"[ \t\r\n]*:[ \t\r\n]*').match
 _is_empty = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*\}[ \t\r\n]*\Z").match
 _INJECTED = b'{"include_usage":true}'

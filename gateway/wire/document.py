@@ -10,7 +10,7 @@ from gateway.wire.shapes import Answer
 
 NESTED_MOST: Final = 16  # how many look-alikes of the usage member are tried, from the end
 
-_decode_answer = msgspec.json.Decoder(Answer).decode
+_decode_answer: Final = msgspec.json.Decoder(Answer).decode
 _to_value = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*").match
 _BOM: Final = b"\xef\xbb\xbf"
 

@@ -108,7 +108,7 @@ class JsonMeter:
         self._parts: list[bytes] = []  # beyond WHOLE_BYTES: the head, then the tail
         self._size = 0
         self._tail_size = 0
-        self._sight = Sight()
+        self._sight: Sight | None = None
         self._sight_size = 0
         self.content_seen = False
 
@@ -163,14 +163,15 @@ class JsonMeter:
 
     def sight(self) -> Sight:
         """Look at the answer as far as it came."""
-        if self._sight_size != self._size:
+        sight = self._sight
+        if sight is None or self._sight_size != self._size:
             self._sight_size = self._size
             answer = self._answer()
             self._sight = sight = self._read(answer) if answer else Sight()
             if self._goes_on is not None and (sight.usage is None or not sight.usage.output_total):
                 sight.job = self._goes_on(b"".join(self._parts))
                 sight.usage = sight.usage if sight.job is None else None
-        return self._sight
+        return sight
 
     def _answer(self) -> Answer | None:
         parts = self._parts

@@ -17,9 +17,9 @@ from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import Answer, ChatChunk, ResponseObject, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
 
-TEXT_ENDPOINTS = frozenset({"chat", "text_completion", "responses"})
+TEXT_ENDPOINTS: Final = frozenset({"chat", "text_completion", "responses"})
 
-_decode_any = msgspec.json.Decoder().decode
+_decode_any: Final = msgspec.json.Decoder().decode
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _SPELLINGS = {b'"usage":null': b'"usage":{', b'"usage": null': b'"usage": {'}
 # What makes the event that we asked for the client's all the same. Figures that servers add to it (`timings`,
@@ -106,7 +106,7 @@ def _read_pages(info: Any) -> Usage | None:
     return None if read is None else clamp(Usage(pages=count(read), raw=msgspec.Raw(msgspec.json.encode(info))))
 
 
-_decode_chunk = msgspec.json.Decoder(ChatChunk).decode
+_decode_chunk: Final = msgspec.json.Decoder(ChatChunk).decode
 
 
 class ChatMeter(StreamMeter):
@@ -178,7 +178,7 @@ _ITEM_READERS = {
 }
 ITEM_BYTES: Final = 256 << 10  # an item that is longer holds a picture
 
-_decode_event = msgspec.json.Decoder(ResponsesEvent).decode
+_decode_event: Final = msgspec.json.Decoder(ResponsesEvent).decode
 
 
 class ResponsesMeter(StreamMeter):

@@ -1,7 +1,7 @@
 """What did an OpenAI-shaped answer consume? One reader for all the shapes of `usage` that this dialect has grown."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -9,10 +9,12 @@ from gateway.core.usage import Usage
 from gateway.wire.counts import amount, clamp, cost_nano_usd, count, members, text
 from gateway.wire.scan import UNREADABLE
 
-_decode = msgspec.json.Decoder().decode
-encode = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+encode: Final = msgspec.json.Encoder().encode
 
-_INPUT_PARTS = {
+_INPUT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_OUTPUT_DETAILS: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
+_INPUT_PARTS: Final = {
     "cached_tokens": "input_cached_read",
     "cache_read_input_tokens": "input_cached_read",
     "cache_write_tokens": "input_cache_write_other",
@@ -20,16 +22,18 @@ _INPUT_PARTS = {
     "audio_tokens": "input_audio",
     "image_tokens": "input_image",
 }
-_OUTPUT_PARTS = {
+_OUTPUT_PARTS: Final = {
     "reasoning_tokens": "output_reasoning",
     "audio_tokens": "output_audio",
     "image_tokens": "output_image",
 }
-_PLAIN_PARTS = frozenset({"input_cached_read", "input_cache_write_other", "output_reasoning"})
-_TICKS_PER_NANO_USD = 10  # xAI counts in 1e-10 USD
-_TOTALS = frozenset({"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens", "seconds"})
-_BILLED = frozenset({"is_byok", "cost_details"})
-_EXTRAS = frozenset(
+_PLAIN_PARTS: Final = frozenset({"input_cached_read", "input_cache_write_other", "output_reasoning"})
+_TICKS_PER_NANO_USD: Final = 10  # xAI counts in 1e-10 USD
+_TOTALS: Final = frozenset(
+    {"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens", "seconds"}
+)
+_BILLED: Final = frozenset({"is_byok", "cost_details"})
+_EXTRAS: Final = frozenset(
     {
         "cost", "estimated_cost", "cost_in_usd_ticks", "seconds", "server_tool_use_details", "num_search_queries",
         "citation_tokens", "tool_calls_details", "server_tool_use", "server_side_tool_usage_details",
@@ -45,26 +49,23 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
     seen = _seen(raw)
     if seen is None:
         return None
-    get = seen.get
-    usage = Usage(
-        input_total=count(get("prompt_tokens") or get("input_tokens")),
-        output_total=count(get("completion_tokens") or get("output_tokens")),
-        raw=msgspec.Raw(raw),
-    )
+    input_total = count(seen.get("prompt_tokens") or seen.get("input_tokens"))
+    output_total = count(seen.get("completion_tokens") or seen.get("output_tokens"))
+    usage = Usage(input_total=input_total, output_total=output_total, raw=msgspec.Raw(raw))
     plain = True
-    read = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
+    read = _details(seen, _INPUT_DETAILS)
     if type(read) is dict:
         plain = _read_parts(usage, read, _INPUT_PARTS)
     # Beside the totals: DeepSeek, Together.
-    flat = get("prompt_cache_hit_tokens") or get("cached_tokens")
+    flat = seen.get("prompt_cache_hit_tokens") or seen.get("cached_tokens")
     if flat and not usage.input_cached_read:
         usage.input_cached_read = count(flat)
-    wrote = get("completion_tokens_details") or get("output_tokens_details") or get("output_token_details")
+    wrote = _details(seen, _OUTPUT_DETAILS)
     if type(wrote) is dict:
         plain = _read_parts(usage, wrote, _OUTPUT_PARTS) and plain
-    total, sum_of_parts = get("total_tokens"), usage.input_total + usage.output_total
-    if (total != sum_of_parts or usage.output_reasoning > usage.output_total) and sum_of_parts >= 0:
-        _add_hidden(usage, count(total), heard=amount(get("prompt_audio_seconds")) > 0)
+    total, sum_of_parts = seen.get("total_tokens"), input_total + output_total
+    if (total != sum_of_parts or usage.output_reasoning > output_total) and sum_of_parts >= 0:
+        _add_hidden(usage, count(total), heard=amount(seen.get("prompt_audio_seconds")) > 0)
     if tier:
         usage.service_tier = text(tier)
     if tools or not _EXTRAS.isdisjoint(seen):
@@ -82,7 +83,16 @@ def _seen(raw: bytes) -> dict[str, Any] | None:
         return None
     if _TOTALS.isdisjoint(seen):
         seen = members(seen.get("billed_units"))  # Cohere, beside what it read and wrote without billing it
-    return None if _TOTALS.isdisjoint(seen) else seen
+        return None if _TOTALS.isdisjoint(seen) else seen
+    return seen
+
+
+def _details(seen: dict[str, Any], names: tuple[str, ...]) -> Any:
+    """Return what a total is made of, under whichever of its names it stands."""
+    for name in names:
+        if found := seen.get(name):
+            return found
+    return None
 
 
 def _read_parts(usage: Usage, details: dict[str, Any], names: dict[str, str]) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.money import nano_from_pico, nano_from_usd, usd_text, usd_text_from_pico
+from gateway.core.money import nano_from_pico, nano_from_usd, usd_digits, usd_text, usd_text_from_pico
 
 
 @given(st.integers(0, 10**24))
@@ -28,6 +28,15 @@ def test_text_is_exact(nano: int) -> None:
 def test_text_has_no_needless_digits(nano: int, text: str) -> None:
     """No trailing zeros, no exponent."""
     assert text == usd_text(nano)
+
+
+@given(st.one_of(st.integers(0, 10**10), st.integers(0, 1 << 62)))
+def test_digits_are_the_same_amount(nano: int) -> None:
+    """With all nine behind the point, and at least one before it."""
+    digits = usd_digits(nano).decode()
+
+    assert Decimal(nano) / 10**9 == Decimal(digits)
+    assert ["0" if nano < 10**9 else str(nano)[:-9], 9] == [digits[:-10], len(digits.partition(".")[2])]
 
 
 @given(st.integers(-(10**18), 10**18))

@@ -12,7 +12,6 @@ import pytest
 from gateway.core.errors import Refusal
 from gateway.core.record import Record, decode, encode
 from gateway.exchange.admission import Admission
-from gateway.exchange.gate import Gate
 from gateway.exchange.plan import Names, Planner
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
@@ -37,13 +36,12 @@ class Requests:
     def __init__(self, server: Server, holder: Holder, budgets: tuple[Budget, ...]) -> None:
         self.server = server
         self.holder = holder
-        self.gate = Gate(holder)
         self._planner = Planner(replace(snapshot(), budgets=Budgets(budgets)), Names(), holder.name)
 
     def new(self, expected: int, bound: int = 0) -> Admission:
         """Make a request that is expected to cost so much, and at most that."""
         plan = self._planner.plan(CALLER, ("m",), "openai", True, NOW_NS)
-        return Admission(self.gate, plan, [expected, bound, 1, 0], 100, NOW_NS)
+        return Admission(self.holder, plan, [expected, bound, 1, 0], 100, NOW_NS)
 
     async def enter(self, expected: int, bound: int = 0, *, once: bool = False) -> tuple[Admission, Refusal | None]:
         """Bring a request through the gate, or to its refusal; again where the machine is too busy to wait for."""
@@ -208,7 +206,7 @@ async def test_what_is_left_is_told(tmp_path: Path) -> None:
     async with requests(tmp_path, replace(SOFT, id="search/big", limit_nano_usd=5 * 10**9), SOFT, tracked) as some:
         one, _ = await some.enter(100)
 
-        assert b"x-tollway-budget-left-usd: 0.000000900\r\n" == one.lines()
+        assert b"x-tollway-budget-left-usd: 0.000000900\r\n" == b"".join(one.lines())
 
 
 @on_uvloop

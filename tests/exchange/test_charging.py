@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.record import Job, Record
 from gateway.core.usage import Usage
-from gateway.exchange.charging import CALLED, COST, NOTHING, TOKENS, book_at_bound, charge
+from gateway.exchange.charging import AS_HELD, CALLED, COST, NOTHING, TOKENS, book_at_bound, charges
 
 
 def record(cost: int, *, source: str = "provider", bound: int | None = None, job: str | None = None) -> Record:
@@ -19,7 +19,7 @@ def record(cost: int, *, source: str = "provider", bound: int | None = None, job
     ("how", "called", "job", "due"),
     [
         (COST, True, None, 7),
-        (COST, True, "open", 50),
+        (COST, True, "open", AS_HELD),
         (COST, True, "booked", 7),
         (CALLED, True, None, 1),
         (CALLED, True, "open", 1),
@@ -30,7 +30,7 @@ def record(cost: int, *, source: str = "provider", bound: int | None = None, job
 )
 def test_money_is_charged_as_booked_and_requests_as_sent(how: int, called: bool, job: str | None, due: int) -> None:
     """What a background response costs is not known yet: until then it is what was held."""
-    assert due == charge(how, 50, record(7, job=job), called=called)
+    assert due == charges(record(7, job=job), called=called)[how]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ async def test_what_is_unknown_is_guessed_and_what_was_learned_is_expected(tmp_p
     async with gate(tmp_path, SOFT) as one:
         guessed = one.come()
         assert guessed is not None
-        one.gate.learn(guessed.plan, len(BODY), 12_345, 67)
+        guessed.plan.learned.learn(len(BODY), 12_345, 67)
         expected = one.come()
 
         assert expected is not None
