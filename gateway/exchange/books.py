@@ -26,7 +26,7 @@ from gateway.wire.weight import text_bytes
 # Whose price is known before the usage is; so the metrics count the request under its model at once.
 _LISTED: Final = ("config", "genai-prices", "free")
 _OK: Final = 200
-_RACE_MS: Final = 500.0
+RACE_MS: Final = 500.0
 # Errors of exchanges whose client left.
 LEFT: Final = "the client left before the answer was complete"
 DRAINED: Final = "the client left; the answer was read to its end all the same"
@@ -133,7 +133,7 @@ class Entry:
 
         A close that was on its way when we sent comes within a round trip. Who closes later has read, and may bill.
         """
-        return failure.retryable and self.elapsed_ms() - self.record.attempts[-1].start_ms < _RACE_MS
+        return failure.retryable and self.elapsed_ms() - self.record.attempts[-1].start_ms < RACE_MS
 
     def finish_attempt(self, result: str, *, status: int | None = None, error: str | None = None) -> None:
         """Complete the try that is under way."""

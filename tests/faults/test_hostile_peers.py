@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.exchange.books import RACE_MS
 from gateway.journal.reader import Reader
-from gateway.proxy import _RACE_MS
 from tests.faults.harness import (
     Listener,
     connect,
@@ -281,7 +281,7 @@ def test_a_kept_connection_that_resets_late_is_not(run: Gateway, provider: Liste
     upstream = exchange(run, provider, client)
     client.sendall(post(question("n")))
     read_head(upstream)
-    time.sleep(_RACE_MS / 1000)
+    time.sleep(RACE_MS / 1000)
     reset(upstream)
     answer = read_message(client)
 
