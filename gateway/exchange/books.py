@@ -6,11 +6,11 @@ from typing import Final
 
 from msgspec import Raw
 
+from gateway.core.charging import bounded
 from gateway.core.errors import Refusal, UpstreamFailure
 from gateway.core.record import Attempt, Job, Record, encode
 from gateway.core.usage import Usage
 from gateway.exchange.admission import Admission
-from gateway.exchange.charging import book_at_bound
 from gateway.journal.capture import Capture
 from gateway.journal.frame import AMEND, BEGIN, END, PART, REQUEST, RESPONSE, Piece
 from gateway.journal.writer import Journal
@@ -215,7 +215,7 @@ def settle(
     record.usage = usage
     price(record, prices, provider, entry.started_ns / 1e9)
     if record.bound_nano_usd is not None:
-        book_at_bound(record)
+        record.cost_nano_usd = bounded(record.cost_nano_usd, record.bound_nano_usd, record.usage_source)
     if sight.job is not None:
         put_off(record, sight.job)
     if record.error is None:

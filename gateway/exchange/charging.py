@@ -1,4 +1,4 @@
-"""What is each balance charged for an exchange in the end?"""
+"""What is each balance charged for an exchange in the end? The rule of core.charging, as a table by what is counted."""
 
 from typing import Final
 
@@ -10,8 +10,6 @@ CALLED: Final = 1
 TOKENS: Final = 2
 NOTHING: Final = 3
 AS_HELD: Final = -1
-# What an answer told of its usage may otherwise be less than what was used.
-_TOLD_WHOLE: Final = "provider"
 
 
 def charges(record: Record, *, called: bool) -> list[int]:
@@ -23,13 +21,3 @@ def charges(record: Record, *, called: bool) -> list[int]:
     cost = AS_HELD if job is not None and job.state == "open" else record.cost_nano_usd
     tokens = usage.input_total + usage.output_total if usage is not None else 0
     return [cost, 1 if called else 0, tokens, 0]
-
-
-def book_at_bound(record: Record) -> None:
-    """Book what ended without its whole usage at its bound, where a strict budget asked for one.
-
-    Call it once the provider was called and the exchange is priced: what it did after we stopped listening it bills.
-    """
-    bound = record.bound_nano_usd
-    if bound is not None and record.usage_source != _TOLD_WHOLE:
-        record.cost_nano_usd = max(record.cost_nano_usd, bound)

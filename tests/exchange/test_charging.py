@@ -4,14 +4,14 @@ import pytest
 
 from gateway.core.record import Job, Record
 from gateway.core.usage import Usage
-from gateway.exchange.charging import AS_HELD, CALLED, COST, NOTHING, TOKENS, book_at_bound, charges
+from gateway.exchange.charging import AS_HELD, CALLED, COST, NOTHING, TOKENS, charges
 
 
-def record(cost: int, *, source: str = "provider", bound: int | None = None, job: str | None = None) -> Record:
+def record(cost: int, job: str | None) -> Record:
     """A priced exchange."""
     return Record(
-        id="", started_at="", team="t", key="k", cost_nano_usd=cost, usage_source=source, bound_nano_usd=bound,
-        usage=Usage(input_total=10, output_total=20), job=None if job is None else Job(id="j", state=job),
+        id="", started_at="", team="t", key="k", cost_nano_usd=cost, usage=Usage(input_total=10, output_total=20),
+        job=None if job is None else Job(id="j", state=job),
     )  # fmt: skip
 
 
@@ -30,25 +30,4 @@ def record(cost: int, *, source: str = "provider", bound: int | None = None, job
 )
 def test_money_is_charged_as_booked_and_requests_as_sent(how: int, called: bool, job: str | None, due: int) -> None:
     """What a background response costs is not known yet: until then it is what was held."""
-    assert due == charges(record(7, job=job), called=called)[how]
-
-
-@pytest.mark.parametrize(
-    ("cost", "source", "bound", "booked"),
-    [
-        (7, "provider", 50, 7),
-        (70, "provider", 50, 70),
-        (7, "partial", 50, 50),
-        (7, "estimated", 50, 50),
-        (70, "estimated", 50, 70),
-        (7, "estimated", None, 7),
-    ],
-)
-def test_what_was_not_told_to_its_end_is_booked_at_its_bound(
-    cost: int, source: str, bound: int | None, booked: int
-) -> None:
-    """The provider may bill what it did after we stopped listening; more than the bound only if it was seen."""
-    one = record(cost, source=source, bound=bound)
-    book_at_bound(one)
-
-    assert booked == one.cost_nano_usd
+    assert due == charges(record(7, job), called=called)[how]
