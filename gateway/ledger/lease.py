@@ -41,7 +41,8 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
     beyond the lease. `want`: what would be good to have; `need`: less than this is of no use (0: anything is).
     `reach_s`: balances of the series that begin there or later count against the limit together. `limit`: as the
     holder's config says. `over_s`: from then on the balance counts no more. `settled`: what it has spent of the lease.
-    `recalled`: the last recall that this answers, 0 for none. `turn`: of who waits for it; the lowest is first (waiting.py).
+    `recalled`: the last recall that this answers, 0 for none. `turn`: of who waits for it; the lowest comes first
+    (waiting.py).
 
     Of a rate (see rates.py) `rate` comes in each `per_ns`, 0: it is none; `limit` is how much may come at once.
     `unused`: so much less did requests need than they took, the first of them not before the mark `since`.

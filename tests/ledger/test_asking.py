@@ -76,13 +76,13 @@ def test_an_ask_is_for_all_that_wait_and_above_all_for_the_first() -> None:
     """What only a later one could use would come before its turn."""
     worker = Worker()
     first = worker.wait(50)
-    worker.wait(20)
     worker.wait(30)
+    worker.wait(20)
     assert (50, 50, first.turn) == (worker.said().need, worker.said().want, worker.said().turn)
     worker.grant(0)
 
     assert [first] == worker.came
-    assert (20, 50, first.turn + 1) == (worker.said().need, worker.said().want, worker.said().turn)
+    assert (30, 50, first.turn + 1) == (worker.said().need, worker.said().want, worker.said().turn)
 
 
 def test_a_recall_takes_what_is_set_aside_for_those_that_come_later() -> None:
@@ -158,7 +158,7 @@ def test_a_part_of_what_those_before_need_is_kept_too() -> None:
 def test_what_comes_free_after_the_answer_goes_back() -> None:
     """For a while, whoever waits here: the authority counts on it, and gives it to whose turn it is."""
     worker = Worker(free=40)
-    number = worker.recall()
+    number = worker.recall(MOST)
     assert (0, 0, number) == worker.words()
     worker.wait(50)
     assert worker.running is not None

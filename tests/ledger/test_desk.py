@@ -278,6 +278,7 @@ def test_a_recall_says_whose_turn_it_is() -> None:
     (first,) = [one for _, one in office.posted() if isinstance(one, Recall)]
     assert (7, "c") == (first.turn, first.asker)
     office.ask("d", need=30, turn=8)
+    office.ask("c")  # given up
     assert {} == office.recall()
 
     office.ask("b", need=30, turn=6)
