@@ -286,7 +286,7 @@ class Desk:
         self._post(ask.holder, msgspec.structs.replace(grant, raised=raised) if raised else grant)
 
     def _look(self, series: str) -> None:
-        """Answer those that wait, in their order, until one of them must wait for others' money."""
+        """Answer those that wait, in their turn (waiting.py), until one of them must wait for others' money."""
         self._look_at.discard(series)
         parked = self._parked.get(series, {})
         for key, one in sorted(parked.items(), key=lambda item: _turn(item[1].ask)):

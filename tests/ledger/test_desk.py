@@ -215,7 +215,7 @@ def test_those_that_wait_share_what_there_is() -> None:
 
 
 def test_a_later_ask_takes_the_place_of_one_that_waits() -> None:
-    """It keeps its turn and its deadline; one that needs nothing any more is answered."""
+    """It keeps its deadline; one that needs nothing any more is answered."""
     office = Office("a", "b", "c")
     office.ask("a", want=100)
     office.posted()
