@@ -72,6 +72,7 @@ class Worker:
         self._pools = Pools(reactor)
         name = self._journal.name
         self._ledger = Client(data_dir / SOCKET, name, loop)
+        self._ledger.first = self._journal.flush
         self._gate = Gate(Holder(name, self._ledger, loop, snapshot.server.workers))
         self._proxy = Proxy(reactor, self._journal, self._slot, IdMaker(os.urandom), self._gate)
         self._site = Site(self._proxy, reactor, limits=Limits(), render_bad_request=self._say_no)

@@ -120,17 +120,25 @@ class Admission:
             row[CHARGED] = charged[at]
         return plan.written()
 
-    def settle(self, record: Record, *, called: bool) -> None:
-        """Replace every hold by what it is charged, once."""
+    def charge(self, record: Record, *, called: bool) -> None:
+        """Work out what every hold is charged, for the journal; then `settle`."""
         held = self._held
         if held is None or held.settled:
             return
         plan = self.plan
         due = charges(record, called=called)
-        self._charges = settled = _charged(plan, held, due)
-        self._holder.settle(held, settled)
+        self._charges = _charged(plan, held, due)
         if record.usage_source in _LEARNED_FROM and record.usage is not None:
             plan.learned.learn(self._size, record.cost_nano_usd, due[TOKENS])
+
+    def settle(self) -> None:
+        """Replace every hold by what it is charged, once.
+
+        The journal comes first: what the ledger hears of as spent must stand there, whenever this process is killed.
+        """
+        held = self._held
+        if held is not None:
+            self._holder.settle(held, self._charges)
 
     def amend(self, record: Record) -> None:
         """Charge what an end turned out to be that was written too early."""

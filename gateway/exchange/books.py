@@ -156,9 +156,12 @@ class Entry:
         """Write the end, before the answer's last bytes are sent. A loss is counted by the journal."""
         self.record.outcome = outcome
         self.closed = True
-        if self.admission is not None:
-            self.admission.settle(self.record, called=self.called)
+        admission = self.admission
+        if admission is not None:
+            admission.charge(self.record, called=self.called)
         self._write(END)
+        if admission is not None:
+            admission.settle()
 
     def amend(self) -> None:
         """Write the end once more, with what came behind it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ class Client:
         self._retry_s = FIRST_RETRY_S
         self._found_s = 0.0
         self._trying: asyncio.Task[None] | None = None
+        # What an ask tells as spent must not be known of before it stands in the journal: that goes first.
+        self.first: Callable[[], object] = lambda: None
         self._once = asyncio.Event()
 
     @property
@@ -47,6 +50,7 @@ class Client:
 
     def send(self, ask: Ask) -> None:
         """Bring an ask to the authority, now or once it can be reached, and again until it is answered."""
+        self.first()
         data = frame(ask)
         self._under_way[ask.place] = (ask.number, data, ask.per_ns > 0)
         if self._line is not None:

@@ -12,7 +12,10 @@ import pytest
 from gateway.core.errors import Refusal
 from gateway.core.record import Record, decode, encode
 from gateway.exchange.admission import Admission
+from gateway.exchange.books import Entry
 from gateway.exchange.plan import Names, Planner
+from gateway.journal.writer import Journal
+from gateway.ledger.client import Client
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held, Short
 from gateway.ledger.server import Server
@@ -65,7 +68,8 @@ async def requests(folder: Path, *budgets: Budget) -> AsyncIterator[Requests]:
 
 def ended(one: Admission, cost: int, *, called: bool = True) -> list[int]:
     """End an exchange that cost so much, and return what each balance was charged, as the journal has it."""
-    one.settle(Record(id="", started_at="", team="", key="", cost_nano_usd=cost), called=called)
+    one.charge(Record(id="", started_at="", team="", key="", cost_nano_usd=cost), called=called)
+    one.settle()
     return [hold.charged for hold in decode(META + one.members(ended=True)).holds]
 
 
@@ -124,6 +128,31 @@ async def test_an_excess_is_charged_beyond_the_limit(tmp_path: Path) -> None:
 
         assert refusal is not None
         await until(lambda: some.server.state()["search/all"].charged == 1_500)
+
+
+@on_uvloop
+async def test_what_the_ledger_hears_of_stands_in_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in between, a worker would have told of a cost that its log does not know."""
+    journal = Journal(tmp_path / "journal", "w")
+    async with requests(tmp_path, SOFT) as some:
+        one, _ = await some.enter(900)
+        record = Record(id="01a20a31-7720-71c7-8d56-4365b3ed0dd5", started_at="", team="t", key="k", attempts=[])
+        entry = Entry(journal, record, begun_ns=0, started_ns=NOW_NS, keep=0)
+        entry.admission = one
+        entry.begin(b"")
+        journal.due = lambda: None  # as within a turn of the loop
+        authority = some.holder._authority
+        assert isinstance(authority, Client)
+        authority.first = journal.flush
+        ended: list[bool] = []
+        (segment,) = (tmp_path / "journal").glob("*.seg")
+        send = authority.send
+        monkeypatch.setattr(authority, "send", lambda ask: (send(ask), ended.append(b"1500" in segment.read_bytes())))
+        record.cost_nano_usd = 1_500  # a debt, which is told at once
+        entry.close("ok")
+
+        assert [True] == ended
+    journal.close()
 
 
 @on_uvloop

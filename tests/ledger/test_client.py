@@ -119,6 +119,23 @@ async def test_asks_and_answers_pass(tmp_path: Path) -> None:
 
 
 @on_uvloop
+async def test_something_else_goes_first(tmp_path: Path) -> None:
+    """Before each ask: the journal, in which what it tells of must stand."""
+    authority = await Scripted(tmp_path / "s").start()
+    client, ears = calling(tmp_path / "s")
+    client.listen(ears)
+    await until(lambda: ears.told)
+    went: list[int] = []
+    client.first = lambda: went.append(len(authority.heard))
+    client.send(ask(1))
+    assert [1] == went  # a hello, and no ask yet
+    await until(lambda: len(authority.heard) == 2)
+
+    client.close()
+    authority.stop()
+
+
+@on_uvloop
 async def test_what_is_barred_is_told_as_a_whole(tmp_path: Path) -> None:
     """However many messages it takes; what a connection left unfinished is no part of what the next one says."""
     authority = await Scripted(tmp_path / "s").start()
