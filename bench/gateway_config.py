@@ -2,7 +2,8 @@
 
     python bench/gateway_config.py DIR [--upstream URL] [--ca-file PEM] [--workers N] ...
 
-One team with one key; usage metered, metrics counted, full bodies recorded: nothing is off for the figure's sake.
+One team with one key; usage metered, metrics counted, full bodies recorded, three budgets and two limits on every
+request: nothing is off for the figure's sake.
 """
 
 import argparse
@@ -36,6 +37,29 @@ sha256 = "{digest}"
 
 [logging]
 bodies = "full"
+
+[[budgets]]
+name = "daily"
+limit_usd = "100000"
+window = "day"
+timezone = "Europe/Paris"
+
+[[budgets]]
+name = "month"
+limit_usd = "1000000"
+window = "month"
+per = ["key"]
+
+[[budgets]]
+name = "loop"
+limit_requests = 1_000_000_000
+window = "rolling:5h"
+
+[[limits]]
+requests_per_minute = 1_000_000_000
+
+[[limits]]
+tokens_per_minute = 100_000_000_000
 """
 
 
