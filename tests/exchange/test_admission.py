@@ -1,13 +1,11 @@
 """One request at the gate: held, refused or let through late, grown, settled once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
-
-import pytest
 
 from gateway.core.errors import Refusal
 from gateway.core.record import Record, decode, encode
@@ -17,7 +15,6 @@ from gateway.exchange.plan import Names, Planner
 from gateway.journal.writer import Journal
 from gateway.ledger.client import Client
 from gateway.ledger.holder import Holder
-from gateway.ledger.holds import Held, Short
 from gateway.ledger.server import Server
 from gateway.policies.budget import Budget, Budgets
 from gateway.policies.scope import Caller
@@ -239,20 +236,21 @@ async def test_what_is_left_is_told(tmp_path: Path) -> None:
 
 
 @on_uvloop
-async def test_an_answer_that_comes_too_late_is_no_refusal_of_the_budget(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_that_comes_too_late_is_no_refusal_of_the_budget(tmp_path: Path) -> None:
     """The money may be there, with another worker that was not quick enough: try again, and not with less."""
-
-    def too_late(short: Short, then: Callable[[Held | Short], None]) -> None:
-        short.late = True
-        then(short)
-
+    said: list[Refusal | None] = []
     async with requests(tmp_path, SOFT) as some:
         await some.enter(900)
-        monkeypatch.setattr(some.holder, "more", too_late)
-        _, refusal = await some.enter(200, once=True)
+        one = some.new(200)
+        assert not one.enter()
+        short = one._short
+        assert short is not None
+        one.wait(said.append)
+        some.holder.leave(short)
+        short.late = True
+        one._told(short)
 
+        (refusal,) = said
         assert refusal is not None
         assert ("ledger_down", 503) == (refusal.kind, refusal.status)
 

@@ -46,7 +46,7 @@ async def otherwise(folder: Path, budget: Budget, left: int, *, unknown_model: s
         slot = Board(folder / "board").claim(0)
         lanes = {each.name: Lane(each, idle_pool(each)) for each in (OPENAI, ANTHROPIC, KEYLESS)}
         plan = Planner(config, Names(), "w").plan(Caller("search", "ci"), ("gpt-4o",), "openai", True, NOW_NS)
-        admission = Admission(gate, plan, [0, 10**9, 1, 0], len(BODY), NOW_NS)
+        admission = Admission(holder, plan, [0, 10**9, 1, 0], len(BODY), NOW_NS)
         admission.exceeded, admission.left = budget, left
         asked = head(b"POST", b"/v1/chat/completions", content_type=b"application/json", authorization=b"Bearer " + KEY)
         intro = introduce(asked, config, Directory(config.routing))
