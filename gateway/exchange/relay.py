@@ -31,8 +31,10 @@ log = logging.getLogger("tollway.relay")
 _PASSING = Passing(HOP_BY_HOP | FRAMING | ANSWER_PRIVATE)
 _OK: Final = 200
 _NOT_OK: Final = 300
-# A stream for which money is held by a guess is looked at after so many bytes of it.
-_WATCH_BYTES: Final = 2_048
+# A stream for which money is held by a guess is looked at after so many bytes of it: about a hundred tokens. To look is
+# to parse some of it; one that would be ended for want of money is looked at more often.
+_WATCH_BYTES: Final = 16_384
+_STOP_BYTES: Final = 2_048
 _NEVER: Final = 1 << 60
 _DRAIN_MOST_MS: Final = 300_000.0
 # What an attempt ended in when it brought no answer.
@@ -57,7 +59,7 @@ class Relay:
 
     __slots__ = (
         "_asked", "_client", "_decoder", "_entry", "_flows", "_head", "_left_ms", "_meter", "_over", "_owner", "_place",
-        "_seam", "_strip_usage", "_watch", "_way", "sent", "upstream",
+        "_seam", "_step", "_strip_usage", "_watch", "_way", "sent", "upstream",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, client: ServerConnection, entry: Entry, way: Way, outgoing: Outgoing) -> None:
@@ -75,6 +77,7 @@ class Relay:
         self._decoder: Decoder | None = None
         self._flows = False  # the head has left, and with a stream its first token
         self._seam: Seam | None = None  # where the stream could be ended for want of money
+        self._step = _WATCH_BYTES
         self._watch = _NEVER  # at which length of the answer its cost is looked at next
         self._left_ms = 0.0  # when the client left whose answer is read to its end all the same
         self._over = False
@@ -135,7 +138,7 @@ class Relay:
         way = self._way
         cost = cost_so_far(entry.record, meter.so_far(), way.prices, way.provider, entry.started_ns / 1e9)
         refusal = admission.grow(cost)
-        self._watch = entry.answer_bytes + (0 if admission.starves else _WATCH_BYTES)
+        self._watch = entry.answer_bytes + (0 if admission.starves else self._step)
         return refusal
 
     def _stop(self, seam: Seam, out: bytes, refusal: Refusal) -> None:
@@ -172,7 +175,7 @@ class Relay:
         self._meter = self._new_meter(streamed)
         admission = self._entry.admission
         if streamed and admission is not None and (admission.plan.guesses or admission.plan.drains):
-            self._watch = _WATCH_BYTES
+            self._watch = self._step = _STOP_BYTES if admission.plan.stops else _WATCH_BYTES
             if admission.plan.stops and self._decoder is None and head.length is None:
                 self._seam = new_seam(endpoint, content_type.lower())
 

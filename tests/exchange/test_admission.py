@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
+import pytest
+
 from gateway.core.errors import Refusal
 from gateway.core.record import Record, decode, encode
 from gateway.exchange.admission import Admission
