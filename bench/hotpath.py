@@ -96,6 +96,7 @@ LIMITS = RateLimits(
         RateLimit("bench/much", (Quota("tokens_per_minute", "tokens", Rate(10**11, MINUTE_NS, 10**11)),)),
     ]
 )
+NO_BUDGETS, NO_LIMITS = Budgets(), RateLimits()
 
 
 class Wire:
@@ -143,7 +144,7 @@ def cases() -> dict[str, tuple[bytes, list[bytes]]]:
 
 
 async def data_plane(
-    folder: Path, budgets: Budgets, limits: RateLimits
+    folder: Path, budgets: Budgets = NO_BUDGETS, limits: RateLimits = NO_LIMITS
 ) -> tuple[ServerConnection, UpstreamConnection, Outbox]:
     """Build a worker's data plane with one client and one warm connection to a provider."""
     loop = asyncio.get_running_loop()
