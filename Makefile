@@ -9,7 +9,7 @@ COMPILE ?= 1
 STAMP := $(VENV)/.installed
 BUILT := $(VENV)/.built-$(COMPILE)
 SOURCES := $(wildcard gateway/core/*.py gateway/http/*.py gateway/wire/*.py gateway/journal/*.py gateway/metrics/*.py \
-    gateway/policies/*.py gateway/exchange/*.py) gateway/proxy.py
+    gateway/policies/*.py gateway/ledger/*.py gateway/exchange/*.py) gateway/proxy.py
 LOCK := build/lock
 UV_VERSION := 0.13.9
 

@@ -1,6 +1,7 @@
 """The layering is a test: who may import whom, who may touch I/O, how big things may get, and where their tests are."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +159,14 @@ def test_package_root_holds_no_code(path: Path) -> None:
     body = ast.parse(path.read_text()).body[1:]
 
     assert all(isinstance(node, ast.Assign) and path.parent == PACKAGE for node in body)
+
+
+def test_every_package_is_installed() -> None:
+    """A package that pyproject.toml does not name is missing from wheels, though every checkout has it."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+
+    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in MODULES}
+    assert packages | {"gateway_plugins"} == set(declared)
 
 
 def test_every_layer_exists() -> None:

@@ -10,7 +10,10 @@ from gateway.core.usage import Usage
 
 
 class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """One try at a provider. `result`: ok | 4xx | 429 | 5xx | timeout | connect | protocol | cancelled."""
+    """One try at a provider. `result`: ok | 4xx | 429 | 5xx | timeout | connect | protocol | cancelled.
+
+    `left_requests`, `left_tokens`: what the provider says that its own rate limits leave.
+    """
 
     provider: str
     model: str | None = None
@@ -20,6 +23,8 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True):
     start_ms: float = 0.0
     duration_ms: float = 0.0
     upstream_request_id: str | None = None
+    left_requests: int | None = None
+    left_tokens: int | None = None
 
 
 class Job(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -61,7 +66,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     that is not named paid what stands in for it. With `usage` they explain the cost, whatever became of the price list.
     `holder`: which worker process held money for it; `holds`: of which balances. `bound_nano_usd`: the most that it can
     cost, where a strict budget asked for that; what ends without usage is booked at it.
-    `request_bytes`, `response_bytes`: the bodies' true lengths. `truncated`: a body was cut by `max_body`.
+    `waited_us`: how long it waited for a limit of ours. `request_bytes`, `response_bytes`: the bodies' true lengths.
+    `bodies`: full | redacted | none, what may be kept of them; it binds whoever reads. `redactions`: how much was taken
+    out. `truncated`: a body was cut by `max_body`.
     """
 
     id: str
@@ -71,7 +78,12 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     user: str | None = None
     session: str | None = None
     agent: str | None = None
+    parent_agent: str | None = None
     tags: list[str] = []
+    metadata: dict[str, str] = {}
+    session_source: str | None = None
+    user_source: str | None = None
+    agent_source: str | None = None
     client: str | None = None
     provider: str | None = None
     dialect: str | None = None
@@ -85,6 +97,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     status: int | None = None
     outcome: str | None = None
     error: str | None = None
+    response_id: str | None = None
+    finish_reason: str | None = None
+    tool_calls: int = 0
     usage: Usage | None = None
     usage_source: str = "none"
     cost_nano_usd: int = 0
@@ -99,6 +114,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     first_token_ms: float | None = None
     duration_ms: float | None = None
     overhead_us: int | None = None
+    waited_us: int = 0
     attempts: list[Attempt] = []
     trace_id: str | None = None
     request_bytes: int = 0
@@ -106,6 +122,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     request_content_type: str | None = None
     response_content_type: str | None = None
     content_encoding: str | None = None
+    bodies: str = "full"
+    redactions: int = 0
     truncated: bool = False
 
     @property
@@ -130,6 +148,7 @@ OUTCOMES = (
 USAGE_SOURCES = ("provider", "partial", "estimated", "none")
 PRICE_SOURCES = ("provider", "config", "genai-prices", "default", "free", "none")
 
+BODIES = ("full", "redacted", "none")
 JOB_STATES = ("open", "booked", "lapsed", "seen")
 
 encode = msgspec.json.Encoder().encode
