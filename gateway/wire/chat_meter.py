@@ -31,6 +31,7 @@ _decode_chunk: Final = msgspec.json.Decoder(ChatChunk).decode
 # How the end of a stream is spelled, and how its calls are.
 _REASONS: Final = (b'"finish_reason":"', b'"finish_reason": "')
 _CALLS: Final = (b'"tool_calls":[', b'"tool_calls": [')
+_CALLING: Final = frozenset(("tool_calls", "function_call"))
 _NEAR_BYTES: Final = 2048  # so near to its end a stream says why it ends
 
 
@@ -122,7 +123,8 @@ class ChatMeter(StreamMeter):
         for text in (self._last, self._before):
             if self.finish_reason is None:
                 self.finish_reason = _reason_in(text)
-            near = max(0, len(text) - _NEAR_BYTES) if self.finish_reason == "stop" else 0
+            # Who says that it calls tools may have put them all into one long chunk.
+            near = 0 if self.finish_reason in _CALLING else max(0, len(text) - _NEAR_BYTES)
             self.tool_calls = max(self.tool_calls, _calls_in(text, near))
         self._looked_behind = self.finish_reason is not None
 
