@@ -22,8 +22,9 @@ journal/frame journal/writer journal/capture
 http/status http/outbox http/headers http/reader http/server http/client http/pool
 wire/openai wire/anthropic wire/gemini wire/billed wire/body wire/counts wire/sse
 wire/document wire/guess wire/sample wire/lines_meter
-wire/openai_words wire/anthropic_words wire/gemini_words wire/meter
-wire/openai_meter wire/openai_usage wire/anthropic_meter wire/gemini_meter
+wire/openai_words wire/anthropic_words wire/gemini_words wire/meter wire/json_meter
+wire/plain wire/ending wire/answer_head
+wire/openai_meter wire/chat_meter wire/openai_usage wire/anthropic_meter wire/gemini_meter
 exchange/charging exchange/plan exchange/admission exchange/gate
 ledger/account ledger/holds ledger/waiting ledger/asking ledger/holder policies/expected
 exchange/books exchange/relay exchange/intake exchange/outgoing exchange/lanes exchange/way exchange/serving

@@ -72,6 +72,7 @@ Content-Length: %d\r
 """
 START = '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini-2024-07-18",'
 EVENT = f'data: {START}"choices":[{{"index":0,"delta":{{"content":"word "}},"finish_reason":null}}],"usage":null}}\n\n'
+FINISH = EVENT.replace('"finish_reason":null', '"finish_reason":"stop"')
 LAST = f'data: {START}"choices":[],"usage":{{"prompt_tokens":312,"completion_tokens":87}}}}\n\ndata: [DONE]\n\n'
 ANSWER = {
     "id": "chatcmpl-1",
@@ -134,11 +135,12 @@ def cases() -> dict[str, tuple[bytes, list[bytes]]]:
     whole = msgspec.json.encode(ANSWER)
     plain = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: r\r\n\r\n"
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    finish = chunk(FINISH)
     end = chunk(LAST) + b"0\r\n\r\n"
     return {
         "json": (request(stream=False), [plain % len(whole) + whole]),
-        "stream": (request(stream=True), [head + chunk(EVENT) * 50 + end]),
-        "paced": (request(stream=True), [head, *[chunk(EVENT)] * 50, end]),
+        "stream": (request(stream=True), [head + chunk(EVENT) * 49 + finish + end]),
+        "paced": (request(stream=True), [head, *[chunk(EVENT)] * 49, finish, end]),
         "large": (request(stream=False, repeats=7_000), [plain % len(whole) + whole]),
     }
 

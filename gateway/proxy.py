@@ -167,6 +167,7 @@ class Flight:
         if entry is None:
             return
         if intake.whole:
+            entry.note_upload(intake.pieces)
             body = intake.release()
             fields = self._fields = json_body.read(body)
             if fields.claims:
@@ -255,6 +256,7 @@ class Flight:
         entry = self._entry
         if self._over or entry is None:
             return
+        entry.note_wait()
         try:
             if refusal is None or self._fits_otherwise(entry, refusal):
                 self._begin(entry)
@@ -287,10 +289,10 @@ class Flight:
         self._relay = Relay(self, self._client, entry, way, outgoing)
         way.slot.add(IN_FLIGHT)
         upstream = way.lane.pool.take()
+        entry.note_overhead()
         if upstream is None:
             self._connect()
         else:
-            entry.record.overhead_us = (time.perf_counter_ns() - entry.begun_ns) // 1000
             self._send(upstream)
 
     def _connect(self) -> None:

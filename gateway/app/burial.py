@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gateway.core import charging
 from gateway.core.record import Record, encode
-from gateway.exchange.books import estimate, note_poll, price, put_off
+from gateway.exchange.books import estimate, note_answer, note_poll, price, put_off
 from gateway.exchange.remeter import endpoint_of, remeter
 from gateway.journal.frame import Piece
 from gateway.journal.reader import Finished
@@ -36,7 +36,7 @@ def _weigh(finished: Finished, routing: Routing, prices: PriceBook) -> None:
     answer = b"".join(data for _, _, data in finished.response)
     meter = remeter(record, endpoint, answer, finish=False).meter
     sight = meter.sight()
-    record.model_served = sight.model
+    note_answer(record, sight)
     if sight.polled:
         note_poll(record, sight, whole=False)
         record.usage_source = "none"

@@ -1,5 +1,6 @@
 """One request at the gate: what it holds of each balance, until when it waits, and what it is charged in the end."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +19,7 @@ from gateway.policies.refusing import Spent, budget_exceeded, rate_limited
 
 _NANO: Final = 1_000_000_000
 _MICRO: Final = 1_000
+_now_ns: Final = time.perf_counter_ns
 _DRAWS: Final = 997  # so many different waits, for those who are refused at about the same time
 _TRIES: Final = 4  # so often less is asked for, of budgets that have too little left
 _AHEAD: Final = 4  # a stream holds a quarter more than it has cost until now
@@ -30,20 +32,33 @@ Then = Callable[[Refusal | None], None]
 class Admission:
     """`plan`: which balances it touches; `amounts`: what of each kind (plan.EXPECTED …) it needs.
 
-    `size`: of the body, in bytes.
+    `size`: of the body, in bytes. `waited_us`: how long it waited for the ledger, or for a limit.
 
     What cannot be had of an expected cost in full is taken as far as it is there: while there is anything left,
     nobody is refused for a guess.
     """
 
     __slots__ = (
-        "_amounts", "_charges", "_held", "_holder", "_now_ns", "_short", "_size", "_then", "_tries",
-        "exceeded", "left", "plan", "starves", "waited",
+        "_amounts",
+        "_asked_ns",
+        "_charges",
+        "_held",
+        "_holder",
+        "_now_ns",
+        "_short",
+        "_size",
+        "_then",
+        "_tries",
+        "exceeded",
+        "left",
+        "plan",
+        "starves",
+        "waited_us",
     )  # fmt: skip
 
     def __init__(self, holder: Holder, plan: Plan, amounts: list[int], size: int, now_ns: int) -> None:
         self.plan = plan
-        self.waited = False
+        self.waited_us = 0
         self.exceeded: Budget | None = None  # the strict or soft budget that refused it
         self.left = 0  # of that budget then
         self.starves = False  # a stream needs more than is held, and could not have it when it asked last
@@ -60,6 +75,7 @@ class Admission:
         self._short: Short | None = None
         self._then: Then | None = None
         self._tries = 0
+        self._asked_ns = 0  # when the wait began
 
     @property
     def at_s(self) -> float:
@@ -85,7 +101,7 @@ class Admission:
         short = self._short
         if short is None:
             return
-        self.waited = True
+        self._asked_ns = _now_ns()
         self._then = then
         self._holder.more(short, self._told)
 
@@ -228,6 +244,7 @@ class Admission:
 
     def _tell(self, refusal: Refusal | None) -> None:
         then, self._then = self._then, None
+        self.waited_us = (_now_ns() - self._asked_ns) // _MICRO
         if then is not None:
             then(refusal)
 

@@ -46,8 +46,8 @@ class Entry:
     """
 
     __slots__ = (
-        "_answer", "_attempt_us", "_first", "_journal", "_keep", "_part_meta", "_request", "admission", "begun",
-        "begun_ns", "called", "closed", "record", "started_ns",
+        "_answer", "_attempt_us", "_first", "_journal", "_keep", "_part_meta", "_request", "_upload_us", "admission",
+        "begun", "begun_ns", "called", "closed", "record", "started_ns",
     )  # fmt: skip
 
     def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_ns: int, keep: int) -> None:
@@ -65,6 +65,7 @@ class Entry:
         self._answer: Capture | None = None
         self._part_meta = b""
         self._attempt_us = 0  # when the last attempt began
+        self._upload_us = 0  # when the request was whole that took its time to come
 
     def set_off(self, route: str | None, provider: str, model: str | None, body: bytes, *, surely: bool) -> None:
         """Begin the first try at a provider. `surely`: raise Refusal unless that stands in the journal."""
@@ -75,6 +76,20 @@ class Entry:
         self.begin(body)
         if surely and not self._journal.flush():
             raise Refusal("journal_down", "The journal cannot be written, so the request is not sent.")
+
+    def note_upload(self, pieces: int) -> None:
+        """The request is whole: until now we waited for the client, if it came in several pieces."""
+        if pieces > 1:
+            self._upload_us = self._elapsed_us()
+
+    def note_wait(self) -> None:
+        """Add what it waited for money or for a limit."""
+        if self.admission is not None:
+            self.record.waited_us += self.admission.waited_us
+
+    def note_overhead(self) -> None:
+        """Note what we took until now, when the request goes on: all the time in which we waited for nobody."""
+        self.record.overhead_us = max(0, self._elapsed_us() - self._upload_us - self.record.waited_us)
 
     def forsake(self) -> None:
         """Nobody waits for it any more, and the provider does not know of it: let go of what is held."""
@@ -205,7 +220,7 @@ def settle(
     """Work out usage and cost, once. `whole`: the answer came to its end. Return what an error inside it says."""
     record = entry.record
     sight = meter.sight()
-    record.model_served = sight.model
+    note_answer(record, sight)
     usage = sight.usage
     if usage is not None and not (usage.suspect and usage.is_spoiled):
         record.usage_source = "provider" if whole and not sight.guessed else "partial"
@@ -224,6 +239,14 @@ def settle(
     if record.error is None:
         record.error = sight.error
     return sight.error
+
+
+def note_answer(record: Record, sight: Sight) -> None:
+    """Write down what an answer tells of itself."""
+    record.model_served = sight.model
+    record.response_id = sight.response_id
+    record.finish_reason = sight.finish_reason
+    record.tool_calls = sight.tool_calls
 
 
 def estimate(meter: Meter, record: Record, asked: Billed, spoiled: Usage | None) -> Usage:

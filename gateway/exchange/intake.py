@@ -58,6 +58,11 @@ class Intake:
             raise Refusal("unsupported_encoding", "Send the JSON body as it is, without Content-Encoding.")
 
     @property
+    def pieces(self) -> int:
+        """In how many pieces came what is held."""
+        return len(self._held)
+
+    @property
     def full(self) -> bool:
         """Whether as much is held back as may be."""
         return self._held_bytes >= HOLD_BYTES

@@ -17,6 +17,7 @@ from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.server import ServerConnection
 from gateway.metrics.board import IN_FLIGHT
+from gateway.wire.answer_head import note_head
 from gateway.wire.billed import Billed
 from gateway.wire.clients import addressed
 from gateway.wire.credentials import ANSWER_PRIVATE
@@ -159,9 +160,7 @@ class Relay:
         index = head.index
         content_type = index.get(b"content-type", b"")
         record.response_content_type = content_type.decode("latin-1")
-        upstream_id = index.get(b"x-request-id") or index.get(b"request-id")
-        if upstream_id is not None:
-            record.attempts[-1].upstream_request_id = upstream_id.decode("latin-1")
+        note_head(record.attempts[-1], index)
         endpoint = self._place.endpoint
         if not endpoint.meters or not _OK <= status < _NOT_OK:
             return

@@ -8,8 +8,11 @@ import msgspec
 from gateway.core.usage import Usage
 from gateway.wire import anthropic_jobs, anthropic_words
 from gateway.wire.counts import clamp, count, members, text
+from gateway.wire.ending import end_of_message, is_call, word
 from gateway.wire.endpoint import Endpoint
-from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
+from gateway.wire.json_meter import JsonMeter
+from gateway.wire.meter import Meter, StreamMeter, error_text
+from gateway.wire.plain import plain
 from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import Answer, MessagesEvent, Sight
 from gateway.wire.sse import payload
@@ -30,11 +33,13 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
-    return Sight(
+    sight = Sight(
         read_raw(bytes(answer.usage)) if answer.usage else None,
         answer.model if isinstance(answer.model, str) else None,
         error_text(answer.error) if answer.error else None,
     )
+    end_of_message(sight, answer)
+    return sight
 
 
 def read_raw(raw: bytes) -> Usage | None:
@@ -134,7 +139,10 @@ _decode_event = msgspec.json.Decoder(MessagesEvent).decode
 
 
 class MessagesMeter(StreamMeter):
-    """Watch a Messages stream: usage begins in message_start, grows in message_delta, ends with message_stop."""
+    """Watch a Messages stream: usage begins in message_start, grows in message_delta, ends with message_stop.
+
+    What begins a block is looked for, too: it tells whether that is a call.
+    """
 
     __slots__ = ("_counted", "_seen")
 
@@ -155,6 +163,7 @@ class MessagesMeter(StreamMeter):
         if (
             self._busy
             or data.find(self._mark) >= 0
+            or data.find(b"content_block_start") >= 0
             or not data.startswith(b"event: content_block_delta", data.rfind(b"event: "))
             or not data.endswith(self.ending)
         ):
@@ -177,7 +186,7 @@ class MessagesMeter(StreamMeter):
         return sight
 
     def _event(self, event: bytes) -> bool:
-        if self.content_seen and event.startswith(b"event: content_block_"):
+        if self.content_seen and event.startswith(b"event: content_block_") and event.find(b'tool_use"') < 0:
             return True
         try:
             seen = _decode_event(payload(event))
@@ -186,7 +195,10 @@ class MessagesMeter(StreamMeter):
         if seen.type == "message_start":
             self._start(members(seen.message))
         elif seen.type == "message_delta":
+            self.finish_reason = word(members(seen.delta).get("stop_reason")) or self.finish_reason
             self._merge(members(seen.usage))
+        elif seen.type == "content_block_start":
+            self.tool_calls += is_call(members(seen.content_block).get("type"))
         elif seen.type == "content_block_delta":
             self.content_seen = True
         elif seen.type == "message_stop":
@@ -199,6 +211,7 @@ class MessagesMeter(StreamMeter):
         model = message.get("model")
         self.model = self.model or (model if isinstance(model, str) else None)
         if not self._seen:  # some servers repeat message_start
+            self.response_id = plain(message.get("id"))
             self._seen = dict(members(message.get("usage")))
 
     def _merge(self, usage: dict[str, Any]) -> None:

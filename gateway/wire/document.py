@@ -6,10 +6,11 @@ from typing import Final
 import msgspec
 
 from gateway.wire.scan import UNREADABLE, value_end
-from gateway.wire.shapes import Answer
+from gateway.wire.shapes import Answer, ToldAnswer
 
 NESTED_MOST: Final = 16  # how many look-alikes of the usage member are tried, from the end
 
+_decode_told: Final = msgspec.json.Decoder(ToldAnswer).decode
 _decode_answer: Final = msgspec.json.Decoder(Answer).decode
 _to_value = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*").match
 _BOM: Final = b"\xef\xbb\xbf"
@@ -17,6 +18,10 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 def parse(body: bytes) -> Answer | None:
     """Read a whole document; of a list, the last one (Google's errors come in a list of one)."""
+    try:
+        return _decode_told(body)
+    except UNREADABLE:
+        pass  # what tells how it ended may stand there in another shape, the usage all the same
     try:
         return _decode_answer(body)
     except UNREADABLE:
@@ -38,6 +43,16 @@ def parse_ends(head: bytes, tail: bytes, key: bytes) -> Answer | None:
             answer.model or _string_behind(head.partition(b'"model"')) or _string_behind(tail.rpartition(b'"model"'))
         )
         answer.service_tier = answer.service_tier or _string_behind(tail.rpartition(b'"service_tier"'))
+    return answer
+
+
+def parse_far_ends(head: bytes, tail: bytes, key: bytes) -> Answer | None:
+    """Read a document of which no more is kept than its ends: with its id, and why the model stopped, if they do."""
+    answer = parse_ends(head, tail, key)
+    if answer is not None:
+        answer.id = answer.id or _string_behind(head.partition(b'"id"'))
+        for name in (b'"finish_reason"', b'"finishReason"', b'"stop_reason"'):
+            answer.finish_reason = answer.finish_reason or _string_behind(tail.rpartition(name))
     return answer
 
 

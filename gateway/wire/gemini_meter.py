@@ -10,8 +10,11 @@ from gateway.core.usage import Usage
 from gateway.wire import gemini_jobs, gemini_words, openai_meter
 from gateway.wire.counts import clamp, count, members, text
 from gateway.wire.document import NESTED_MOST
+from gateway.wire.ending import end_of_generated, word
 from gateway.wire.endpoint import Endpoint
-from gateway.wire.meter import TAIL_BYTES, JsonMeter, Meter, StreamMeter, error_text
+from gateway.wire.json_meter import JsonMeter
+from gateway.wire.meter import TAIL_BYTES, Meter, StreamMeter, error_text
+from gateway.wire.plain import plain
 from gateway.wire.scan import UNREADABLE, value_end
 from gateway.wire.shapes import Answer, GeminiChunk, Sight
 from gateway.wire.sse import Splitter, payload
@@ -20,6 +23,13 @@ _KEY = b'"usageMetadata"'
 _COUNTS = frozenset({"promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount"})
 # Quotes inside a text are escaped: this finds the member, never words about it.
 _MODEL = re.compile(rb'"modelVersion"\s*:\s*"([^"\\]+)"')
+_REASON = re.compile(rb'"finishReason"\s*:\s*"([^"\\]+)"')
+_ID = re.compile(rb'"responseId"\s*:\s*"([^"\\]+)"')
+# The members of a part that are calls. No other key ends so.
+_CALLS = (b'Call":', b'"executableCode":')
+_CALL_KEYS = ("functionCall", "executableCode", "toolCall")
+_CALL = re.compile(rb'"(?:functionCall|executableCode|toolCall)"\s*:')
+_LONGEST_KEY = 24  # a name of a member, its quotes and what may stand around it
 _TEXT_SHARE = 4  # an array's elements are printed wide: a quarter of the bytes is text, at most
 
 _decode_any = msgspec.json.Decoder().decode
@@ -42,11 +52,13 @@ def read_answer(answer: Answer) -> Sight:
     if not answer.usageMetadata and answer.usage:
         return openai_meter.read_answer(answer)
     model = answer.modelVersion
-    return Sight(
+    sight = Sight(
         read_usage(answer.usageMetadata) if answer.usageMetadata else None,
         model if isinstance(model, str) else None,
         error_text(answer.error) if answer.error else None,
     )
+    end_of_generated(sight, answer)
+    return sight
 
 
 def read_usage(raw: msgspec.Raw) -> Usage | None:
@@ -134,6 +146,8 @@ class GenerateMeter(StreamMeter):
         if not self._busy and data.endswith(self.ending) and data.rfind(_KEY) >= 0:
             self._telling = data
             self._told_at = self._bytes + len(data)
+        if data.find(_CALLS[0]) >= 0 or data.find(_CALLS[1]) >= 0:
+            self._busy = True  # for this read
         return super().feed(data)
 
     def finish(self) -> bytes:
@@ -174,7 +188,8 @@ class GenerateMeter(StreamMeter):
         if event.find(_KEY) >= 0:
             self._telling = event
             self._told_at = self._place
-        if self.content_seen and event.find(self._mark) < 0 and event.find(self.late) < 0:
+        calls = event.find(_CALLS[0]) >= 0 or event.find(_CALLS[1]) >= 0
+        if self.content_seen and not calls and event.find(self._mark) < 0 and event.find(self.late) < 0:
             return True
         try:
             chunk = _decode_chunk(payload(event))
@@ -185,14 +200,27 @@ class GenerateMeter(StreamMeter):
         if chunk.error:
             self.error = error_text(chunk.error)
         candidates = [each for each in _list(chunk.candidates) if type(each) is dict]
-        self.content_seen = self.content_seen or any(_parts(each) for each in candidates)
+        parts = [part for each in candidates for part in _parts(each)]
+        self.content_seen = self.content_seen or bool(parts)
+        self.tool_calls += len([True for part in parts if any([part.get(key) for key in _CALL_KEYS])])
         blocked = members(chunk.promptFeedback).get("blockReason")
-        self.terminal = self.terminal or bool(blocked) or any(each.get("finishReason") for each in candidates)
+        reasons = [reason for each in candidates if (reason := each.get("finishReason"))] or [blocked]
+        self.finish_reason = word(reasons[0]) or self.finish_reason
+        self.response_id = self.response_id or plain(chunk.responseId)
+        self.terminal = self.terminal or bool(reasons[0])
         return True
 
     def _feed_array(self, data: bytes) -> None:
         self._bytes += len(data)
         tail = self._tail + data
+        # What ends in this read, however the array was cut.
+        self.tool_calls += len(
+            [
+                True
+                for call in _CALL.finditer(tail, max(0, len(self._tail) - _LONGEST_KEY))
+                if call.end() > len(self._tail)
+            ]
+        )
         self.content_seen = self.content_seen or tail.find(b'"parts"') >= 0
         closed = data.rstrip().endswith(b"]")
         self._tail = tail = tail[-TAIL_BYTES:]
@@ -202,6 +230,9 @@ class GenerateMeter(StreamMeter):
             self.error = self._array_error(tail)
         if (closed or self.model is None) and (named := _MODEL.findall(tail)):
             self.model = named[-1].decode("utf-8", "replace")
+        if closed:
+            self.response_id = plain(_last_of(_ID, tail))
+            self.finish_reason = word(_last_of(_REASON, tail))
 
     def _last_answer(self) -> Answer | None:
         if self._array:
@@ -249,6 +280,11 @@ def _parts(candidate: dict[str, Any]) -> list[dict[str, Any]]:
     """List the parts of a candidate that hold something."""
     parts = _list(members(candidate.get("content")).get("parts"))
     return [part for part in parts if type(part) is dict and any(part.values())]
+
+
+def _last_of(pattern: re.Pattern[bytes], tail: bytes) -> str | None:
+    found: list[bytes] = pattern.findall(tail)
+    return found[-1].decode("utf-8", "replace") if found else None
 
 
 def _list(value: Any) -> list[Any]:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.wire.counts import clamp, count
+from gateway.wire.ending import word
 from gateway.wire.meter import TAIL_BYTES, error_text
 from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import LastLine, Sight
@@ -68,6 +69,7 @@ class LinesMeter:
             clamp(usage) if told else None,
             last.model if isinstance(last.model, str) else None,
             error_text(last.error) if last.error else None,
+            finish_reason=word(last.done_reason),
         )
 
     def complete(self, status: int) -> bool:

@@ -1,28 +1,20 @@
-"""What did an answer consume, and did it end well? The role every dialect's meter fills, and the two ways to watch.
+"""What did an answer consume, and did it end well? The role every dialect's meter fills, and how a stream is watched.
 
-A stream is only searched for a few marks as it passes; what carries one is looked at closely. Of a JSON answer no more
-is kept than is needed to find its usage at the end.
+A stream is only searched for a few marks as it passes; what carries one is looked at closely.
 """
 
-from collections.abc import Callable
 from math import ceil
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from gateway.core.record import Job
 from gateway.core.usage import Usage
-from gateway.wire.document import parse, parse_ends
-from gateway.wire.guess import BY_SIZE, Words
+from gateway.wire.guess import BY_SIZE
 from gateway.wire.sample import FIRST_BYTES, Sample
-from gateway.wire.shapes import Answer, Sight
+from gateway.wire.shapes import Sight
 from gateway.wire.sse import Splitter
-from gateway.wire.weight import answer_tokens
 
 LATE_BYTES: Final = 4096  # an error stands at the end of what is read
-# Up to here a JSON answer is kept and parsed, in a millisecond at most; beyond, its ends are.
-WHOLE_BYTES: Final = 1 << 20
-HEAD_BYTES: Final = 4 << 10
 TAIL_BYTES: Final = 64 << 10
 NEVER: Final = 1 << 60  # a place that no stream reaches
 
@@ -56,7 +48,7 @@ class Meter(Protocol):
         ...
 
     def sight(self) -> "Sight":
-        """Return usage, model and error at once: what the books want to know."""
+        """Return usage, model, error and how it ended at once: what the books want to know."""
         ...
 
     def complete(self, status: int) -> bool:
@@ -75,137 +67,19 @@ class Meter(Protocol):
         ...
 
 
-class JsonMeter:
-    """Watch an answer that is one JSON document. `read` turns its members into what was seen.
-
-    `generates`: it holds text, which `words` finds; vectors and files are not counted. `goes_on`, where there is one,
-    looks at an answer that tells no usage: its work may go on.
-    """
-
-    __slots__ = (
-        "_finished", "_generates", "_goes_on", "_key", "_parts", "_read", "_sight", "_sight_size", "_size",
-        "_tail_size", "_words",
-        "content_seen",
-    )  # fmt: skip
-
-    terminal = False
-
-    def __init__(
-        self,
-        read: Callable[[Answer], Sight],
-        *,
-        key: bytes = b'"usage"',
-        generates: bool = True,
-        words: Words = BY_SIZE,
-        goes_on: Callable[[bytes], Job | None] | None = None,
-    ) -> None:
-        self._read = read
-        self._words = words
-        self._goes_on = goes_on
-        self._key = key
-        self._generates = generates
-        self._finished = False
-        self._parts: list[bytes] = []  # beyond WHOLE_BYTES: the head, then the tail
-        self._size = 0
-        self._tail_size = 0
-        self._sight: Sight | None = None
-        self._sight_size = 0
-        self.content_seen = False
-
-    def feed(self, data: bytes) -> bytes:
-        """Take bytes and return them."""
-        self._parts.append(data)
-        self._size += len(data)
-        self.content_seen = True
-        if self._size > WHOLE_BYTES:
-            self._forget()
-        return data
-
-    def finish(self) -> bytes:
-        """Return nothing: nothing is held back."""
-        self._finished = True
-        return b""
-
-    @property
-    def model(self) -> str | None:
-        """The model as the answer names it."""
-        return self.sight().model
-
-    @property
-    def error(self) -> str | None:
-        """What the answer's error says."""
-        return self.sight().error
-
-    def usage(self) -> Usage | None:
-        """Return what was consumed."""
-        return self.sight().usage
-
-    def complete(self, status: int) -> bool:
-        """Say yes: a JSON answer ends where its body ends."""
-        return True
-
-    def estimate(self, request_bytes: int) -> Usage:
-        """Guess: the request by its size, the answer by the text in it."""
-        numbers = self._words.numbers
-        return Usage(input_total=max(1, ceil(request_bytes / numbers.text_bytes)), output_total=self._output_tokens())
-
-    def so_far(self) -> int:
-        """Return what is in the answer, once it is whole: before, no one can tell."""
-        if not self._finished:
-            return 1 if self._size and self._generates else 0
-        told = self.usage()
-        return self._output_tokens() if told is None or told.is_spoiled else told.output_total
-
-    def _output_tokens(self) -> int:
-        if not self._size or not self._generates:
-            return 0
-        return answer_tokens(self._size, b"".join(self._parts), self._words)
-
-    def sight(self) -> Sight:
-        """Look at the answer as far as it came."""
-        sight = self._sight
-        if sight is None or self._sight_size != self._size:
-            self._sight_size = self._size
-            answer = self._answer()
-            self._sight = sight = self._read(answer) if answer else Sight()
-            if self._goes_on is not None and (sight.usage is None or not sight.usage.output_total):
-                sight.job = self._goes_on(b"".join(self._parts))
-                sight.usage = sight.usage if sight.job is None else None
-        return sight
-
-    def _answer(self) -> Answer | None:
-        parts = self._parts
-        if self._size > WHOLE_BYTES:
-            return parse_ends(parts[0], b"".join(parts[1:]), self._key)
-        whole = parts[0] if len(parts) == 1 else b"".join(parts)
-        if self._size > TAIL_BYTES and not self._generates:  # vectors: long, and plain at the end
-            return parse_ends(whole[:HEAD_BYTES], whole[-TAIL_BYTES:], self._key) or parse(whole)
-        return parse(whole)
-
-    def _forget(self) -> None:
-        """Keep the head and the tail of an answer that is too long to keep."""
-        parts = self._parts
-        if not self._tail_size:
-            whole = b"".join(parts)
-            parts[:] = [whole[:HEAD_BYTES], whole[-TAIL_BYTES:]]
-            self._tail_size = len(parts[1])
-            return
-        self._tail_size += len(parts[-1])
-        while self._tail_size - len(parts[1]) >= TAIL_BYTES:
-            self._tail_size -= len(parts.pop(1))
-
-
 class StreamMeter:
     """Watch a stream of server-sent events. A dialect says which marks to look for and reads the marked events.
 
     `ending`: how an ordinary event ends. `mark`: stands in every event that must be read. `late`: stands in those that
     come last, as `mark` or in the last LATE_BYTES of a read. `done`: the same, where everything without one of the
     three is ordinary once content was seen; such events are passed over many at a time. `words`: finds an event's text.
+    `response_id`, `finish_reason`, `tool_calls`: what the stream tells of itself, set by the dialect's meter.
     """
 
     __slots__ = (
-        "_busy", "_bytes", "_full", "_last", "_mark", "_most", "_once", "_pending", "_place", "_sample", "_splitter",
-        "_strip", "_told", "_told_at", "_told_seen", "_wanted", "content_seen", "error", "model", "terminal",
+        "_before", "_busy", "_bytes", "_full", "_last", "_mark", "_most", "_once", "_pending", "_place", "_sample",
+        "_splitter", "_strip", "_told", "_told_at", "_told_seen", "_wanted", "content_seen", "error", "finish_reason",
+        "model", "response_id", "terminal", "tool_calls",
     )  # fmt: skip
 
     ending = b"}\n\n"
@@ -219,6 +93,9 @@ class StreamMeter:
         self.content_seen = False
         self.model: str | None = None
         self.error: str | None = None
+        self.response_id: str | None = None
+        self.finish_reason: str | None = None
+        self.tool_calls = 0
         self._strip = strip_usage
         self._mark = self.mark
         self._busy = True  # every event is read until the first content
@@ -235,6 +112,7 @@ class StreamMeter:
         self._told = -1
         self._most = 0
         self._last = b""  # ends with the newest whole event
+        self._before = b""  # ends with the one before, or an earlier one
         self._splitter = Splitter()
 
     def feed(self, data: bytes) -> bytes:
@@ -251,6 +129,7 @@ class StreamMeter:
             or data.find(self.late, -LATE_BYTES) >= 0
         ):
             return self._look(data)
+        self._before = self._last
         self._last = data
         return data
 
@@ -275,7 +154,11 @@ class StreamMeter:
         if self._told_at >= 0 and usage is not None and not usage.is_spoiled and (more := self._untold()):
             usage = msgspec.structs.replace(usage, output_total=usage.output_total + more)
             guessed = True
-        return Sight(usage, self.model, self.error, guessed)
+        sight = Sight(usage, self.model, self.error, guessed)
+        sight.response_id = self.response_id
+        sight.finish_reason = self.finish_reason
+        sight.tool_calls = self.tool_calls
+        return sight
 
     def complete(self, status: int) -> bool:
         """Tell whether the stream came to its end."""
@@ -311,13 +194,14 @@ class StreamMeter:
         first, ordinary, rest = self._parted(data)
         if not first:
             self._place = before
-        self._place += len(ordinary)
+        if ordinary:
+            self._place += len(ordinary)
+            self._before, self._last = self._last, ordinary
         events = self._splitter.feed(rest)
         kept = [event for event in events if self._step(event, data)]
         whole = len(kept) == len(events)
         if first or ordinary:
             kept[:0] = [*first, ordinary]
-        self._last = events[-1] if events else ordinary or (first[-1] if first else self._last)
         holding = self._splitter.holding
         self._busy = holding or not self.content_seen
         return data if not self._strip or (whole and not held and not holding) else b"".join(kept)
@@ -346,6 +230,7 @@ class StreamMeter:
         kept = self._event(event)
         if self.content_seen and not begun:
             self._sample_from(event, data)
+        self._before, self._last = self._last, event
         return kept
 
     def _sample_from(self, event: bytes, data: bytes) -> None:

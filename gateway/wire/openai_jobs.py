@@ -8,6 +8,7 @@ import msgspec
 from gateway.core.record import Job
 from gateway.core.usage import Usage
 from gateway.wire.counts import count, members
+from gateway.wire.ending import RESPONSE_ENDED
 from gateway.wire.endpoint import ASKS, Endpoint
 from gateway.wire.job_meter import DocumentMeter, asked, job, polled
 from gateway.wire.meter import Meter
@@ -15,7 +16,6 @@ from gateway.wire.openai_usage import read_usage
 from gateway.wire.scan import UNREADABLE
 from gateway.wire.shapes import BatchObject, ResponseObject, Sight
 
-RESPONSE_ENDED = frozenset({"completed", "incomplete", "failed", "cancelled"})
 BATCH_ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 
 _decode_response = msgspec.json.Decoder(ResponseObject).decode

@@ -1,33 +1,27 @@
-"""Usage, model and end of OpenAI-shaped answers: chat, completions, Responses, and what media endpoints stream."""
+"""Usage, model and end of OpenAI-shaped answers, whole and streamed, but for streams of chats (`chat_meter.py`)."""
 
-import re
 from typing import Any, Final
 
 import msgspec
 
 from gateway.core.usage import Usage
 from gateway.wire import openai_jobs, openai_words
+from gateway.wire.chat_meter import ChatMeter
 from gateway.wire.counts import amount, clamp, count, members
+from gateway.wire.ending import end_of_openai, end_of_response
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.guess import Guess, Reader
+from gateway.wire.json_meter import JsonMeter
 from gateway.wire.lines_meter import LinesMeter
-from gateway.wire.meter import JsonMeter, Meter, StreamMeter, error_text
+from gateway.wire.meter import Meter, StreamMeter, error_text
 from gateway.wire.openai_usage import read_usage, read_written, take_for_pictures
 from gateway.wire.scan import UNREADABLE
-from gateway.wire.shapes import Answer, ChatChunk, ResponseObject, ResponsesEvent, Sight
+from gateway.wire.shapes import Answer, ResponseObject, ResponsesEvent, Sight
 from gateway.wire.sse import Splitter, payload
 
 TEXT_ENDPOINTS: Final = frozenset({"chat", "text_completion", "responses"})
 
 _decode_any: Final = msgspec.json.Decoder().decode
-_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
-_SPELLINGS = {b'"usage":null': b'"usage":{', b'"usage": null': b'"usage": {'}
-# What makes the event that we asked for the client's all the same. Figures that servers add to it (`timings`,
-# `perf_metrics`, `nvext`, …) come and go with the usage: for them no client gets a chunk that it is not ready for.
-_MISSED_KEYS = (
-    "error", "moderation", "prompt_filter_results", "content_filter_results", "citations", "search_results",
-    "annotations", "related_questions", "images", "videos",
-)  # fmt: skip
 # The last event of Responses, and of what media endpoints stream.
 _ENDS = (
     "response.completed", "response.incomplete", "response.failed",
@@ -55,6 +49,12 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
+    sight = _read_told(answer)
+    end_of_openai(sight, answer)
+    return sight
+
+
+def _read_told(answer: Answer) -> Sight:
     return Sight(
         read_usage(bytes(answer.usage), answer.service_tier, answer.tool_usage) if answer.usage else None,
         answer.model if isinstance(answer.model, str) else None,
@@ -106,72 +106,6 @@ def _read_pages(info: Any) -> Usage | None:
     return None if read is None else clamp(Usage(pages=count(read), raw=msgspec.Raw(msgspec.json.encode(info))))
 
 
-_decode_chunk: Final = msgspec.json.Decoder(ChatChunk).decode
-
-
-class ChatMeter(StreamMeter):
-    """Watch a chat or completions stream: usage on some late chunk, then [DONE]."""
-
-    __slots__ = ("_ended", "_tier", "_usage")
-
-    done = b"[DONE]"
-    words = openai_words.ANSWERS
-
-    def __init__(self, *, strip_usage: bool = False) -> None:
-        super().__init__(strip_usage=strip_usage)
-        self._usage = b""  # the last usage object seen: some servers repeat it, growing, on every chunk
-        self._tier: Any = None
-        self._ended = False
-
-    def usage(self) -> Usage | None:
-        """Return what the last usage object says."""
-        return read_usage(self._usage, self._tier) if self._usage else None
-
-    def complete(self, status: int) -> bool:
-        """Accept a finish reason where a server never sends [DONE]."""
-        if super().complete(status) or self._ended:
-            return True
-        newest = self._last.rfind(b"data:")
-        return newest >= 0 and _FINISHED.search(self._last, newest) is not None
-
-    def _event(self, event: bytes) -> bool:
-        if self.content_seen and not self._is_marked(event):
-            return True
-        data = payload(event)
-        if data.startswith(b"[DONE]"):
-            self.terminal = True
-            return True
-        try:
-            chunk = _decode_chunk(data)
-        except UNREADABLE:
-            return True
-        self._read_chunk(chunk, event)
-        return not (self._strip and self._is_injected(chunk, data))
-
-    def _read_chunk(self, chunk: ChatChunk, event: bytes) -> None:
-        if self.model is None and isinstance(chunk.model, str) and chunk.model:
-            self.model = chunk.model
-        if chunk.error:
-            self.error = error_text(chunk.error)
-        self.content_seen = self.content_seen or _has_content(chunk.choices)
-        usage = _usage_in(chunk)
-        if usage:
-            self._usage = usage
-            self._told_at = self._place
-            self._tier = chunk.service_tier
-            self._ended = not chunk.choices or _FINISHED.search(event) is not None
-        elif self._mark == self.mark and bytes(chunk.usage) == b"null":
-            # Null stands on every chunk: learn this server's spelling of the one that counts.
-            self._mark = next((real for null, real in _SPELLINGS.items() if null in event), self._mark)
-
-    def _is_injected(self, chunk: ChatChunk, data: bytes) -> bool:
-        """Tell whether this is the event that the client did not ask for, and nothing else is in it."""
-        if chunk.choices != [] or not bytes(chunk.usage).startswith(b"{"):
-            return False
-        seen = members(_decode_any(data))
-        return all(seen.get(name) in (None, []) for name in _MISSED_KEYS)
-
-
 _ITEM_READERS = {
     "response.output_item.added": openai_words.read_opened,
     "response.output_item.done": openai_words.read_closed,
@@ -209,8 +143,12 @@ class ResponsesMeter(StreamMeter):
         """Return what the stream told; of a run in the background that is not over, that it goes on."""
         response = self._response
         if not self.terminal and response is not None and (job := openai_jobs.goes_on(response)) is not None:
-            return Sight(None, self.model, self.error, job=job)
-        return super().sight()
+            sight = Sight(None, self.model, self.error, job=job)
+        else:
+            sight = super().sight()
+        if response is not None:
+            end_of_response(sight, response)
+        return sight
 
     def complete(self, status: int) -> bool:
         """Accept a last event that was passed over, because it tells no usage."""
@@ -262,7 +200,7 @@ class ResponsesMeter(StreamMeter):
         kind = seen.type if isinstance(seen.type, str) else ""
         if seen.response is not None:
             self._response = seen.response
-            sight = read_answer(seen.response)
+            sight = _read_told(seen.response)
             self.model = sight.model or self.model
             self.error = sight.error or self.error
             if sight.usage:
@@ -316,22 +254,3 @@ class PolledResponsesMeter(ResponsesMeter):
     def sight(self) -> Sight:
         """Return what the last response told of the run."""
         return openai_jobs.told_by(self._response) if self._response is not None else Sight(polled=True)
-
-
-def _usage_in(chunk: ChatChunk) -> bytes:
-    """Find the usage object of a chunk: its own, or Groq's beside its id."""
-    usage = bytes(chunk.usage)
-    if usage.startswith(b"{"):
-        return usage
-    groq = members(chunk.x_groq).get("usage")
-    return msgspec.json.encode(groq) if type(groq) is dict else b""
-
-
-def _has_content(choices: Any) -> bool:
-    if type(choices) is not list:
-        return False
-    return any(type(choice) is dict and (choice.get("text") or any(_delta(choice))) for choice in choices)
-
-
-def _delta(choice: dict[str, Any]) -> list[Any]:
-    return [value for name, value in members(choice.get("delta")).items() if name != "role"]

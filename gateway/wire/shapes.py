@@ -69,6 +69,63 @@ class Answer(msgspec.Struct):
     usage_info: Any = None
     svg_usage: Any = None
     meta: Any = None
+    id: Any = None
+    responseId: Any = None
+    finish_reason: Any = None
+    stop_reason: Any = None
+    status: Any = None
+    incomplete_details: Any = None
+
+
+class Block(msgspec.Struct):
+    """A block of content, or an item of output, of which only the kind counts."""
+
+    type: Any = None
+
+
+class ChatMessage(msgspec.Struct):
+    """What a chat answers: only the calls in it count. `function_call`: the one, of before there could be many."""
+
+    tool_calls: list[msgspec.Raw] | None = None
+    function_call: Any = None
+
+
+class Choice(msgspec.Struct):
+    """One of the answers of a chat."""
+
+    finish_reason: Any = None
+    message: ChatMessage | None = None
+
+
+class Part(msgspec.Struct):
+    """A part of Gemini's content: the member that is there tells its kind."""
+
+    functionCall: msgspec.Raw = msgspec.Raw(b"")
+    executableCode: msgspec.Raw = msgspec.Raw(b"")
+    toolCall: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Parts(msgspec.Struct):
+    """Gemini's content."""
+
+    parts: list[Part] | None = None
+
+
+class Candidate(msgspec.Struct):
+    """One of the answers of Gemini."""
+
+    finishReason: Any = None
+    content: Parts | None = None
+
+
+class ToldAnswer(Answer):
+    """An answer with what tells how it ended, in the shapes that dialects give it."""
+
+    choices: list[Choice] | None = None
+    content: list[Block] | None = None
+    output: list[Block] | None = None
+    candidates: list[Candidate] | None = None
+    promptFeedback: Any = None
 
 
 class LastLine(msgspec.Struct):
@@ -76,6 +133,7 @@ class LastLine(msgspec.Struct):
 
     model: Any = None
     done: Any = None
+    done_reason: Any = None
     prompt_eval_count: Any = None
     eval_count: Any = None
     error: Any = None
@@ -93,7 +151,7 @@ class Sight(msgspec.Struct):
     """What a closer look at an answer found. `guessed`: part of the usage is an estimate.
 
     `job`: the work that goes on after this answer, or that it tells of. `polled`: another exchange asked for that work,
-    so nothing is booked here.
+    so nothing is booked here. `response_id`, `finish_reason`: in the provider's own words; None: it told none.
     """
 
     usage: Usage | None = None
@@ -102,11 +160,15 @@ class Sight(msgspec.Struct):
     guessed: bool = False
     job: Job | None = None
     polled: bool = False
+    response_id: str | None = None
+    finish_reason: str | None = None
+    tool_calls: int = 0
 
 
 class ChatChunk(msgspec.Struct):
     """The members of a chat chunk that are read."""
 
+    id: Any = None
     model: Any = None
     choices: Any = None
     usage: msgspec.Raw = msgspec.Raw(b"")
@@ -118,9 +180,8 @@ class ChatChunk(msgspec.Struct):
 class ResponseObject(Answer):
     """A response, which may go on in the background."""
 
-    id: Any = None
-    status: Any = None
     background: Any = None
+    output: msgspec.Raw = msgspec.Raw(b"")
 
 
 class ResponsesEvent(msgspec.Struct):
@@ -140,6 +201,8 @@ class MessagesEvent(msgspec.Struct):
 
     type: Any = None
     message: Any = None
+    content_block: Any = None
+    delta: Any = None
     usage: Any = None
     error: Any = None
 

@@ -46,6 +46,15 @@ def test_usage_that_had_come_is_taken() -> None:
     assert record.cost_nano_usd > 0
 
 
+def test_how_the_answer_ended_is_told_as_far_as_it_came() -> None:
+    """By what was written down of it."""
+    chunk = b'data: {"id":"c-1","choices":[{"delta":{"content":"hi"},"finish_reason":%b}]}\n\n'
+
+    records = [died(chunk % b"null" + chunk % reason) for reason in (b'"length"', b"null")]
+
+    assert [("c-1", "length"), ("c-1", None)] == [(record.response_id, record.finish_reason) for record in records]
+
+
 def test_usage_that_had_not_come_is_estimated() -> None:
     """From the request's size and the text that passed."""
     record = died(PARTS[0])

@@ -1,6 +1,7 @@
 """One request at the gate: held, refused or let through late, grown, settled once."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -86,6 +87,22 @@ async def test_all_is_held_or_nothing(tmp_path: Path) -> None:
         assert [40, 1] == ended(first, 40)
         third, _ = await some.enter(960)
         assert b"}" == third.members(ended=False)
+
+
+@on_uvloop
+async def test_how_long_it_waited_is_known(tmp_path: Path) -> None:
+    """Until the ledger had answered."""
+    async with requests(tmp_path, SOFT) as some:
+        one = some.new(100)
+        assert not one.enter()
+        future: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
+        before = one.waited_us
+        begun_ns = time.perf_counter_ns()
+        one.wait(future.set_result)
+        await future
+        whole_us = (time.perf_counter_ns() - begun_ns) // 1_000
+
+        assert 0 == before < one.waited_us <= whole_us
 
 
 @on_uvloop

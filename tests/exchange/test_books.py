@@ -68,6 +68,27 @@ def test_small_exchange_is_two_frames(journal: Journal, tmp_path: Path) -> None:
     assert (b"ask", b"answer") == (body(found, 0), body(found, 1))
 
 
+def test_overhead_is_no_time_in_which_we_waited(journal: Journal) -> None:
+    """Not for a client that sends its request piece by piece, nor for money; what is left is never below zero."""
+    second_ns = 10**9
+    slow, quick, held, idle = (entry(journal) for _ in range(4))
+    for one in (slow, quick, held, idle):
+        one.begun_ns -= second_ns
+    slow.note_upload(7)
+    slow.note_overhead()
+    quick.note_upload(1)
+    quick.note_overhead()
+    held.record.waited_us = 900_000
+    held.note_overhead()
+    idle.record.waited_us = 10**9
+    idle.note_overhead()
+
+    assert 0 <= (slow.record.overhead_us or 0) < 900_000
+    assert 1_000_000 <= (quick.record.overhead_us or 0) < 1_900_000
+    assert 100_000 <= (held.record.overhead_us or 0) < 1_000_000
+    assert 0 == idle.record.overhead_us
+
+
 @pytest.mark.parametrize("keep", [0, 10, 1 << 20])
 def test_how_long_a_request_is_stands_in_its_beginning(journal: Journal, tmp_path: Path, keep: int) -> None:
     """Also where nothing of it is kept: should the process die, its input is estimated by it."""
@@ -153,6 +174,17 @@ def test_settling_books_what_the_provider_told(journal: Journal) -> None:
     )
     assert 10 * 150 + 2 * 600 == record.cost_nano_usd
     assert b'{"prompt_tokens":10,"completion_tokens":2}' == bytes(msgspec.Raw(record.usage.raw))
+
+
+def test_settling_notes_how_the_answer_ended(journal: Journal) -> None:
+    """In the provider's own words."""
+    one = entry(journal)
+    meter = DIALECTS["openai"].new_meter(CHAT, streamed=False, strip_usage=False)
+    ended = b'{"id":"c-1","choices":[{"message":{"tool_calls":[{},{}]},"finish_reason":"tool_calls"}],'
+    meter.feed(ANSWER.replace(b'{"model"', ended + b'"model"').replace(b'"choices":[],', b""))
+    settle(one, meter, PriceBook({}, (Decimal(5), Decimal(25)), "default_price"), OPENAI, whole=True, asked=Billed())
+
+    assert ("c-1", "tool_calls", 2) == (one.record.response_id, one.record.finish_reason, one.record.tool_calls)
 
 
 def test_price_is_that_of_the_model_which_the_provider_was_asked_for(journal: Journal) -> None:

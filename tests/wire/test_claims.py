@@ -2,8 +2,10 @@
 
 import gc
 import tracemalloc
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -13,13 +15,14 @@ from hypothesis import strategies as st
 from gateway.core.record import Record
 from gateway.wire import body
 from gateway.wire.claims import note_body_claims, note_claims
+from tests.wire.claiming import ACCOUNT, CLIENTS, UUID, Body, Client, Headers
 
-UUID = "0f9c7c1e-5b7a-4c3d-9e2f-1a2b3c4d5e6f"
-ACCOUNT = "11111111-2222-3333-4444-555555555555"
 CODEX = {"user-agent": "codex_cli_rs/0.63.0 (Mac OS 15.1)"}
-
-Headers = dict[str, str]
-Body = dict[str, Any]
+# What a record may hold of claims.
+CLAIMED = (
+    *("session", "session_source", "user", "user_source", "agent", "agent_source", "parent_agent"),
+    *("tags", "metadata"),
+)
 
 
 def noted(headers: Headers | None = None, said: Body | None = None, endpoint: str = "chat") -> Record:
@@ -50,6 +53,8 @@ SESSIONS: list[tuple[Headers, Body, str]] = [
     (CODEX | {"conversation_id": "s-9"}, {}, "s-9"),
     ({"x-acme-agent-session-id": "s-10"}, {}, "s-10"),
     ({"x-session-id": "s-11"}, {}, "s-11"),
+    ({"x-opencode-session": "s-11a"}, {}, "s-11a"),
+    ({"x-openwebui-chat-id": "s-11b"}, {}, "s-11b"),
     ({"x-portkey-trace-id": "s-12"}, {}, "s-12"),
     ({"baggage": "a=b, session.id = s%2D13;prop=1,c=d"}, {}, "s-13"),
     ({}, {"metadata": {"session_id": "s-14"}}, "s-14"),
@@ -73,6 +78,14 @@ USERS: list[tuple[Headers, Body, str]] = [
     ({}, {"user": "u-10"}, "u-10"),
     ({}, {"metadata": {"user_id": "u-11"}}, "u-11"),
 ]
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_what_programs_say_is_noted(client: Client) -> None:
+    """All that they say about who calls, and where they said it; nothing else."""
+    record = noted(client.headers, client.body, client.endpoint)
+
+    assert client.said == {name: value for name in CLAIMED if (value := getattr(record, name))}
 
 
 @pytest.mark.parametrize(("headers", "said", "expected"), SESSIONS)
@@ -157,32 +170,60 @@ def test_agents_name_themselves(headers: Headers, expected: str | None) -> None:
     assert expected == noted(headers).agent
 
 
-def test_tags_are_joined() -> None:
-    """Of both headers and the body, each once."""
-    headers = {"x-tollway-tags": "nightly, eu ,", "x-litellm-tags": "eu,batch"}
-
-    assert ["nightly", "eu", "batch", "new"] == noted(headers, {"metadata": {"tags": ["new", "eu", 7, "t" * 65]}}).tags
-    assert 32 == len(noted({"x-tollway-tags": ",".join(map(str, range(50)))}, {"metadata": {"tags": ["x"]}}).tags)
-
-
 def test_a_body_adds_nothing_to_the_head_it_came_with() -> None:
     """Requests with one head share what was noted of it: the body of one must not show in another's record."""
     shared = noted({"x-tollway-tags": "eu"})
     first = msgspec.structs.replace(shared)
-    note_body_claims(first, body.read(b'{"user":"ann","metadata":{"session_id":"s","tags":["x"]}}'))
+    note_body_claims(first, body.read(b'{"user":"ann","metadata":{"session_id":"s","tags":["x"],"a":"b"}}'))
 
-    assert ("ann", "s", ["eu", "x"]) == (first.user, first.session, first.tags)
-    assert (None, None, ["eu"]) == (shared.user, shared.session, shared.tags)
+    assert ("ann", "s", ["eu", "x"], {"a": "b"}) == (first.user, first.session, first.tags, first.metadata)
+    assert (None, None, ["eu"], {}) == (shared.user, shared.session, shared.tags, shared.metadata)
 
 
-def test_client_and_trace_are_noted() -> None:
-    """A valid W3C trace context names the trace; anything else names none."""
-    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    record = noted({"user-agent": "OpenAI/Python 3.54.0", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SPAN = "00f067aa0ba902b7"
 
-    assert ("OpenAI/Python 3.54.0", trace) == (record.client, record.trace_id)
-    assert noted({"traceparent": f"00-{'0' * 32}-00f067aa0ba902b7-01"}).trace_id is None
-    assert noted({"traceparent": "rubbish"}).trace_id is None
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        f"00-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-00",  # not sampled, a trace all the same
+        f"cc-{TRACE}-{SPAN}-01",
+        f"cc-{TRACE}-{SPAN}-01-what-the-future-brings",
+    ],
+)
+def test_a_valid_trace_context_names_the_trace(traceparent: str) -> None:
+    """Also one of a version to come, which may say more."""
+    record = noted({"user-agent": "OpenAI/Python 3.54.0", "traceparent": traceparent})
+
+    assert ("OpenAI/Python 3.54.0", TRACE) == (record.client, record.trace_id)
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        "",
+        "rubbish",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN.upper()}-01",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"FF-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"00-{TRACE}-{SPAN}-01-",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{TRACE}-{SPAN}-1",
+        f"cc-{TRACE}-{SPAN}-01.more",
+        f"00-{TRACE}0-{SPAN}-01",
+        f"00_{TRACE}_{SPAN}_01",
+        f" 00-{TRACE}-{SPAN}-01",
+    ],
+)
+def test_an_invalid_trace_context_names_none(traceparent: str) -> None:
+    """Upper case, an unknown spelling, zeros, a version that cannot be: as if it were not there."""
+    assert noted({"traceparent": traceparent}).trace_id is None
 
 
 @pytest.mark.parametrize("bad", ["", "a\x01b", "s" * 257, "\u202eevil", "line\nbreak", "tab\there", "nul\0"])
@@ -207,37 +248,80 @@ def test_a_longest_value_is_taken_whole() -> None:
     assert "s" * 256 == noted({"x-tollway-session": "s" * 256}).session
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(sorted(body.CLAIMING)),
-        st.recursive(
-            st.none() | st.booleans() | st.integers(-5, 2**70) | st.text(max_size=300),
-            lambda inner: (
-                st.lists(inner, max_size=3)
-                | st.dictionaries(st.sampled_from(["session_id", "user_id", "tags", "id", "x"]), inner, max_size=3)
-            ),
-            max_leaves=6,
-        ),
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats() | st.text(max_size=600),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["session_id", "user_id", "tags", "id", "_user", "x"]) | st.text(max_size=70),
+            inner,
+            max_size=20,
+        )
     ),
-    st.sampled_from([{}, CODEX]),
+    max_leaves=6,
 )
-def test_whatever_a_body_claims_nothing_breaks(said: Body, headers: Headers) -> None:
-    """Of every type, in every place: what is noted is printable and bounded, or nothing."""
-    record = noted(headers, said, "responses")
+SAID = VALUES.map(lambda value: msgspec.json.encode(value).decode("utf-8", "replace"))
+HEADER_NAMES = st.sampled_from(
+    [
+        *("baggage", "x-portkey-metadata", "x-litellm-spend-logs-metadata", "x-a-session-id", "x-tollway-tags"),
+        *("x-tollway-session", "x-tollway-user", "x-tollway-agent", "x-tollway-parent-agent", "originator"),
+        *("x-claude-code-agent-id", "session-id", "helicone-session-path", "traceparent", "user-agent"),
+        *("helicone-property-a", "helicone-property-", "x-" + "v" * 70 + "-session-id"),
+    ]
+) | st.integers(0, 30).map(lambda number: f"helicone-property-{number}")
 
-    for value in (record.user, record.session, *record.tags):
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Give every text in a value, also those inside a text that is JSON, or is quoted as URLs are."""
+    if isinstance(value, str):
+        yield from (value, unquote(value))
+        try:
+            inner = msgspec.json.decode(value)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            return
+        yield from texts_in(inner) if isinstance(inner, dict | list) else ()
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(inner)
+
+
+def assert_sound(record: Record) -> None:
+    """Everything that is noted is printable and within its bounds, and what is claimed has a source."""
+    for name in ("session", "user", "agent"):
+        claimed, source = getattr(record, name), getattr(record, f"{name}_source")
+        assert (claimed is None) == (source is None)
+        assert source is None or (0 < len(source) <= 64 and source.isascii() and source.isprintable())
+    for value in (record.session, record.user, record.agent, record.parent_agent, record.client):
         assert value is None or (0 < len(value) <= 256 and value.isprintable())
     assert len(record.tags) <= 32
+    assert all(0 < len(tag) <= 64 and tag.isprintable() for tag in record.tags)
+    assert len(record.metadata) <= 16
+    for name, value in record.metadata.items():
+        assert 0 < len(name) <= 64
+        assert 0 < len(value) <= 512
+        assert (name + value).isprintable()
 
 
-@given(st.dictionaries(st.sampled_from(["baggage", "x-portkey-metadata", "x-a-session-id"]), st.binary(max_size=400)))
-def test_whatever_a_head_claims_nothing_breaks(index: dict[str, bytes]) -> None:
-    """The same of headers that are looked into."""
-    record = Record(id="", started_at="", team="t", key="k")
-    note_claims(record, {name.encode(): value for name, value in index.items()})
+@given(
+    st.dictionaries(HEADER_NAMES, st.binary(max_size=600) | SAID.map(str.encode), max_size=25),
+    st.dictionaries(st.sampled_from(sorted(body.CLAIMING)), VALUES | SAID),
+    st.sampled_from(["codex_cli_rs/1", "claude-cli/2", None]),
+)
+def test_whatever_is_claimed_nothing_breaks(index: dict[str, bytes], said: Body, client: str | None) -> None:
+    """Of every type, in every place: what is noted is printable and bounded, and somebody said it."""
+    record = Record(id="", started_at="", team="t", key="k", endpoint="responses")
+    agent = {b"user-agent": client.encode()} if client else {}
+    note_claims(record, agent | {name.encode(): value for name, value in index.items()})
+    assert_sound(record)
+    head = msgspec.structs.replace(record, tags=list(record.tags), metadata=dict(record.metadata))
+    raw = msgspec.json.encode(said)
+    note_body_claims(record, body.read(raw))
 
-    for value in (record.user, record.session):
-        assert value is None or (0 < len(value) <= 256 and value.isascii() and value.isprintable())
+    assert_sound(record)
+    assert head.session in (None, record.session)
+    sent = [*texts_in([value.decode("latin-1") for value in index.values()]), *texts_in(said)]
+    for value in (record.session, record.user, record.agent, record.parent_agent, *record.tags):
+        assert value is None or any(value in text for text in sent)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,19 @@ def seen_by(meter: Meter, pieces: list[bytes], status: int = 200) -> tuple[Any, 
     usage = meter.usage()
     raw = bytes(usage.raw) if usage else None
     plain = usage and [getattr(usage, name) for name in usage.__struct_fields__ if name != "raw"]
-    return given_back, plain, raw, meter.model, meter.error, meter.terminal, meter.content_seen, meter.complete(status)
+    sight = meter.sight()
+    end = (sight.response_id, sight.finish_reason, sight.tool_calls)
+    return (
+        given_back,
+        plain,
+        raw,
+        end,
+        meter.model,
+        meter.error,
+        meter.terminal,
+        meter.content_seen,
+        meter.complete(status),
+    )
 
 
 def random_pieces(data: bytes, seed: int) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Streams of the OpenAI dialect: where usage stands, what content is, how they end."""
+"""Streams of Responses and of media: where usage stands, what content is, how they end."""
 
 import itertools
 import json
@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.wire.endpoint import Endpoint
 from gateway.wire.meter import Meter
-from gateway.wire.openai_meter import ChatMeter, new_meter
+from gateway.wire.openai_meter import new_meter
 
-CHAT = Endpoint(name="chat")
 RESPONSES = Endpoint(name="responses")
 USAGE = {"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 29}
 DONE = b"data: [DONE]\n\n"
@@ -23,170 +22,6 @@ def event(chunk: Any, name: str | None = None, spaced: bool = False) -> bytes:
     head = f"event: {name}\n" if name else ""
     text = json.dumps(chunk, separators=None if spaced else (",", ":"))
     return f"{head}data: {text}\n\n".encode()
-
-
-def delta(content: str | None = None, **more: Any) -> dict[str, Any]:
-    """Write a chat chunk with some content."""
-    said = {"content": content} if content is not None else {"role": "assistant"}
-    return {"id": "c", "model": "gpt-x", "choices": [{"index": 0, "delta": said, "finish_reason": None}], **more}
-
-
-def chat(*events: bytes) -> Meter:
-    """Feed events, one read each, to a fresh chat meter."""
-    meter = new_meter(CHAT, streamed=True, strip_usage=False)
-    for each in events:
-        assert meter.feed(each) is each
-    return meter
-
-
-@pytest.mark.parametrize("spaced", [False, True])
-def test_null_on_every_chunk_does_not_hide_the_usage_that_counts(spaced: bool) -> None:
-    """With include_usage all other chunks carry null, in the server's own spelling."""
-    chunks = [delta(), delta("a"), delta("b"), delta("c")]
-    last = {"id": "c", "model": "gpt-x", "choices": [], "usage": USAGE, "service_tier": "flex"}
-
-    meter = new_meter(CHAT, streamed=True, strip_usage=False)
-    for chunk in chunks:
-        meter.feed(event(chunk | {"usage": None}, spaced=spaced))
-    assert isinstance(meter, ChatMeter)
-    assert meter._mark not in event(chunks[0] | {"usage": None}, spaced=spaced)  # these are no longer looked at
-    meter.feed(event(last, spaced=spaced) + DONE)
-
-    usage = meter.usage()
-    assert usage is not None
-    assert (20, 9, "flex") == (usage.input_total, usage.output_total, usage.service_tier)
-    assert ("gpt-x", True) == (meter.model, meter.terminal)
-
-
-def test_of_cumulative_usage_the_last_counts() -> None:
-    """Some servers tell the usage so far on every chunk: it is not a sum."""
-    meter = chat(*(event(delta("x", usage={"prompt_tokens": 5, "completion_tokens": n})) for n in (1, 2, 3)))
-
-    usage = meter.usage()
-    assert usage is not None
-    assert (5, 3) == (usage.input_total, usage.output_total)
-    assert not meter.complete(200)
-
-
-def test_groq_tells_its_usage_beside_its_id() -> None:
-    """x_groq.usage counts where there is no other."""
-    meter = chat(event(delta("x")), event(delta("y", x_groq={"id": "r", "usage": USAGE})))
-
-    usage = meter.usage()
-    assert usage is not None
-    assert (20, 9) == (usage.input_total, usage.output_total)
-
-
-def test_content_begins_with_the_first_text_thought_or_call() -> None:
-    """A chunk with a role only, or with empty text, is none."""
-    assert not chat(event(delta()), event(delta(""))).content_seen
-    for said in (
-        {"content": "x"},
-        {"reasoning_content": "x"},
-        {"tool_calls": [{"index": 0}]},
-        {"content": [{"text": "x"}]},
-    ):
-        assert chat(event({"choices": [{"delta": {"role": "assistant"} | said}]})).content_seen
-    assert chat(event({"choices": [{"text": "x"}]})).content_seen
-
-
-def test_done_is_only_what_stands_on_its_own() -> None:
-    """Text that says [DONE] does not end a stream, and usage in text is no usage."""
-    sly = 'data: [DONE]\n\n "usage":{"prompt_tokens":1} [DONE]'
-
-    for meter in (chat(event(delta("x")), event(delta(sly))), chat(event(delta(sly)), event(delta(sly)) * 2)):
-        assert (False, None) == (meter.terminal, meter.usage())
-
-
-def test_a_server_that_never_says_done_ends_with_a_finish_reason() -> None:
-    """Without either the stream was cut."""
-    finish = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-
-    assert not chat(event(delta("x"))).complete(200)
-    assert chat(event(delta("x")), event(finish)).complete(200)
-    assert chat(event(delta("x")), event(finish), event({"choices": [], "usage": USAGE})).complete(200)
-    assert not chat(event(finish), event(delta("x"))).complete(200)
-
-
-def test_an_error_in_the_stream_is_told() -> None:
-    """Also with usage, which is still counted, and behind other events of one read."""
-    failed = event({"error": {"code": 502, "message": "gone"}, "choices": [], "usage": USAGE})
-
-    meter = chat(event(delta("x")), event(delta("y")) + failed + DONE)
-
-    assert "502: gone" == meter.error
-    assert meter.usage() is not None
-    assert meter.terminal
-
-
-def test_one_delta_at_a_time_or_many_in_one_read() -> None:
-    """How the network groups events changes nothing."""
-    events = [event(delta("x", usage=None)) for _ in range(50)]
-    events += [event({"choices": [], "usage": USAGE}), DONE]
-
-    grouped = chat(b"".join(events))
-
-    assert chat(*events).usage() is not None
-    assert grouped.usage() is not None
-    assert grouped.terminal
-
-
-def test_an_event_that_is_larger_than_a_read_is_put_together() -> None:
-    """Held back for metering only: the client has each byte at once."""
-    body = event(delta("x")) + event(delta("y" * 300_000)) + event({"choices": [], "usage": USAGE}) + DONE
-    pieces = [body[at : at + 4096] for at in range(0, len(body), 4096)]
-
-    meter = chat(*pieces)
-
-    assert meter.usage() is not None
-    assert meter.terminal
-
-
-def test_stripping_holds_back_no_more_than_half_an_event() -> None:
-    """Whole events go out at once; the injected one goes nowhere."""
-    meter = new_meter(CHAT, streamed=True, strip_usage=True)
-    first, second = event(delta("a")), event(delta("b"))
-    usage = event({"choices": [], "usage": USAGE})
-
-    assert first == meter.feed(first + second[:10])
-    assert second == meter.feed(second[10:] + usage[:-1])
-    assert b"" == meter.feed(usage[-1:])
-    assert DONE[:-2] == meter.feed(DONE[:-2]) + meter.finish()
-    assert meter.terminal
-
-
-@pytest.mark.parametrize(
-    "figures",
-    [
-        {"timings": {"prompt_n": 5, "predicted_ms": 12.5}},
-        {"time_info": {"queue_time": 0.1}, "perf_metrics": {"ttft": 1}, "stats": {}, "nvext": {"worker_id": 1}},
-        {"provider": "x", "sla_metrics": {"ttft_ms": 1}, "error": None, "citations": []},
-    ],
-)
-def test_figures_beside_the_usage_that_we_asked_for_do_not_keep_it(figures: dict[str, Any]) -> None:
-    """A client that did not ask must not get a chunk without choices: `chunk.choices[0]` is what it reads."""
-    meter = new_meter(CHAT, streamed=True, strip_usage=True)
-    usage = event({"id": "c", "choices": [], "usage": USAGE, **figures})
-
-    assert event(delta("a")) + DONE == meter.feed(event(delta("a")) + usage + DONE)
-    assert meter.usage() is not None
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        {"error": {"message": "gone"}},
-        {"moderation": {"flagged": True}},
-        {"prompt_filter_results": [{"prompt_index": 0}]},
-        {"citations": ["https://example.com"]},
-    ],
-)
-def test_what_a_client_would_miss_stays_with_the_usage_that_we_asked_for(content: dict[str, Any]) -> None:
-    """An error above all."""
-    meter = new_meter(CHAT, streamed=True, strip_usage=True)
-    usage = event({"id": "c", "choices": [], "usage": USAGE, **content})
-
-    assert event(delta("a")) + usage + DONE == meter.feed(event(delta("a")) + usage + DONE)
 
 
 def responses(*events: bytes) -> Meter:
@@ -417,11 +252,3 @@ def test_items_are_counted_the_same_however_they_are_cut(parts: list[bytes], pla
 
     assert sorted(numbers) == numbers
     assert response(data).so_far() == meter.so_far()
-
-
-def test_choices_that_are_none_hold_no_content() -> None:
-    """A chunk may have anything there."""
-    meter = new_meter(Endpoint(name="chat"), streamed=True, strip_usage=False)
-    meter.feed(b'data: {"choices":7}\n\ndata: {"choices":null}\n\n')
-
-    assert not meter.content_seen
