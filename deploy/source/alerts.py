@@ -1,7 +1,7 @@
 """Which causes call somebody, and what shall they do?
 
-The tables of rows are the contract: `hold` is how long an expression must be true, `page` wakes somebody, `ticket` waits for
-the morning. Every row becomes a rule, a section of docs/monitoring.md, and has a case in `cases.py`.
+`hold` is how long an expression must be true; `page` wakes somebody, `ticket` waits for the morning. Every row becomes
+a rule and a section of docs/monitoring.md, and has a case in `cases.py`.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from deploy.source.promql import risen
 
 
 class Alert(NamedTuple):
-    """One cause. `summary` is a template of Prometheus; `meaning` and `action` are for people, in the rule and the document."""
+    """One cause. `summary` is a template of Prometheus; `meaning` and `action` stand in the rule and the document."""
 
     name: str
     severity: str
@@ -30,8 +30,8 @@ REACH = (
         "2m",
         'up{job="tollway"} == 0',
         "{{ $labels.instance }} does not answer scrapes",
-        "The admin port does not answer, or the answer was refused by the limits of the scrape config. Agents may be served all the "
-        "same: workers do not need the recorder.",
+        "The admin port does not answer, or the answer was refused by the limits of the scrape config. Agents may "
+        "be served all the same: workers do not need the recorder.",
         "Prometheus says why under *Status, Targets*. Connection refused: is `tollway serve` running? 401: the token. "
         "`sample limit exceeded`: see TollwayTooManySeries.",
     ),
@@ -51,7 +51,8 @@ REACH = (
         "max by (job, instance) (tollway_worker_up) == 0",
         "{{ $labels.instance }} serves no agents: no worker shows a heartbeat",
         "No worker of this host is alive, or all of them are stuck.",
-        "`journalctl` or the output of `tollway serve` says why children end. Restart it; what was accepted stands in the journal.",
+        "`journalctl` or the output of `tollway serve` says why children end. Restart it; what was accepted stands "
+        "in the journal.",
     ),
     Alert(
         "TollwayWorkerDown",
@@ -60,8 +61,8 @@ REACH = (
         "tollway_worker_up == 0",
         "Worker {{ $labels.worker }} of {{ $labels.instance }} shows no heartbeat",
         "One worker is dead and not replaced, or its event loop is stuck. The others serve on.",
-        "See the log of `tollway serve`. A process that is stuck shows where with `py-spy dump --pid PID`; killing it is safe: the "
-        "supervisor starts another, and what was under way is booked.",
+        "See the log of `tollway serve`. A process that is stuck shows where with `py-spy dump --pid PID`; killing "
+        "it is safe: the supervisor starts another, and what was under way is booked.",
     ),
     Alert(
         "TollwayWorkersRestarting",
@@ -70,8 +71,8 @@ REACH = (
         "sum by (job, instance) (increase(tollway_worker_restarts_total[15m])) > 5",
         "{{ $labels.instance }} replaced {{ $value | humanize }} workers in 15 minutes",
         "Workers die again and again. Each one cuts the answers that it was relaying.",
-        "The log of `tollway serve` has the exit status or signal. Signal 9 without anybody's doing is the kernel, out of memory: "
-        "`dmesg`, and the memory of workers on *Gateway*.",
+        "The log of `tollway serve` has the exit status or signal. Signal 9 without anybody's doing is the kernel, "
+        "out of memory: `dmesg`, and the memory of workers on *Gateway*.",
     ),
     Alert(
         "TollwayEventLoopLag",
@@ -80,8 +81,8 @@ REACH = (
         "max by (job, instance, worker) (tollway_event_loop_lag_seconds) > 0.25",
         "Worker {{ $labels.worker }} of {{ $labels.instance }} is late by {{ $value | humanizeDuration }}",
         "Everything that this worker relays waits that long, again and again.",
-        "CPU at its limit: more workers (`[server] workers`) or a larger machine. Idle CPU: something blocks the loop; a slow disk "
-        "under the journal does. `py-spy dump --pid PID` shows it.",
+        "CPU at its limit: more workers (`[server] workers`) or a larger machine. Idle CPU: something blocks the "
+        "loop; a slow disk under the journal does. `py-spy dump --pid PID` shows it.",
     ),
 )
 
@@ -92,9 +93,10 @@ BOOKS = (
         "0m",
         risen("tollway_journal_dropped_total", "10m", "instance"),
         "{{ $labels.instance }} could not write to its journal",
-        "Frames were lost: exchanges that agents got are not, or not completely, in the log, in the spend and in these metrics.",
-        'The disk is full or fails: the log of the worker has the error. With `on_journal_failure = "refuse"` agents get 503 instead of '
-        "unrecorded answers.",
+        "Frames were lost: exchanges that agents got are not, or not completely, in the log, in the spend and in "
+        "these metrics.",
+        'The disk is full or fails: the log of the worker has the error. With `on_journal_failure = "refuse"` '
+        "agents get 503 instead of unrecorded answers.",
     ),
     Alert(
         "TollwayExchangesLost",
@@ -102,9 +104,10 @@ BOOKS = (
         "0m",
         risen("tollway_exchanges_dropped_total", "10m", "instance, reason"),
         "{{ $labels.instance }} lost exchanges: {{ $labels.reason }}",
-        "Exchanges were accepted that will not be in the log. They are counted, so that the sum is right: accepted = running + stored + "
-        "spooled + dropped.",
-        "`reason` says where they were lost; see [metrics](metrics.md). The provider's bill will show more than `tollway spend`.",
+        "Exchanges were accepted that will not be in the log. They are counted, so that the sum is right: accepted "
+        "= running + stored + spooled + dropped.",
+        "`reason` says where they were lost; see [metrics](metrics.md). The provider's bill will show more than "
+        "`tollway spend`.",
     ),
     Alert(
         "TollwayLossContractBroken",
@@ -119,8 +122,10 @@ BOOKS = (
         " or 0 * sum by (job, instance) (tollway_exchanges_accepted_total))\n"
         ") > 0",
         "{{ $labels.instance }}: {{ $value }} exchanges are unaccounted for",
-        "What was accepted is neither running nor stored nor waiting in the journal nor counted as dropped: the books have a hole.",
-        "This is an error of Tollway. Keep `data/journal` and `data/store`, run `tollway audit`, and report what it says.",
+        "What was accepted is neither running nor stored nor waiting in the journal nor counted as dropped: the "
+        "books have a hole.",
+        "This is an error of Tollway. Keep `data/journal` and `data/store`, run `tollway audit`, and report what "
+        "it says.",
     ),
     Alert(
         "TollwayJournalLag",
@@ -128,10 +133,10 @@ BOOKS = (
         "5m",
         "tollway_journal_lag_seconds > 60",
         "{{ $labels.instance }}: log and metrics are {{ $value | humanizeDuration }} behind",
-        "The recorder does not keep up, or cannot write. Nothing is lost, but logs, spend and every metric of exchanges are old, and so "
-        "are alerts made of them.",
-        "See store errors and the disk on *Gateway*. A locked store: another program holds `data/store`. A recorder at 100 % CPU: more "
-        "traffic than one can write ([performance](performance.md)).",
+        "The recorder does not keep up, or cannot write. Nothing is lost, but logs, spend and every metric of "
+        "exchanges are old, and so are alerts made of them.",
+        "See store errors and the disk on *Gateway*. A locked store: another program holds `data/store`. A "
+        "recorder at 100 % CPU: more traffic than one can write ([performance](performance.md)).",
     ),
     Alert(
         "TollwayJournalCorrupt",
@@ -149,7 +154,8 @@ BOOKS = (
         "sum by (job, instance, op) (increase(tollway_store_errors_total[10m])) > 0",
         "{{ $labels.instance }} has to repeat writes to its store: {{ $labels.op }}",
         "Commits fail and are repeated. Meanwhile the journal grows; nothing is lost.",
-        "The recorder's log has SQLite's error. `database is locked`: another program writes there. `disk I/O error`: the disk.",
+        "The recorder's log has SQLite's error. `database is locked`: another program writes there. `disk I/O "
+        "error`: the disk.",
     ),
     Alert(
         "TollwayDiskLow",
@@ -187,9 +193,10 @@ MONEY = (
         "0m",
         risen("tollway_bound_exceeded_total", "1h", "model"),
         "{{ $labels.model }} cost more than was thought possible",
-        "An exchange under a strict budget cost more than its bound. Strict budgets refuse the model until somebody acknowledges it.",
-        "`tollway budget list` names the exchange, `tollway explain ID` its bill. Correct `[models.NAME]`, then `tollway budget "
-        "acknowledge` ([budgets](budgets.md#a-bound-that-did-not-hold)).",
+        "An exchange under a strict budget cost more than its bound. Strict budgets refuse the model until "
+        "somebody acknowledges it.",
+        "`tollway budget list` names the exchange, `tollway explain ID` its bill. Correct `[models.NAME]`, then "
+        "`tollway budget acknowledge` ([budgets](budgets.md#a-bound-that-did-not-hold)).",
     ),
     Alert(
         "TollwayBudgetNearLimit",
@@ -197,12 +204,13 @@ MONEY = (
         "0m",
         "max by (job, budget) (tollway_budget_spent_usd) / max by (job, budget) (tollway_budget_limit_usd > 0) > 0.9\n"
         "or\n"
-        "max by (job, budget) (tollway_budget_spent_requests) / max by (job, budget) (tollway_budget_limit_requests > 0) > 0.9",
+        "max by (job, budget) (tollway_budget_spent_requests)"
+        " / max by (job, budget) (tollway_budget_limit_requests > 0) > 0.9",
         "Budget {{ $labels.budget }} is used to {{ $value | humanizePercentage }}",
-        "At 100 % requests are refused (not by one in mode `track`). Budgets that are parted by user or session have no gauge; see "
-        "TollwayBudgetThreshold.",
-        "Ask the team whether this is work or an agent in a loop (`tollway spend --by key`). `tollway budget raise BUDGET AMOUNT --for "
-        "window --why WHY` gives more at once.",
+        "At 100 % requests are refused (not by one in mode `track`). Budgets that are parted by user or session "
+        "have no gauge; see TollwayBudgetThreshold.",
+        "Ask the team whether this is work or an agent in a loop (`tollway spend --by key`). `tollway budget raise "
+        "BUDGET AMOUNT --for window --why WHY` gives more at once.",
     ),
     Alert(
         "TollwayBudgetThreshold",
@@ -220,7 +228,8 @@ MONEY = (
         risen('tollway_team_requests_total{outcome="budget_blocked"}', "15m", "team"),
         "Requests of team {{ $labels.team }} are refused by a budget",
         "A budget is used up, and agents get errors for it.",
-        "`tollway logs --team TEAM --outcome budget_blocked` and `tollway budget list`: raise it, or leave it to do its work.",
+        "`tollway logs --team TEAM --outcome budget_blocked` and `tollway budget list`: raise it, or leave it to "
+        "do its work.",
     ),
     Alert(
         "TollwaySpendAnomaly",
@@ -231,8 +240,8 @@ MONEY = (
         "and sum by (job, team) (rate(tollway_cost_usd_total[1h])) * 3600 > 1",
         "Team {{ $labels.team }} spends more than three times what it did a week ago",
         "More than one USD an hour, and three times as much as in the same hour a week before.",
-        '`tollway spend --by key --since 1h`, then by session: one that runs in circles is found there. `per = ["session"]` in a budget '
-        "stops the next one by itself.",
+        "`tollway spend --by key --since 1h`, then by session: one that runs in circles is found there. `per = "
+        '["session"]` in a budget stops the next one by itself.',
     ),
     Alert(
         "TollwayUnpriced",
@@ -241,7 +250,8 @@ MONEY = (
         risen("tollway_unpriced_requests_total", "1h", "provider, model"),
         "Nobody knows the price of {{ $labels.model }} at {{ $labels.provider }}",
         "Its requests are booked at `default_price`, which is a guess.",
-        "`prices` of the provider in `config.toml` names one; `[prices] source` fetches newer public ones. `tollway price MODEL` shows what holds.",
+        "`prices` of the provider in `config.toml` names one; `[prices] source` fetches newer public ones. "
+        "`tollway price MODEL` shows what holds.",
     ),
     Alert(
         "TollwayUsageMissing",
@@ -251,8 +261,8 @@ MONEY = (
         " / sum by (job, provider) (rate(tollway_requests_total[1h])) > 0.05",
         "{{ $labels.provider }} leaves out the usage of {{ $value | humanizePercentage }} of its answers",
         "Their tokens are estimated, and so is their cost.",
-        "`tollway logs --provider PROVIDER`, then `logs show ID`: does the provider send usage under another name? Report it with "
-        "the answer; `tollway audit --bill FILE` says how far off the estimates are.",
+        "`tollway logs --provider PROVIDER`, then `logs show ID`: does the provider send usage under another name? "
+        "Report it with the answer; `tollway audit --bill FILE` says how far off the estimates are.",
     ),
     Alert(
         "TollwayJobsLapsed",
@@ -261,7 +271,8 @@ MONEY = (
         risen('tollway_jobs_total{state="lapsed"}', "1d", "instance"),
         "Results of background work are fetched around the gateway",
         "Batches or background responses were never fetched through Tollway, so that their cost is an estimate.",
-        "Have clients fetch results through Tollway, or compare with the provider's bill (`tollway audit --bill FILE`).",
+        "Have clients fetch results through Tollway, or compare with the provider's bill (`tollway audit --bill "
+        "FILE`).",
     ),
     Alert(
         "TollwayPricesStale",
@@ -283,7 +294,8 @@ PROVIDERS = (
         " / sum by (job, provider) (rate(tollway_upstream_attempts_total[5m])) > 0.2\n"
         "and sum by (job, provider) (rate(tollway_upstream_attempts_total[5m])) > 0.05",
         "{{ $value | humanizePercentage }} of the attempts at {{ $labels.provider }} fail",
-        "The provider answers 5xx, not in time, or not at all. Whether users feel it says TollwayRequestsFailing, which pages.",
+        "The provider answers 5xx, not in time, or not at all. Whether users feel it says TollwayRequestsFailing, "
+        "which pages.",
         "See *Providers* for how they fail, and the provider's own status page. Give its routes another target.",
     ),
     Alert(
@@ -294,7 +306,8 @@ PROVIDERS = (
         " / sum by (job, provider) (rate(tollway_upstream_attempts_total[5m])) > 0.1",
         "{{ $labels.provider }} refuses {{ $value | humanizePercentage }} of our requests by its rate limit",
         "Our account is over its rate limit. Agents wait and ask again.",
-        "Ask the provider for more, spread the load over several keys, or hold teams back with `[[limits]]`, which are fairer.",
+        "Ask the provider for more, spread the load over several keys, or hold teams back with `[[limits]]`, which "
+        "are fairer.",
     ),
     Alert(
         "TollwayProviderQuotaLow",
@@ -335,7 +348,8 @@ CONFIGURATION = (
         "sum by (job, instance, metric, label) (increase(tollway_metrics_label_overflow_total[1h])) > 100",
         "{{ $labels.label }} of {{ $labels.metric }} has more values than may be shown apart",
         "What is beyond the limit counts as `other`: sums are right, details are missing.",
-        "For `model`: agents make names up, or the configuration names very many. `tollway spend --by model` knows them all.",
+        "For `model`: agents make names up, or the configuration names very many. `tollway spend --by model` knows "
+        "them all.",
     ),
     Alert(
         "TollwayTooManySeries",

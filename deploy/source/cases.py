@@ -1,6 +1,7 @@
 """When must each alert fire, and when not? Cases for `promtool test rules`, one or more for every alert.
 
-Time is told in minutes, one sample each. Values avoid what lies on the edge of a window: Prometheus 2 and 3 differ by a sample there.
+Time is told in minutes, one sample each. Nothing depends on the edge of a window: Prometheus 2 and 3 differ by a sample
+there.
 """
 
 from typing import Any, NamedTuple
@@ -41,7 +42,7 @@ def gauge(alert: str, name: str, good: float, bad: float, labels: str = "") -> C
 
 
 def rise(alert: str, name: str, window: int, labels: str = "", shown: str = HOST) -> tuple[Case, ...]:
-    """A counter rises once; another one is born with its first rise. What it was before the watch began says nothing."""
+    """A counter rises once; another is born with its first rise. What was before the watch began says nothing."""
     at = window + 10
     fires, quiet = (at + 2,), (5, at - 3, at + window + 5)
     jump = (WATCHED, (series(name, labels), f"7x{at - 1} 9x{2 * window}"))
@@ -458,7 +459,7 @@ CAUSES = (
 
 
 def files() -> dict[str, dict[str, Any]]:
-    """Give the files of tests for promtool. What takes days is evaluated less often, so that it does not take minutes."""
+    """Give the files of tests for promtool; what takes days is evaluated less often, to be done in seconds."""
     brief = tuple(case for case in CAUSES if max(*case.fires, *case.quiet, 0) <= _LONG_MINUTES)
     return {
         "burn": _tests(BURN, "1m"),

@@ -1,4 +1,4 @@
-"""What does docs/monitoring.md say of dashboards and alerts? The same as the files: it is written from the same tables."""
+"""What does docs/monitoring.md say of dashboards and alerts? What the files say: both come from the same tables."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,7 @@ def promises() -> Iterator[str]:
     yield "| severity | burns faster than | over | and still over |"
     yield "|---|---|---|---|"
     for burn in BURNS:
-        yield f"| {burn.severity} | {burn.factor} × | {burn.long} | {burn.short} |"
+        yield f"| {burn.severity} | {burn.factor} times | {burn.long} | {burn.short} |"
 
 
 def alerts() -> Iterator[str]:

@@ -22,8 +22,8 @@ class Threshold(NamedTuple):
 class Panel(NamedTuple):
     """One panel. `width` is of 24. `over_range`: the queries ask for the whole range at once, and give one value.
 
-    `stacked`: the series add up to something. `link`: filters of the log that lead from a series to its exchanges, by label;
-    `team` gives `team=<value of the label team>`.
+    `stacked`: the series add up to something. `link`: labels that are filters of the log, too, and lead from a series
+    to its exchanges.
     """
 
     title: str

@@ -2,7 +2,7 @@
 
 import re
 
-# Outcomes that are our fault or the provider's. The promise counts these against everything that was not up to the caller.
+# Outcomes that are our fault or the provider's, and those that are the caller's and count for nothing.
 FAILED = "upstream_error|timeout|overloaded|gateway_error"
 UNCOUNTED = "client_error|auth_failed|rate_limited|budget_blocked|policy_blocked|cancelled"
 # Results of an attempt that are the provider's fault; a 429 is its limit, a 4xx the caller's request.
@@ -43,7 +43,7 @@ def rehearsed(expression: str, times: int) -> str:
 def risen(series: str, window: str, by: str) -> str:
     """Say that a counter rose within a window, also by being born: increase() does not see a series' first value.
 
-    A series counts as born only where the target was watched before, so that a new Prometheus takes nothing old for new.
+    It counts as born only where the target was watched before, so that a new Prometheus takes nothing old for new.
     """
     return (
         f"sum by (job, {by}) (increase({series}[{window}])) > 0\n"

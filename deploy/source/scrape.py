@@ -16,7 +16,7 @@ GUARDS = {
 _TEXT = """\
 # Prometheus for Tollway. Written by `python -m deploy.generate`; what you change is where your hosts are.
 #   prometheus --config.file=deploy/prometheus/prometheus.yml --enable-feature=exemplar-storage
-# The feature keeps the id of one exchange for each bucket of a histogram: from a point of a graph to the exchange behind it.
+# The feature keeps the id of one exchange for each bucket of a histogram: it leads from a graph to an exchange.
 
 global:
   scrape_interval: {interval}

@@ -30,8 +30,8 @@ class Objective(NamedTuple):
 class Burn(NamedTuple):
     """How fast the error budget burns (1: just used up at the end of the period), over a long and a short window.
 
-    The long one says that it matters, the short one that it still goes on. Factors are those of the SRE Workbook: 2 % of
-    the budget in an hour and 5 % in six page somebody, 10 % in one day or three open a ticket.
+    The long one says that it matters, the short one that it still goes on. Factors are those of the SRE Workbook: 2 %
+    of the budget in an hour and 5 % in six page somebody, 10 % in one day or three open a ticket.
     """
 
     severity: str
@@ -66,11 +66,11 @@ OBJECTIVES = (
         _COUNTED,
         # Before the first failure there is no series of failures, which must not look like no answer.
         f'sum by (job) (rate(tollway_requests_total{{outcome=~"$FAILED"}}[5m])) or 0 * {_COUNTED}',
-        "Requests fail for reasons that are the provider's or ours. Mistakes of callers, refusals by budgets and limits, and "
-        "clients that leave do not count.",
-        "See on the dashboard *Providers* whether one provider fails (TollwayProviderFailing fires, too): send its routes elsewhere. "
-        "If it is the gateway (`outcome=gateway_error` or `overloaded`), look at *Gateway*, and at "
-        "`tollway logs --outcome gateway_error`.",
+        "Requests fail for reasons that are the provider's or ours. Mistakes of callers, refusals by budgets and "
+        "limits, and clients that leave do not count.",
+        "See on the dashboard *Providers* whether one provider fails (TollwayProviderFailing fires, too): send its "
+        "routes elsewhere. If it is the gateway (`outcome=gateway_error` or `overloaded`), look at *Gateway*, and "
+        "at `tollway logs --outcome gateway_error`.",
     ),
     Objective(
         "ttft",
@@ -80,9 +80,9 @@ OBJECTIVES = (
         "sum by (job) (rate(tollway_time_to_first_token_seconds_count[5m]))",
         _above("2.0", "tollway_time_to_first_token_seconds"),
         "Streamed answers begin late.",
-        "See on *Latency* which provider and model it is, and whether the gateway has a part in it (overhead, waiting for a "
-        "limit). Long inputs and reasoning take their time: a model that always thinks before it speaks needs another "
-        "objective, or a route of its own.",
+        "See on *Latency* which provider and model it is, and whether the gateway has a part in it (overhead, "
+        "waiting for a limit). Long inputs and reasoning take their time: a model that always thinks before it "
+        "speaks needs another objective, or a route of its own.",
     ),
     Objective(
         "overhead",
@@ -92,8 +92,9 @@ OBJECTIVES = (
         'sum by (job) (rate(tollway_overhead_seconds_count{phase="total"}[5m]))',
         _above("0.01", "tollway_overhead_seconds", 'phase="total"'),
         "The gateway itself delays requests.",
-        "See on *Gateway* the lag of the event loop and the requests in flight by worker. All workers busy: more workers, or a "
-        "larger machine. One worker busy: very large requests. Slow appends to the journal: the disk.",
+        "See on *Gateway* the lag of the event loop and the requests in flight by worker. All workers busy: more "
+        "workers, or a larger machine. One worker busy: very large requests. Slow appends to the journal: the "
+        "disk.",
     ),
 )
 
@@ -140,12 +141,13 @@ def burning(objective: Objective, severity: str, times: int) -> str:
 def _burning(objective: Objective, burn: Burn, times: int) -> str:
     slo = f'{{slo="{objective.name}"}}'
     limit = f"{burn.factor} * {objective.budget}"
+    events = f"avg_over_time(tollway:sli_events:rate5m{slo}[{shortened(burn.long, times)}])"
     long_s = seconds(burn.long) / times
     return (
         f"(\n"
         f"  tollway:sli_error:ratio_rate{burn.long}{slo} > {limit}\n"
         f"  and tollway:sli_error:ratio_rate{burn.short}{slo} > {limit}\n"
-        f"  and avg_over_time(tollway:sli_events:rate5m{slo}[{shortened(burn.long, times)}]) * {long_s:g} > {MIN_EVENTS}\n"
+        f"  and {events} * {long_s:g} > {MIN_EVENTS}\n"
         f")"
     )
 

@@ -1,9 +1,10 @@
 """How do tables become YAML that people like to read? Text is quoted only where it must be."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import orjson
 
 _PLAIN = re.compile(r"[A-Za-z/_.$][\w /.:+-]*")
 # What YAML would read as something else than text, or as a table.
@@ -46,4 +47,4 @@ def _scalar(value: Any) -> str:
         return value
     if isinstance(value, str) and '"' in value:
         return "'" + value.replace("'", "''") + "'"
-    return json.dumps(value, ensure_ascii=False)
+    return orjson.dumps(value).decode()

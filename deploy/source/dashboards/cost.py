@@ -1,6 +1,6 @@
 """Who spends what, on which models, and how much of each budget is left?"""
 
-from deploy.source.panel import BARS, TABLE, TIMESERIES, Dashboard, Panel, Query, Row, Threshold, number
+from deploy.source.panel import BARS, TABLE, TIMESERIES, Dashboard, Panel, Query, Row, Threshold, number, quantiles
 
 NEAR_LIMIT = (Threshold(0.8, "orange"), Threshold(1, "red"))
 
@@ -114,12 +114,12 @@ _TOKENS = Row(
             "Read from cache by model",
             TIMESERIES,
             "percentunit",
-            "Share of input tokens that were read from the provider's prompt cache. A sudden fall costs money: something changed the "
-            "beginning of prompts.",
+            "Share of input tokens that were read from the provider's prompt cache. A sudden fall costs money: "
+            "something changed the beginning of prompts.",
             (
                 Query(
-                    'sum by (model) (rate(tollway_tokens_total{$S,type="cache_read"}[$R]))'
-                    ' / sum by (model) (rate(tollway_tokens_total{$S,type=~"input_uncached|cache_read|cache_write"}[$R]))',
+                    'sum by (model) (rate(tollway_tokens_total{$S,type="cache_read"}[$R])) / sum by (model) '
+                    '(rate(tollway_tokens_total{$S,type=~"input_uncached|cache_read|cache_write"}[$R]))',
                     "{{model}}",
                 ),
             ),
@@ -131,13 +131,7 @@ _TOKENS = Row(
             TIMESERIES,
             "short",
             "Tokens of one request: half of them are below p50, all but a twentieth below p95.",
-            tuple(
-                Query(
-                    f"histogram_quantile({share}, sum by (le, direction) (rate(tollway_request_tokens_bucket{{$S}}[$R])))",
-                    f"{{{{direction}}}} p{name}",
-                )
-                for share, name in (("0.5", "50"), ("0.95", "95"))
-            ),
+            quantiles("tollway_request_tokens", "direction", "{{direction}}", "0.5", "0.95"),
         ),
     ),
 )
@@ -149,11 +143,13 @@ _BUDGETS = Row(
             "Used",
             BARS,
             "percentunit",
-            "How much of its limit a budget has used in its window. Every host shows the same budgets, so this takes the largest, not "
-            "the sum. Budgets that are parted (`per`) have a limit for each balance and are not shown: `tollway budget list`.",
+            "How much of its limit a budget has used in its window. Every host shows the same budgets, so this "
+            "takes the largest, not the sum. Budgets that are parted (`per`) have a limit for each balance and are "
+            "not shown: `tollway budget list`.",
             (
                 Query(
-                    "max by (budget) (tollway_budget_spent_usd{$S}) / max by (budget) (tollway_budget_limit_usd{$S} > 0)",
+                    "max by (budget) (tollway_budget_spent_usd{$S}) / max by (budget) "
+                    "(tollway_budget_limit_usd{$S} > 0)",
                     "{{budget}}",
                 ),
                 Query(
@@ -189,8 +185,8 @@ _BUDGETS = Row(
             "Set aside",
             TIMESERIES,
             "currencyUSD",
-            "What is charged to a budget and not known to be spent: what workers hold for requests that run, and what dead ones held "
-            "until their journals are read.",
+            "What is charged to a budget and not known to be spent: what workers hold for requests that run, and "
+            "what dead ones held until their journals are read.",
             (
                 Query("max by (budget) (tollway_budget_reserved_usd{$S})", "{{budget}}"),
                 Query("max by (budget) (tollway_budget_lease_outstanding_usd{$S})", "{{budget}} at workers"),
@@ -216,7 +212,8 @@ _BUDGETS = Row(
             "Thresholds passed",
             TABLE,
             "short",
-            "How often balances of a budget passed a threshold in the time that is shown; for a parted budget, all of them together.",
+            "How often balances of a budget passed a threshold in the time that is shown; for a parted budget, all "
+            "of them together.",
             (Query("sum by (budget, percent) (increase(tollway_budget_thresholds_total{$S}[$__range]))"),),
             over_range=True,
         ),

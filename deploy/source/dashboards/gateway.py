@@ -31,8 +31,10 @@ _PROCESSES = Row(
         number(
             "Configurations apart",
             "short",
-            "Difference between the newest and the oldest configuration in force among the workers of a host; 0: all the same.",
-            "max(max by (instance) (tollway_config_generation{$S}) - min by (instance) (tollway_config_generation{$S}))",
+            "Difference between the newest and the oldest configuration in force among the workers of a host; 0: "
+            "all the same.",
+            "max(max by (instance) (tollway_config_generation{$S}) - min by (instance) "
+            "(tollway_config_generation{$S}))",
             Threshold(1, "orange"),
         ),
         Panel(
@@ -125,7 +127,8 @@ _BOOKS = Row(
             "Exchanges",
             TIMESERIES,
             "cps",
-            "Accepted by workers, and stored by the recorder. The two lie on each other, unless the recorder is behind.",
+            "Accepted by workers, and stored by the recorder. The two lie on each other, unless the recorder is "
+            "behind.",
             (
                 Query("sum(rate(tollway_exchanges_accepted_total{$S}[$R]))", "accepted"),
                 Query("sum(rate(tollway_exchanges_stored_total{$S}[$R]))", "stored"),
@@ -135,7 +138,8 @@ _BOOKS = Row(
             "Where exchanges are",
             TIMESERIES,
             "short",
-            "Running at workers, waiting in the journal, dropped; and how many are unaccounted for: that must be 0 at any moment.",
+            "Running at workers, waiting in the journal, dropped; and how many are unaccounted for: that must be 0 "
+            "at any moment.",
             (
                 Query("sum(tollway_exchanges_running{$S})", "running"),
                 Query("sum(tollway_exchanges_spooled{$S})", "in the journal"),
@@ -152,16 +156,16 @@ _BOOKS = Row(
             "Read from the journal",
             TIMESERIES,
             "cps",
-            "What became of exchanges that were read: `applied` is the rule; `duplicate` follows a restart of the recorder, `dead` and "
-            "`torn` a killed worker; `corrupt` is a bad disk.",
+            "What became of exchanges that were read: `applied` is the rule; `duplicate` follows a restart of the "
+            "recorder, `dead` and `torn` a killed worker; `corrupt` is a bad disk.",
             (Query("sum by (result) (rate(tollway_journal_records_total{$S}[$R]))", "{{result}}"),),
         ),
         Panel(
             "Lost or repeated",
             TIMESERIES,
             "short",
-            "Frames that could not be written to the journal (lost), and commits of the store that had to be repeated (not lost), in ten "
-            "minutes.",
+            "Frames that could not be written to the journal (lost), and commits of the store that had to be "
+            "repeated (not lost), in ten minutes.",
             (
                 Query(
                     "sum by (instance, reason) (increase(tollway_journal_dropped_total{$S}[10m]))", "lost: {{reason}}"
@@ -263,7 +267,8 @@ _CONFIGURATION = Row(
             "Age of configuration and prices",
             TIMESERIES,
             "s",
-            "Time since the configuration was last reloaded, and since the price list in force was obtained (none of the bundled list).",
+            "Time since the configuration was last reloaded, and since the price list in force was obtained (none "
+            "of the bundled list).",
             (
                 Query(
                     "time() - max by (instance) (tollway_config_last_reload_success_timestamp_seconds{$S} > 0)",

@@ -31,7 +31,8 @@ LATENCY = Dashboard(
                     "First token by provider",
                     TIMESERIES,
                     "s",
-                    "Streamed answers: from a request's first byte to the first event with content. The promise is 2 s for 95 %.",
+                    "Streamed answers: from a request's first byte to the first event with content. The promise is "
+                    "2 s for 95 %.",
                     quantiles("tollway_time_to_first_token_seconds", "provider", "{{provider}}", "0.5", "0.95"),
                     exemplars=True,
                     link=("provider",),
@@ -85,7 +86,8 @@ LATENCY = Dashboard(
                     "Overhead",
                     TIMESERIES,
                     "s",
-                    "Time that the gateway itself took, without waiting for the provider. The promise is 10 ms for 99 %.",
+                    "Time that the gateway itself took, without waiting for the provider. The promise is 10 ms for "
+                    "99 %.",
                     quantiles("tollway_overhead_seconds", "", "", "0.5", "0.99", matchers='phase="total"'),
                     thresholds=(Threshold(0.01, "orange"),),
                 ),
@@ -113,8 +115,8 @@ LATENCY = Dashboard(
                     "Error budgets burn",
                     TIMESERIES,
                     "short",
-                    "How many times faster than allowed the error budget of a promise burns, over an hour. Above 14.4 somebody is "
-                    "woken; at 1 it would just last for 30 days.",
+                    "How many times faster than allowed the error budget of a promise burns, over an hour. Above "
+                    "14.4 somebody is woken; at 1 it would just last for 30 days.",
                     tuple(
                         Query(burn_rate(objective, "1h"), objective.name.replace("_", " ")) for objective in OBJECTIVES
                     ),

@@ -22,8 +22,8 @@ OVERVIEW = Dashboard(
                 number(
                     "Success",
                     "percentunit",
-                    "Share of requests that succeeded. Mistakes of callers, refusals by budgets and limits, and clients that left do not "
-                    "count. The promise is 99.5 %.",
+                    "Share of requests that succeeded. Mistakes of callers, refusals by budgets and limits, and "
+                    "clients that left do not count. The promise is 99.5 %.",
                     'sum(rate(tollway_requests_total{$S,outcome="ok"}[$R]))'
                     ' / sum(rate(tollway_requests_total{$S,outcome!~"$UNCOUNTED"}[$R]))',
                     Threshold(0, "red"),
@@ -109,7 +109,8 @@ OVERVIEW = Dashboard(
                     "Duration",
                     TIMESERIES,
                     "s",
-                    "From a request's first byte to the last byte of its answer, over all models. A dot is one exchange: click it.",
+                    "From a request's first byte to the last byte of its answer, over all models. A dot is one "
+                    "exchange: click it.",
                     quantiles("tollway_request_duration_seconds", "", "", "0.5", "0.95", "0.99"),
                     exemplars=True,
                 ),

@@ -31,8 +31,9 @@ PROVIDERS = Dashboard(
                     "Share of attempts that failed by the provider's fault: 5xx, too late, unreachable, or not HTTP.",
                     (
                         Query(
-                            'sum by (provider) (rate(tollway_upstream_attempts_total{$S,result=~"$PROVIDER_FAULT"}[$R]))'
-                            " / sum by (provider) (rate(tollway_upstream_attempts_total{$S}[$R]))",
+                            "sum by (provider) "
+                            '(rate(tollway_upstream_attempts_total{$S,result=~"$PROVIDER_FAULT"}[$R])) / sum by '
+                            "(provider) (rate(tollway_upstream_attempts_total{$S}[$R]))",
                             "{{provider}}",
                         ),
                     ),
@@ -79,7 +80,8 @@ PROVIDERS = Dashboard(
                     "Left of rate limits",
                     TIMESERIES,
                     "short",
-                    "What a provider's last answer said is left of its rate limit, in requests and in tokens; the lowest of all hosts.",
+                    "What a provider's last answer said is left of its rate limit, in requests and in tokens; the "
+                    "lowest of all hosts.",
                     (
                         Query(
                             "min by (provider, kind) (tollway_provider_ratelimit_remaining{$S})",
