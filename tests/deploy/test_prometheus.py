@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ INTERVAL = "500ms"
 RATE_INTERVAL = "4s"
 ADS_KEY = "tw-key-of-ads"
 TEAMS = {
-    "search": team_file(more='[[budgets]]\nlimit_usd = "50"\nwindow = "day"\n'),
+    "search": team_file(more='[[budgets]]\nlimit_usd = "50"\nwindow = "day"\non_authority_loss = "allow"\n'),
     "ads": team_file([ADS_KEY], '[[budgets]]\nname = "few"\nlimit_requests = 3\nwindow = "total"\n'),
 }
 PRICES = '{ "gpt-4o-mini" = { input = "0.15", output = "0.60", cache_read = "0.075" } }'
@@ -137,6 +138,17 @@ def leave(run: Gateway, number: int) -> None:
         client.reset()
 
 
+def busiest(run: Gateway) -> str:
+    """Name a worker that serves somebody now: killing an idle one shows nothing."""
+    running = re.compile(r'tollway_requests_in_flight\{worker="(\d+)"\} (\d+)')
+
+    def look() -> str:
+        number, requests = max(running.findall(run.metrics()), key=lambda found: int(found[1]))
+        return f"worker {number}" if int(requests) > 1 else ""
+
+    return str(until(look, "a worker is busy"))
+
+
 def strike(run: Gateway, name: str) -> None:
     """Kill a child, and wait for the one that stands for it."""
     pid = processes(run)[name]
@@ -167,9 +179,7 @@ def test_prometheus_sees_the_truth(tmp_path: Path) -> None:
     gateway_folder = tmp_path / "gateway"
     with (
         providing(book.play) as provider,
-        standing_before(
-            provider, gateway_folder, ["openai"], server="workers = 4", teams=TEAMS, prices=PRICES
-        ) as run,
+        standing_before(provider, gateway_folder, ["openai"], server="workers = 4", teams=TEAMS, prices=PRICES) as run,
         watching(run, tmp_path / "prometheus") as prometheus,
     ):
         began_s = time.time()
@@ -186,10 +196,12 @@ def kill_under_load(run: Gateway) -> None:
     with Load(run.port, AGENTS, MIX) as load:
         load.more(100)
         ask_odd(run)
-        for number, name in enumerate(("worker 1", "recorder", "worker 3", "recorder")):
+        for number in range(2):
             leave(run, number)
             load.more(200)
-            strike(run, name)
+            strike(run, busiest(run))
+            load.more(200)
+            strike(run, "recorder")
         load.more(200)
         load.stop()
 
@@ -205,20 +217,15 @@ def check_sums(prometheus: Prometheus, folder: Path, book: Book, asked: list[Ask
     assert sum(len(row["attempts"]) for row in rows) == total_of(prometheus, "tollway_upstream_attempts_total")
 
     records = {record.session or "": record for record in logged(folder)}
-    asked_for = {session_of(one) for one in asked}
+    asked_for = {nonce_of(one) for one in asked}  # all of ours carry their session's name in `user`
     assert asked_for == {session for session, record in records.items() if record.attempts}
     told = {session: record for session, record in records.items() if record.usage_source == "provider"}
     wrong = [session for session, record in told.items() if booked(record) != in_book(book, session, record)]
     assert [] == wrong
     assert len(told) > 500
-    cut = [record for record in records.values() if record.usage_source in ("estimated", "partial")]
-    assert {"cancelled", "gateway_error", "ok", "upstream_error"} >= {record.outcome for record in cut}
-    print(f"\n{len(rows)} exchanges, {tokens} tokens; {len(told)} told by the provider, {len(cut)} estimated")
-
-
-def session_of(asked: Asked) -> str:
-    """Say whose request it was: all of ours carry their name in `user`."""
-    return nonce_of(asked)
+    cut = Counter(record.outcome for record in records.values() if record.usage_source in ("estimated", "partial"))
+    assert {"cancelled", "gateway_error", "ok", "upstream_error"} == cut.keys(), "no worker was killed at work"
+    print(f"\n{len(rows)} exchanges, {tokens} tokens; {len(told)} told by the provider, estimated: {dict(cut)}")
 
 
 def booked(record: Record) -> tuple[int, int, int]:
@@ -271,11 +278,10 @@ def outage(run: Gateway, prometheus: Prometheus, book: Book) -> None:
     """Let the provider fail: the alerts for that fire, and resolve when it is over."""
 
     def firing() -> set[tuple[str, str]]:
+        time.sleep(0.2)  # asking all the time would slow down what is watched
         alerts = prometheus.api("alerts")["alerts"]
         assert [] == [one for one in alerts if "error" in json.dumps(one["annotations"]).lower().partition("<")[2]]
-        return {
-            (one["labels"]["alertname"], one["labels"]["severity"]) for one in alerts if one["state"] == "firing"
-        }
+        return {(one["labels"]["alertname"], one["labels"]["severity"]) for one in alerts if one["state"] == "firing"}
 
     expected = {("TollwayRequestsFailing", "page"), ("TollwayProviderFailing", "ticket")}
     with Load(run.port, 4, [(3, 20)]) as load:
