@@ -1,6 +1,7 @@
 """What does docs/monitoring.md say of dashboards and alerts? What the files say: both come from the same tables."""
 
 from collections.abc import Iterator
+from textwrap import fill as fill_paragraph
 
 from deploy.source.alerts import GROUPS, Alert
 from deploy.source.panel import Dashboard
@@ -45,15 +46,15 @@ def promises() -> Iterator[str]:
         share = f"{float(objective.budget) * 100:g} %"
         yield f"| {objective.promise} | [{objective.alert}](#{objective.alert.lower()}) | {share} |"
     yield ""
-    yield "| severity | burns faster than | over | and still over |"
+    yield "| severity | times as fast as allowed | over | and still over |"
     yield "|---|---|---|---|"
     for burn in BURNS:
-        yield f"| {burn.severity} | {burn.factor} times | {burn.long} | {burn.short} |"
+        yield f"| {burn.severity} | {burn.factor} | {burn.long} | {burn.short} |"
 
 
 def alerts() -> Iterator[str]:
     """Write a section for every alert."""
-    yield "### Promises"
+    yield "### Promises: error budgets burn"
     for objective in OBJECTIVES:
         yield from _promise(objective)
     for name, group in GROUPS.items():
@@ -65,12 +66,16 @@ def alerts() -> Iterator[str]:
 
 def _promise(objective: Objective) -> Iterator[str]:
     yield from ("", f"#### {objective.alert}", "")
-    yield f"*Page or ticket.* The promise: {objective.promise}. {objective.meaning}"
-    yield from ("", objective.action)
+    yield _prose(f"*Page or ticket.* The promise: {objective.promise}. {objective.meaning}")
+    yield from ("", _prose(objective.action))
 
 
 def _section(alert: Alert) -> Iterator[str]:
     yield from ("", f"#### {alert.name}", "")
     hold = f", after {alert.hold}" if alert.hold != "0m" else ""
-    yield f"*{alert.severity.capitalize()}{hold}.* {alert.meaning}"
-    yield from ("", alert.action, "", "```promql", *fill(alert.expr).split("\n"), "```")
+    yield _prose(f"*{alert.severity.capitalize()}{hold}.* {alert.meaning}")
+    yield from ("", _prose(alert.action), "", "```promql", *fill(alert.expr).split("\n"), "```")
+
+
+def _prose(text: str) -> str:
+    return fill_paragraph(text, 150, break_long_words=False, break_on_hyphens=False)

@@ -3,7 +3,7 @@
 from typing import Any
 
 # Exemplars carry the id of one exchange under this label.
-EXEMPLAR = "exchange_id"
+EXEMPLAR = "request_id"
 
 DATASOURCE: dict[str, Any] = {
     "apiVersion": 1,

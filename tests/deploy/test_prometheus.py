@@ -30,7 +30,7 @@ from tests.deploy.selectors import selectors
 from tests.deploy.test_metrics import PENDING
 from tests.deploy.tools import ROOT, Prometheus, program
 from tests.faults.harness import LIMIT_S, Load, logged, nonce_of, played, processes, question, replaced
-from tests.gateway import KEY, PROVIDER_KEY, Gateway, standing_before, team_file
+from tests.gateway import KEY, Gateway, standing_before, team_file
 from tests.provider import Answer, Asked, answer, providing, stream, until
 
 TIMES = 150
@@ -173,7 +173,7 @@ def watching(run: Gateway, folder: Path) -> Iterator[Prometheus]:
 
 @pytest.mark.slow
 def test_prometheus_sees_the_truth(tmp_path: Path) -> None:
-    """Counters never fall, sums are those of the log and of the provider, alerts fire and resolve, no panel is empty."""
+    """Counters never fall, sums are those of log and provider, alerts fire and resolve, and no panel is empty."""
     program("prometheus")
     book = Book()
     gateway_folder = tmp_path / "gateway"
