@@ -27,6 +27,7 @@ from deploy.source.rules import alerting, recording
 from deploy.source.scrape import configuration
 from deploy.source.yaml import dumped
 from gateway.core.record import Record
+from gateway.journal.reader import WORKER_DIED
 from gateway.metrics.catalogue import CATALOGUE, COUNTER, GAUGE, HISTOGRAM
 from tests.deploy.selectors import selectors
 from tests.deploy.test_metrics import PENDING
@@ -58,6 +59,7 @@ BEGIN_ANEW = {
     "tollway_ledger_commits",
     "tollway_ledger_errors",
     "tollway_store_errors",
+    "tollway_worker_restarts",  # until the supervisor has told a new recorder
 }
 # Metrics without a series in this test, each with the reason.
 SILENT = {
@@ -123,11 +125,13 @@ def ask_odd(run: Gateway) -> None:
     for kind in ODDITIES:
         model = "mystery-1" if kind == "unpriced" else "gpt-4o-mini"
         fields = {"model": model, "messages": [{"role": "user", "content": "?"}], "user": kind, "stream": kind == "cut"}
-        run.post("/v1/chat/completions", fields, ("X-Tollway-Session", kind))
-    run.post("/v1/chat/completions", {}, key="tw-nobody")
-    for number in range(5):
+        reply = run.post("/v1/chat/completions", fields, ("X-Tollway-Session", kind))
+        assert ODDITIES[kind][0] == reply.status, reply
+    assert 401 == run.post("/v1/chat/completions", {}, key="tw-nobody").status
+    for number in range(4):
         fields = json.loads(question(f"ads{number}"))
-        run.post("/v1/chat/completions", fields, ("X-Tollway-Session", f"ads{number}"), key=ADS_KEY)
+        reply = run.post("/v1/chat/completions", fields, ("X-Tollway-Session", f"ads{number}"), key=ADS_KEY)
+        assert (200 if number < 3 else 429) == reply.status, reply
 
 
 def leave(run: Gateway, number: int) -> None:
@@ -221,7 +225,10 @@ def check_sums(prometheus: Prometheus, folder: Path, book: Book, asked: list[Ask
 
     records = {record.session or "": record for record in logged(folder)}
     asked_for = {nonce_of(one) for one in asked}  # all of ours carry their session's name in `user`
-    assert asked_for == {session for session, record in records.items() if record.attempts}
+    tried = {session for session, record in records.items() if record.attempts}
+    assert set() == asked_for - tried, "asked, and not in the log"
+    # A killed worker had written down what it was about to ask.
+    assert {WORKER_DIED} >= {records[session].error for session in tried - asked_for}
     told = {session: record for session, record in records.items() if record.usage_source == "provider"}
     wrong = [session for session, record in told.items() if booked(record) != in_book(book, session, record)]
     assert [] == wrong
