@@ -1,0 +1,1 @@
+"""What people look at: one module for each dashboard, tables only."""
