@@ -33,13 +33,15 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
-    sight = Sight(
+    response_id, reason, calls = end_of_message(answer)
+    return Sight(
         read_raw(bytes(answer.usage)) if answer.usage else None,
         answer.model if isinstance(answer.model, str) else None,
         error_text(answer.error) if answer.error else None,
+        response_id,
+        reason,
+        calls,
     )
-    end_of_message(sight, answer)
-    return sight
 
 
 def read_raw(raw: bytes) -> Usage | None:
