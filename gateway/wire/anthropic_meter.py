@@ -162,12 +162,13 @@ class MessagesMeter(StreamMeter):
             self._pending.append(data)
             if self._bytes > self._full:
                 self._hand_over()
+        last = data.rfind(b"event: ")
         if (
             self._busy
             or data.find(self._mark) >= 0
-            or data.find(b"content_block_start") >= 0
-            or not data.startswith(b"event: content_block_delta", data.rfind(b"event: "))
+            or not data.startswith(b"event: content_block_delta", last)
             or not data.endswith(self.ending)
+            or (last > 0 and data.find(b"content_block_start") >= 0)
         ):
             return self._look(data)
         return data
