@@ -1,6 +1,5 @@
 """What does an answer's head tell of the try that brought it: its id at the provider, and what its limits leave?"""
 
-from collections.abc import Mapping
 from typing import Final
 
 from gateway.core.record import Attempt
@@ -25,7 +24,7 @@ _LEFT: Final = frozenset((*_REQUESTS, *_TOKENS))
 _MOST_DIGITS: Final = 15
 
 
-def note_head(attempt: Attempt, index: Mapping[bytes, bytes]) -> None:
+def note_head(attempt: Attempt, index: dict[bytes, bytes]) -> None:
     """Write it into the attempt. `index`: lower-cased names."""
     for name in _IDS:
         value = index.get(name)
@@ -37,7 +36,7 @@ def note_head(attempt: Attempt, index: Mapping[bytes, bytes]) -> None:
         attempt.left_tokens = _left(index, _TOKENS)
 
 
-def _left(index: Mapping[bytes, bytes], names: tuple[bytes, ...]) -> int | None:
+def _left(index: dict[bytes, bytes], names: tuple[bytes, ...]) -> int | None:
     """Read the first of these; what is no whole number (Azure says -1 where it does not know) tells nothing."""
     for name in names:
         value = index.get(name)

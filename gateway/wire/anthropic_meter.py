@@ -33,13 +33,15 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
-    sight = Sight(
+    response_id, reason, calls = end_of_message(answer)
+    return Sight(
         read_raw(bytes(answer.usage)) if answer.usage else None,
         answer.model if isinstance(answer.model, str) else None,
         error_text(answer.error) if answer.error else None,
+        response_id,
+        reason,
+        calls,
     )
-    end_of_message(sight, answer)
-    return sight
 
 
 def read_raw(raw: bytes) -> Usage | None:
@@ -160,12 +162,13 @@ class MessagesMeter(StreamMeter):
             self._pending.append(data)
             if self._bytes > self._full:
                 self._hand_over()
+        last = data.rfind(b"event: ")
         if (
             self._busy
             or data.find(self._mark) >= 0
-            or data.find(b"content_block_start") >= 0
-            or not data.startswith(b"event: content_block_delta", data.rfind(b"event: "))
+            or not data.startswith(b"event: content_block_delta", last)
             or not data.endswith(self.ending)
+            or (last > 0 and data.find(b"content_block_start") >= 0)
         ):
             return self._look(data)
         return data

@@ -28,11 +28,10 @@ _MISSED_KEYS = (
 _decode_chunk: Final = msgspec.json.Decoder(ChatChunk).decode
 
 
-# How the end of a stream is spelled, and how its calls are.
-_REASONS: Final = (b'"finish_reason":"', b'"finish_reason": "')
-_CALLS: Final = (b'"tool_calls":[', b'"tool_calls": [')
+# How the end of a stream is spelled, and how its calls are: in one or the other of the two usual ways.
+_SPELLED: Final = ((b'"finish_reason":"', b'"tool_calls":['), (b'"finish_reason": "', b'"tool_calls": ['))
 _CALLING: Final = frozenset(("tool_calls", "function_call"))
-_NEAR_BYTES: Final = 2048  # so near to its end a stream says why it ends
+_NEAR_BYTES: Final = 1024  # so near to its end a stream says why it ends
 
 
 class ChatMeter(StreamMeter):
@@ -120,13 +119,22 @@ class ChatMeter(StreamMeter):
         """Look for what the chunks before this one told of the end, until it is found."""
         if self._looked_behind:
             return
-        for text in (self._last, self._before):
-            if self.finish_reason is None:
-                self.finish_reason = _reason_in(text)
-            # Who says that it calls tools may have put them all into one long chunk.
-            near = 0 if self.finish_reason in _CALLING else max(0, len(text) - _NEAR_BYTES)
-            self.tool_calls = max(self.tool_calls, _calls_in(text, near))
+        known = self.finish_reason is not None
+        for reason_mark, calls_mark in _SPELLED:
+            self._read_behind(self._last, reason_mark, calls_mark)
+            if len(self._last) < _NEAR_BYTES or self.finish_reason in _CALLING:
+                self._read_behind(self._before, reason_mark, calls_mark)
+            if self.finish_reason is not None and not known:
+                break  # so this server spells
         self._looked_behind = self.finish_reason is not None
+
+    def _read_behind(self, text: bytes, reason_mark: bytes, calls_mark: bytes) -> None:
+        near = max(0, len(text) - _NEAR_BYTES)
+        if self.finish_reason is None:
+            self.finish_reason = _reason_in(text, near, reason_mark)
+        if self.finish_reason in _CALLING:
+            near = 0  # all calls may stand in one long chunk
+        self.tool_calls = max(self.tool_calls, _calls_in(text, near, calls_mark))
 
     def _is_injected(self, chunk: ChatChunk, data: bytes) -> bool:
         """Tell whether this is the event that the client did not ask for, and nothing else is in it."""
@@ -149,26 +157,24 @@ def _but_role(delta: dict[str, Any]) -> list[Any]:
     return [value for name, value in delta.items() if name != "role"]
 
 
-def _reason_in(text: bytes) -> str | None:
+def _reason_in(text: bytes, near: int, mark: bytes) -> str | None:
     """Find the last reason to stop. Quotes inside a text are escaped: this finds the member, never words about it."""
-    for name in _REASONS:
-        start = text.rfind(name, max(0, len(text) - _NEAR_BYTES)) + len(name)
-        if start >= len(name):
-            reason = text[start : text.find(b'"', start)]
-            return word(reason.decode("utf-8", "replace")) if reason.find(b"\\") < 0 else None
-    return None
+    at = text.rfind(mark, near)
+    if at < 0:
+        return None
+    start = at + len(mark)
+    reason = text[start : text.find(b'"', start)]
+    return word(reason.decode("utf-8", "replace")) if reason.find(b"\\") < 0 else None
 
 
-def _calls_in(text: bytes, near: int) -> int:
+def _calls_in(text: bytes, near: int, mark: bytes) -> int:
     """Count the calls by the last delta of one that stands behind `near`."""
-    for name in _CALLS:
-        at = text.rfind(name, near)
-        if at >= 0:
-            line = text[text.rfind(b"data:", 0, at) + 5 : text.find(b"\n", at)]
-            try:
-                choices = _decode_chunk(line).choices
-            except UNREADABLE:
-                return 0
-            deltas = [members(members(choice).get("delta")) for choice in choices] if type(choices) is list else []
-            return max([calls_in_delta(delta.get("tool_calls")) for delta in deltas], default=0)
-    return 0
+    at = text.rfind(mark, near)
+    if at < 0:
+        return 0
+    try:
+        choices = _decode_chunk(text[text.rfind(b"data:", 0, at) + 5 : text.find(b"\n", at)]).choices
+    except UNREADABLE:
+        return 0
+    deltas = [members(members(choice).get("delta")) for choice in choices] if type(choices) is list else []
+    return max([calls_in_delta(delta.get("tool_calls")) for delta in deltas], default=0)

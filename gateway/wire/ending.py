@@ -1,4 +1,4 @@
-"""How did an answer end: why the model stopped, how many tools it calls, and what its provider calls it?
+"""How did an answer end: what its provider calls it, why the model stopped, and how many tools it calls?
 
 All in the provider's own words. What cannot be taken is not told, and costs no usage. A call is one whoever runs it,
 the caller or the provider; the calls of all choices count, and of the reasons that of the first choice that tells one.
@@ -11,7 +11,10 @@ import msgspec
 from gateway.wire.counts import members
 from gateway.wire.plain import plain
 from gateway.wire.scan import UNREADABLE
-from gateway.wire.shapes import Answer, Block, ResponseObject, Sight, ToldAnswer
+from gateway.wire.shapes import Answer, Block, ResponseObject, ToldAnswer
+
+# The provider's name for the answer, its reason to stop, and the number of calls.
+End = tuple[str | None, str | None, int]
 
 MOST_WORD_CHARS: Final = 64
 MOST_CALLS: Final = 10_000  # no answer has more; a place beyond is no place
@@ -23,33 +26,36 @@ _decode_blocks: Final = msgspec.json.Decoder(list[Block]).decode
 
 def word(reason: Any) -> str | None:
     """Take a provider's word for why the model stopped."""
-    return plain(reason, MOST_WORD_CHARS)
+    return None if reason is None else plain(reason, MOST_WORD_CHARS)
 
 
-def end_of_openai(sight: Sight, answer: Answer) -> None:
-    """Note how an OpenAI-shaped answer ended."""
-    sight.response_id = plain(answer.id)
+def end_of_openai(answer: Answer) -> End:
+    """Tell how an OpenAI-shaped answer ended."""
     reason = word(answer.finish_reason)
-    if isinstance(answer, ToldAnswer):
+    calls = 0
+    if type(answer) is ToldAnswer:  # isinstance asks the metaclass, which takes longer than the rest
         for choice in answer.choices or ():
-            reason = reason or word(choice.finish_reason)
+            if reason is None:
+                reason = word(choice.finish_reason)
             message = choice.message
             if message is not None:
-                sight.tool_calls += len(message.tool_calls or ()) or int(bool(message.function_call))
+                if message.tool_calls is not None:
+                    calls += len(message.tool_calls)
+                elif message.function_call:
+                    calls += 1
         if answer.output is not None:
             reason = reason or response_reason(answer)
-            sight.tool_calls += calls_among(answer.output)
-    sight.finish_reason = reason
+            calls += calls_among(answer.output)
+    return plain(answer.id), reason, calls
 
 
-def end_of_response(sight: Sight, response: ResponseObject) -> None:
-    """Note how the response ended that a stream shows."""
-    sight.response_id = plain(response.id)
-    sight.finish_reason = response_reason(response)
+def end_of_response(response: ResponseObject) -> End:
+    """Tell how the response ended that a stream shows."""
     try:
-        sight.tool_calls = calls_among(_decode_blocks(response.output)) if response.output else 0
+        items = _decode_blocks(response.output) if response.output else []
     except UNREADABLE:
-        sight.tool_calls = 0
+        items = []  # of another shape
+    return plain(response.id), response_reason(response), calls_among(items)
 
 
 def response_reason(response: Answer) -> str | None:
@@ -60,25 +66,27 @@ def response_reason(response: Answer) -> str | None:
     return word(members(response.incomplete_details).get("reason")) or status
 
 
-def end_of_message(sight: Sight, answer: Answer) -> None:
-    """Note how an Anthropic message ended."""
-    sight.response_id = plain(answer.id)
-    sight.finish_reason = word(answer.stop_reason)
-    if isinstance(answer, ToldAnswer) and answer.content is not None:
-        sight.tool_calls = calls_among(answer.content)
+def end_of_message(answer: Answer) -> End:
+    """Tell how an Anthropic message ended."""
+    calls = 0
+    if type(answer) is ToldAnswer and answer.content is not None:
+        calls = calls_among(answer.content)
+    return plain(answer.id), word(answer.stop_reason), calls
 
 
-def end_of_generated(sight: Sight, answer: Answer) -> None:
-    """Note how a Gemini answer ended; one that was blocked has no candidates."""
-    sight.response_id = plain(answer.responseId)
+def end_of_generated(answer: Answer) -> End:
+    """Tell how a Gemini answer ended; one that was blocked has no candidates."""
     reason = word(answer.finish_reason)
-    if isinstance(answer, ToldAnswer):
+    calls = 0
+    if type(answer) is ToldAnswer:
         for candidate in answer.candidates or ():
             reason = reason or word(candidate.finishReason)
-            for part in candidate.content.parts or () if candidate.content is not None else ():
-                sight.tool_calls += bool(part.functionCall or part.executableCode or part.toolCall)
+            content = candidate.content
+            for part in content.parts or () if content is not None else ():
+                if part.functionCall or part.executableCode or part.toolCall:
+                    calls += 1
         reason = reason or word(members(answer.promptFeedback).get("blockReason"))
-    sight.finish_reason = reason
+    return plain(answer.responseId), reason, calls
 
 
 def calls_among(blocks: list[Block]) -> int:

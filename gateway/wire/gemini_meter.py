@@ -52,13 +52,15 @@ def read_answer(answer: Answer) -> Sight:
     if not answer.usageMetadata and answer.usage:
         return openai_meter.read_answer(answer)
     model = answer.modelVersion
-    sight = Sight(
+    response_id, reason, calls = end_of_generated(answer)
+    return Sight(
         read_usage(answer.usageMetadata) if answer.usageMetadata else None,
         model if isinstance(model, str) else None,
         error_text(answer.error) if answer.error else None,
+        response_id,
+        reason,
+        calls,
     )
-    end_of_generated(sight, answer)
-    return sight
 
 
 def read_usage(raw: msgspec.Raw) -> Usage | None:

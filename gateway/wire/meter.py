@@ -154,11 +154,9 @@ class StreamMeter:
         if self._told_at >= 0 and usage is not None and not usage.is_spoiled and (more := self._untold()):
             usage = msgspec.structs.replace(usage, output_total=usage.output_total + more)
             guessed = True
-        sight = Sight(usage, self.model, self.error, guessed)
-        sight.response_id = self.response_id
-        sight.finish_reason = self.finish_reason
-        sight.tool_calls = self.tool_calls
-        return sight
+        return Sight(
+            usage, self.model, self.error, self.response_id, self.finish_reason, self.tool_calls, guessed=guessed
+        )
 
     def complete(self, status: int) -> bool:
         """Tell whether the stream came to its end."""

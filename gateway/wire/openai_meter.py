@@ -49,17 +49,20 @@ def new_meter(endpoint: Endpoint, *, streamed: bool, strip_usage: bool) -> Meter
 
 def read_answer(answer: Answer) -> Sight:
     """Read a JSON answer."""
-    sight = _read_told(answer)
-    end_of_openai(sight, answer)
-    return sight
+    response_id, reason, calls = end_of_openai(answer)
+    return Sight(_usage_of(answer), _model_of(answer), _error_of(answer), response_id, reason, calls)
 
 
-def _read_told(answer: Answer) -> Sight:
-    return Sight(
-        read_usage(bytes(answer.usage), answer.service_tier, answer.tool_usage) if answer.usage else None,
-        answer.model if isinstance(answer.model, str) else None,
-        error_text(answer.error) if answer.error else None,
-    )
+def _usage_of(answer: Answer) -> Usage | None:
+    return read_usage(bytes(answer.usage), answer.service_tier, answer.tool_usage) if answer.usage else None
+
+
+def _model_of(answer: Answer) -> str | None:
+    return answer.model if isinstance(answer.model, str) else None
+
+
+def _error_of(answer: Answer) -> str | None:
+    return error_text(answer.error) if answer.error else None
 
 
 def read_raw(raw: bytes) -> Usage | None:
@@ -122,7 +125,7 @@ class ResponsesMeter(StreamMeter):
     they hold what no delta does (sealed reasoning, calls of the provider's own tools), and repeat what deltas did.
     """
 
-    __slots__ = ("_response", "_sight")
+    __slots__ = ("_response", "_usage")
 
     mark = b'"id":"'
     done = b"[DONE]"
@@ -130,14 +133,14 @@ class ResponsesMeter(StreamMeter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sight = Sight()
+        self._usage: Usage | None = None
         self._response: ResponseObject | None = None  # as the last event that holds one shows it
 
     def usage(self) -> Usage | None:
         """Return what the terminal event says."""
-        if self._sight.usage is None and not self.terminal and self._last.find(b'"usage"') >= 0:
+        if self._usage is None and not self.terminal and self._last.find(b'"usage"') >= 0:
             self._look_back()
-        return self._sight.usage
+        return self._usage
 
     def sight(self) -> Sight:
         """Return what the stream told; of a run in the background that is not over, that it goes on."""
@@ -147,7 +150,7 @@ class ResponsesMeter(StreamMeter):
         else:
             sight = super().sight()
         if response is not None:
-            end_of_response(sight, response)
+            sight.response_id, sight.finish_reason, sight.tool_calls = end_of_response(response)
         return sight
 
     def complete(self, status: int) -> bool:
@@ -200,14 +203,14 @@ class ResponsesMeter(StreamMeter):
         kind = seen.type if isinstance(seen.type, str) else ""
         if seen.response is not None:
             self._response = seen.response
-            sight = _read_told(seen.response)
-            self.model = sight.model or self.model
-            self.error = sight.error or self.error
-            if sight.usage:
-                self._sight = sight
+            self.model = _model_of(seen.response) or self.model
+            self.error = _error_of(seen.response) or self.error
+            usage = _usage_of(seen.response)
+            if usage is not None:
+                self._usage = usage
                 self._told_at = self._place
         if seen.usage:
-            self._sight.usage = read_usage(bytes(seen.usage)) or self._sight.usage
+            self._usage = read_usage(bytes(seen.usage)) or self._usage
             self._told_at = self._place
         if kind == "error" or seen.error:
             self.error = error_text(seen.error or {"type": seen.code, "message": seen.message})

@@ -157,12 +157,12 @@ class Sight(msgspec.Struct):
     usage: Usage | None = None
     model: str | None = None
     error: str | None = None
-    guessed: bool = False
-    job: Job | None = None
-    polled: bool = False
     response_id: str | None = None
     finish_reason: str | None = None
     tool_calls: int = 0
+    guessed: bool = False
+    job: Job | None = None
+    polled: bool = False
 
 
 class ChatChunk(msgspec.Struct):

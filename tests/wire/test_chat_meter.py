@@ -211,6 +211,7 @@ NULL = {"usage": None}
         ([*[each | NULL for each in (delta("a"), *CALLS, ended("length"))], LAST], "length", 2),
         ([each | {"usage": USAGE} for each in (delta("a"), *CALLS, ended("tool_calls"))], "tool_calls", 2),
         ([call(None, "f", "{}"), ended("tool_calls"), LAST], "tool_calls", 1),
+        ([delta("a"), call(0, "f", "x" * 5_000), ended("tool_calls"), LAST], "tool_calls", 1),
         ([delta("a"), delta("b")], None, 0),
         ([delta("a"), ended("x" * 65), LAST], None, 0),
         ([delta("a"), ended("a\nb"), LAST], None, 0),
