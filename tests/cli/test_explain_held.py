@@ -37,5 +37,5 @@ def test_amounts_of_limits(capsys: pytest.CaptureFixture[str]) -> None:
     )
     print_limits([Bound(Limit("search/fast", quotas, 4), "?user=ann")])
 
-    said = "limits search/fast?user=ann: 1.5 usd per minute, 2,000,000 tokens per minute, 4 concurrent, by the config of now"
-    assert said == " ".join(capsys.readouterr().out.split())
+    said = "limits search/fast?user=ann: 1.5 usd per minute, 2,000,000 tokens per minute, 4 concurrent"
+    assert f"{said}, by the config of now" == " ".join(capsys.readouterr().out.split())
