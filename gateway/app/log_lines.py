@@ -101,9 +101,15 @@ class JsonLines(Lines):
 FORMATS: Final[Mapping[str, type[Lines]]] = {"human": Lines, "json": JsonLines}
 
 
-def kind(record: logging.LogRecord) -> tuple[str, int, str]:
-    """Say what lines are alike: those of one logger and one template, whatever numbers stand in it."""
-    return record.name, record.levelno, re.sub(r"0x[0-9a-f]+|\d+", "#", str(record.msg).partition("\n")[0][:200])
+def kind(record: logging.LogRecord) -> tuple[str, int, str, str]:
+    """Say what lines are alike: those of one logger and one template, whatever numbers stand in it, and one provider."""
+    provider = str(getattr(record, "provider", ""))
+    return (
+        record.name,
+        record.levelno,
+        provider,
+        re.sub(r"0x[0-9a-f]+|\d+", "#", str(record.msg).partition("\n")[0][:200]),
+    )
 
 
 def brief(error: BaseException) -> str:

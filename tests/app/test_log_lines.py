@@ -136,6 +136,7 @@ def test_alike_is_what_has_the_same_template() -> None:
     assert kind(made("<Task at 0x7f3a failed 12>")) == kind(made("<Task at 0x8bb failed 345>\nmore"))
     assert kind(made("a")) != kind(made("a", name="tollway.y"))
     assert kind(made("a")) != kind(made("b"))
+    assert kind(made("a", provider="openai")) != kind(made("a", provider="groq"))
 
 
 @given(st.text(), st.text(), st.sampled_from(sorted(FORMATS)))
