@@ -35,7 +35,7 @@ _SECRETS: Final = (
     (re.compile(r"\bAIza[\w-]{30,}|\bAKIA[A-Z0-9]{16}\b"), _HIDDEN),
 )  # fmt: skip
 # What exceptions quote may be what somebody said to a model.
-_QUOTED: Final = re.compile(r"'[^']{41,}'?|\"[^\"]{41,}\"?")
+_QUOTED: Final = re.compile(r"(?<!\w)(?:'[^']{41,}'?|\"[^\"]{41,}\"?)")
 
 
 class Lines(logging.Formatter):
@@ -102,23 +102,24 @@ FORMATS: Final[Mapping[str, type[Lines]]] = {"human": Lines, "json": JsonLines}
 
 
 def kind(record: logging.LogRecord) -> tuple[str, int, str, str]:
-    """Say what lines are alike: those of one logger and one template, whatever numbers stand in it, and one provider."""
-    provider = str(getattr(record, "provider", ""))
-    return (
-        record.name,
-        record.levelno,
-        provider,
-        re.sub(r"0x[0-9a-f]+|\d+", "#", str(record.msg).partition("\n")[0][:200]),
-    )
+    """Say what lines are alike: of one logger, about one provider, by one template, whatever numbers stand in it."""
+    template = re.sub(r"0x[0-9a-f]+|\d+", "#", str(record.msg).partition("\n")[0][:200])
+    return record.name, record.levelno, str(getattr(record, "provider", "")), template
 
 
 def brief(error: BaseException) -> str:
-    """Write an exception short, without what it quotes."""
+    """Write an exception short, without what it quotes; ours have no need of their type."""
+    text = _said(error)
+    if type(error).__module__.startswith(_OURS) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _said(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
-    text = _cut(_QUOTED.sub("'…'", text), _ERROR_MOST)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return _cut(_QUOTED.sub("'…'", text), _ERROR_MOST)
 
 
 def told(error: BaseException) -> str:

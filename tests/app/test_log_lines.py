@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.app.log_lines import FORMATS, JsonLines, Lines, brief, kind, told
+from gateway.config.problems import ConfigError, Problem
 
 LONG = "the prompt of somebody, long enough to be one, with words"
 
@@ -88,6 +89,9 @@ def test_what_exceptions_quote_is_left_out() -> None:
     assert "ValueError: invalid literal for int() with base 10: '…'" == brief(raised(ValueError(
         f"invalid literal for int() with base 10: '{LONG}'"
     )))  # fmt: skip
+    assert "the provider's answer is not one that anybody's parser reads" == brief(
+        ConfigError([Problem("", "", "the provider's answer is not one that anybody's parser reads")])
+    )
     assert 320 > len(brief(ValueError("x" * 5_000)))
     assert "ValueError" == brief(ValueError())
 
