@@ -87,10 +87,11 @@ def test_config_chooses_format_and_level(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_keys_of_the_config_are_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever they look like."""
-    use('[providers.openai]\napi_keys = ["env:THE_KEY"]')
-    logging.getLogger("tollway.x").error("it said my-own-secret is wrong")
+    for text in ('[providers.openai]\napi_keys = ["env:THE_KEY"]', '[server]\nadmin_token = "env:THE_KEY"'):
+        use(text)
+        logging.getLogger("tollway.x").error("it said my-own-secret is wrong")
 
-    assert "it said [hidden] is wrong" in capsys.readouterr().err
+    assert 2 == capsys.readouterr().err.count("it said [hidden] is wrong")
 
 
 def test_role_is_what_the_command_line_says(

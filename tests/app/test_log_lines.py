@@ -89,8 +89,10 @@ def test_what_exceptions_quote_is_left_out() -> None:
     assert "ValueError: invalid literal for int() with base 10: '…'" == brief(raised(ValueError(
         f"invalid literal for int() with base 10: '{LONG}'"
     )))  # fmt: skip
-    assert "the provider's answer is not one that anybody's parser reads" == brief(
-        ConfigError([Problem("", "", "the provider's answer is not one that anybody's parser reads")])
+    assert "the provider's answer is none that the parser of anybody who is here reads as anybody's" == brief(
+        ConfigError(
+            [Problem("", "", "the provider's answer is none that the parser of anybody who is here reads as anybody's")]
+        )
     )
     assert 320 > len(brief(ValueError("x" * 5_000)))
     assert "ValueError" == brief(ValueError())

@@ -60,6 +60,22 @@ def test_other_refusals_touch_no_balance() -> None:
     assert [] == story(one, NOW).balances
 
 
+def test_stream_that_was_stopped_shows_what_was_held() -> None:
+    """A budget ended it while it ran: its balance was touched, and the record says how far."""
+    hold = Hold("search/daily", NOON_MS // 1000 - 43_200, "usd", 40_000, 50_000)
+    error = "budget_exceeded: Budget exceeded for team 'search' (budget search/daily): $50.00 of $50.00 used today."
+    found = story(record(status=200, outcome="budget_blocked", error=error, holds=[hold]), NOW)
+
+    assert [hold] == [each.hold for each in found.balances]
+
+
+def test_limits_of_a_provider_touch_no_balance_of_ours() -> None:
+    """It said 429 itself: nobody was short of money here."""
+    attempts = [Attempt(provider="openai", model="gpt-4o-mini", status=429)]
+
+    assert [] == story(record(status=429, outcome="rate_limited", attempts=attempts), NOW).balances
+
+
 def test_empty_config_explains_what_the_record_knows() -> None:
     """A config that is gone hides nothing that was written down."""
     hold = Hold("search/daily", 1, "usd", 40_000, 27_000)
