@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from gateway.cli.top_scrape import Scrape, grouped, increases, quantile
 from gateway.metrics import catalogue
-from gateway.metrics.catalogue import COUNTER, Metric
+from gateway.metrics.catalogue import COUNTER, HISTOGRAM, Metric
 
 RATE_S: Final = 60.0  # rates are those of the last minute,
 LATENCY_S: Final = 300.0  # latencies those of the last five: there are fewer of them
@@ -61,14 +61,14 @@ class Numbers(NamedTuple):
 
 
 class History:
-    """The readings that numbers are made of, as far as they are young enough."""
+    """The readings that numbers are made of, as far as they are young enough, without what they do not need."""
 
     def __init__(self) -> None:
         self._scrapes: deque[Scrape] = deque()
 
     def add(self, scrape: Scrape) -> Numbers:
         """Take a newer reading, and tell how things are."""
-        self._scrapes.append(scrape)
+        self._scrapes.append(scrape.summed(_WANTED))
         while scrape.at_s - self._scrapes[0].at_s > LATENCY_S + _LATE_S:
             self._scrapes.popleft()
         return numbers(self._scrapes)
@@ -161,4 +161,28 @@ def _share(outcomes: dict[str, float], some: frozenset[str]) -> float | None:
 
 
 def _name(metric: Metric) -> str:
-    return metric.name + "_total" * (metric.kind == COUNTER)
+    return metric.name + {COUNTER: "_total", HISTOGRAM: "_bucket"}.get(metric.kind, "")
+
+
+# Metric -> the labels that make a difference here.
+_WANTED: Final = {
+    _name(metric): labels
+    for metric, labels in (
+        (catalogue.REQUESTS, ("outcome",)),
+        (catalogue.DURATION, ("le",)),
+        (catalogue.FIRST_TOKEN, ("le",)),
+        (catalogue.TOKENS, ("type",)),
+        (catalogue.COST, ()),
+        (catalogue.ATTEMPTS, ("provider", "result")),
+        (catalogue.IN_FLIGHT, ()),
+        (catalogue.CONNECTIONS, ()),
+        (catalogue.WORKER_UP, ("worker",)),
+        (catalogue.WORKER_RESTARTS, ()),
+        (catalogue.JOURNAL_LAG, ()),
+        (catalogue.JOURNAL_PENDING, ()),
+        (catalogue.JOURNAL_DROPPED, ()),
+        (catalogue.STORE_ERRORS, ()),
+        (catalogue.CONFIG_RELOADED, ()),
+        (catalogue.BUILD, ("version",)),
+    )
+}

@@ -1,7 +1,7 @@
 """What do two readings of /metrics tell of the time between them? Samples, increases, quantiles; no I/O."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -24,6 +24,16 @@ class Scrape(NamedTuple):
     def total(self, name: str) -> float:
         """Add the samples of a name up."""
         return math.fsum(self.samples.get(name, {}).values())
+
+    def summed(self, wanted: Mapping[str, Sequence[str]]) -> "Scrape":
+        """Keep these names only, added up by these labels: of thousands of series a few numbers are left."""
+        kept: dict[str, dict[Labels, float]] = {name: {} for name in wanted}
+        for name, labels in wanted.items():
+            sums = kept[name]
+            for all_of_them, value in self.samples.get(name, {}).items():
+                some = tuple([label for label in all_of_them if label[0] in labels])
+                sums[some] = sums.get(some, 0.0) + value
+        return Scrape(self.at_s, kept)
 
 
 def parse(text: str, at_s: float) -> Scrape:

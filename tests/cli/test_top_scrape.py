@@ -49,6 +49,13 @@ def test_counters_grow_from_nothing_and_begin_anew() -> None:
     assert {"old": 2.0, "reset": 4.0, "new": 3.0} == grouped(increases(before, after, "a_total"), "k")
 
 
+def test_sums_keep_what_is_wanted() -> None:
+    """Ten thousand series, a hundred and fifty times, would fill the memory of whoever watches."""
+    found = parse(PAGE, 5.0).summed({"a_total": ("kind",), "missing": ()})
+
+    assert Scrape(5.0, {"a_total": {(("kind", "1"),): 7.5}, "missing": {}}) == found
+
+
 def test_quantile_lies_within_its_bucket() -> None:
     """Evenly spread: half of what is between 0.1 and 1 lies below 0.55."""
     assert 0.55 == pytest.approx(quantile(EMPTY, histogram(0, 10, 0, 0), "h", 0.5))
