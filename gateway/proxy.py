@@ -387,7 +387,7 @@ class Flight:
     def _say_no(self, error: Exception) -> None:
         """End a request whose phase raised: by a refusal, or a defect of ours, which ends this request, not others."""
         if not isinstance(error, Refusal):
-            log.error("request %s failed", self.id, exc_info=error)
+            log.error("a defect of Tollway ended a request", exc_info=error, extra={"exchange": self.id})
         self._refuse(as_refusal(error, self.id))
 
     def _refuse(self, refusal: Refusal) -> None:

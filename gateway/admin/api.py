@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.admin.answers import parameters, refused, shown
 from gateway.admin.budgets import BudgetPaths, NoLedger, NoSuchBar, NoSuchBudget
+from gateway.admin.explaining import ExplainPath
 from gateway.admin.orders import BadOrder
 from gateway.core.record import public
 from gateway.ledger.server import Server
@@ -62,6 +63,7 @@ def make_app(sources: Sources) -> web.Application:
             web.get("/api/exchanges", _bound(_exchanges, sources)),
             web.get("/api/exchanges/{id}", _bound(_exchange, sources)),
             web.get("/api/spend", _bound(_spend, sources)),
+            *ExplainPath(sources.store, sources.snapshot).routes(),
             *BudgetPaths(sources.ledger, sources.snapshot, sources.now).routes(),
         ]
     )

@@ -59,7 +59,7 @@ class BudgetWatch:
             try:
                 await self.look()
             except Exception:
-                logger.exception("the budgets could not be looked at")
+                logger.exception("the budgets could not be looked at: thresholds and gauges stand still, budgets hold")
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:

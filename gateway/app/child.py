@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from gateway.app.channel import CONTROL_FD, LISTEN_FDS, Applied, Channel, Config, Drain, Message, Ready
 from gateway.app.startup import StartError
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tollway.supervisor")
 
 YOUNG_S = 1.0  # who dies younger is replaced at once the first time, then ever more slowly
 BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -67,7 +67,7 @@ class Child:
         if await self._ends_within(patience_s, hurry):
             return
         if not hurry.is_set():
-            log.warning("a child took too long to drain child=%r pid=%s", self.name, self.pid)
+            log.warning("a child took too long to drain, ending it", extra=self._who)
             self._signal(signal.SIGTERM)
             if await self._ends_within(TERM_S, hurry):
                 return
@@ -94,7 +94,8 @@ class Child:
             age_s = asyncio.get_running_loop().time() - born_s
             quick_deaths = quick_deaths + 1 if age_s < YOUNG_S else 0
             delay_s = BACKOFF_S[min(quick_deaths, len(BACKOFF_S)) - 1] if quick_deaths else 0.0
-            log.error("a child died child=%r status=%r age_s=%.1f replaced_in_s=%s", self.name, status, age_s, delay_s)
+            told = {"child": self.name, "status": status, "age_s": round(age_s, 1), "replaced_in_s": delay_s}
+            log.error("a child died and is replaced; what it was serving ended with it", extra=told)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s)
             self.restarts += 1
@@ -147,7 +148,7 @@ class Child:
             elif isinstance(message, Ready):
                 self._was_ready = True
                 self.ready.set()
-                log.info("a child is ready child=%r pid=%s", self.name, self.pid)
+                log.info("a child is ready", extra=self._who)
             self._changed()
 
     async def _end_of(self, process: Process) -> int:
@@ -155,7 +156,7 @@ class Child:
             try:
                 return await asyncio.wait_for(process.wait(), SILENT_S)
             except TimeoutError:
-                log.error("a child closed its channel but goes on, killing it child=%r pid=%s", self.name, self.pid)
+                log.error("a child closed its channel but goes on, killing it", extra=self._who)
                 self._signal(signal.SIGKILL)
         return await process.wait()
 
@@ -166,6 +167,10 @@ class Child:
         await asyncio.wait({self.life, haste}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         haste.cancel()
         return self.life.done()
+
+    @property
+    def _who(self) -> dict[str, object]:
+        return {"child": self.name, "pid": self.pid}
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -37,7 +37,7 @@ class Complaints:
         now = time.monotonic()
         if now - self._logged_at_s >= COMPLAIN_S:
             self._logged_at_s = now
-            logger.warning("the store lags, nothing is lost: %s failed, trying again error=%r", what, str(error))
+            logger.warning("the store lags, nothing is lost: %s failed, trying again", what, extra={"error": error})
 
     def say_once(self, message: str) -> None:
         """Log what will not change by itself."""

@@ -15,10 +15,11 @@ from gateway.config.load import TEAMS, Config, Sources, parse, read, team_files
 from gateway.config.problems import ConfigError
 from gateway.policies.snapshot import Server, Snapshot
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tollway.config")
 
 # The kernel tells of changes in the two folders. Looking twice a second finds the others: links, network file systems.
 POLL_MS = 500
+TOLD_MOST = 9  # problems of one config that are told one by one: with the one that counts the others, no flood
 SETTLE_MS = 50  # an editor's several writes are one change
 NEEDS_RESTART = ("listen", "admin", "workers", "data_dir", "store_dir", "tls_cert", "tls_key")
 
@@ -60,8 +61,10 @@ class Live:
                 self.generation += 1  # the same texts, and yet new prices
             self._seen = seen
             self.problems = tuple(map(str, error.problems))
-            for problem in self.problems:
+            for problem in self.problems[:TOLD_MOST]:
                 log.error("config refused, the one before it stays in force: %s", problem)
+            if (more := len(self.problems) - TOLD_MOST) > 0:
+                log.error("config refused for more problems: `tollway check` lists all", extra={"more": more})
             return True
         self.problems = ()
         self._report()
@@ -88,7 +91,7 @@ class Live:
                         if self._folders() != folders:
                             break
             except OSError as error:
-                log.warning("cannot watch the config's folders, looking twice a second instead error=%r", str(error))
+                log.warning("cannot watch the config's folders, looking twice a second instead", extra={"error": error})
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), POLL_MS / 1000)
                 yield
@@ -113,10 +116,8 @@ class Live:
 
     def _report(self) -> None:
         company = self.config.company
-        log.info(
-            "config reloaded generation=%d teams=%d providers=%d routes=%d",
-            *(self.generation, len(self.config.teams), len(company.providers), len(company.routes)),
-        )
+        sizes = {"teams": len(self.config.teams), "providers": len(company.providers), "routes": len(company.routes)}
+        log.info("config reloaded", extra={"generation": self.generation, **sizes})
         for warning in compile.warnings(self.config, self._env, self.snapshot):
             log.warning("config: %s", warning)
         for name in NEEDS_RESTART:

@@ -122,7 +122,10 @@ class Recorder:
             task.cancel()
         await self._runner.cleanup()
         if died:
-            logger.error("recording ended: %s", self._recording.refused or "its own words stand above")
+            logger.error(
+                "recording ended; the journal keeps what happens until it goes on",
+                extra={"error": self._recording.refused or "its own words stand above"},
+            )
         return int(died)
 
     async def _take_orders(self) -> None:
@@ -144,8 +147,12 @@ class Recorder:
         try:
             self._snapshot = await self._snapshots.of(message)
         except ConfigError as error:
-            logger.error("config %d is not taken: %s", message.generation, error)
+            logger.error(
+                "a new config cannot be taken here, the one before it stays in force: correct what the error names",
+                extra={"generation": message.generation, "error": error},
+            )
             return
+        log.configure("recorder", self._snapshot)
         self._tally.configure(_models(self._snapshot))
         self._owners.use(self._snapshot.budgets)
         self._refresher.follow(self._snapshot.price_source)
@@ -193,6 +200,7 @@ async def run() -> int:
         return 0  # the supervisor died first
     snapshots = Snapshots(os.environ)
     snapshot = await snapshots.first(first)
+    log.configure("recorder", snapshot)
     data_dir = Path(snapshot.server.data_dir)
     with await _take(_lock_file(data_dir)):
         owners = Owners(snapshot.budgets)
@@ -212,13 +220,13 @@ async def _ledger(data_dir: Path, owners: Owners) -> Server | None:
     try:
         return await Server.open(data_dir, over=owners.over_s)
     except (LedgerRefused, OSError, sqlite3.Error) as error:
-        logger.error("the ledger cannot be opened: %s", error)
+        logger.error("the ledger cannot be opened, so no budget can be kept", extra={"error": error})
         return None
 
 
 def main() -> None:
     """Run the recorder, as the supervisor starts it."""
-    log.configure("recorder")
+    log.begin("recorder")
     sys.setswitchinterval(SWITCH_S)
     sys.exit(asyncio.run(run()))
 

@@ -15,10 +15,11 @@ import gateway
 from gateway.app.channel import State
 from gateway.app.child import Child
 from gateway.app.live import Live
+from gateway.app.log import configure
 from gateway.app.startup import REBIND_PATIENCE_S, DataDir, StartError, address_of, bind, raise_file_limit
 from gateway.policies.snapshot import Address
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tollway.supervisor")
 
 SLOW_START_S = 10.0
 RECORDER_PATIENCE_S = 30.0  # the recorder empties the journals; what it leaves, the next start finds
@@ -115,7 +116,7 @@ class Supervisor:
                     task.result()  # raises StartError
                 if not done:
                     absent = [child.name for child in self._children if not child.ready.is_set()]
-                    log.warning("still waiting for children to be ready children=%r", absent)
+                    log.warning("still waiting for children to be ready", extra={"children": absent})
         finally:
             stop.cancel()
             all_ready.cancel()
@@ -126,7 +127,9 @@ class Supervisor:
     def _on_life_end(self, life: asyncio.Task[None]) -> None:
         """Stop rather than go on with a child that nobody looks after."""
         if not self._stop.is_set() and (error := life.exception()) is not None and not isinstance(error, StartError):
-            log.critical("the supervision of a child failed child=%r error=%r", life.get_name(), error)
+            log.critical(
+                "nobody looks after a child any more, ending it all", extra={"child": life.get_name()}, exc_info=error
+            )
             self._failure = error
             self._stop.set()
 
@@ -144,6 +147,7 @@ class Supervisor:
         if not self.live.reload(force=force):
             return
         if self.live.generation != before:
+            configure("supervisor", self.live.snapshot)
             for child in self._children:
                 child.configure(self.live.message())
         self._tell_state()
@@ -168,4 +172,4 @@ class Supervisor:
             await self._recorder.stop(HURRIED_RECORDER_S, asyncio.Event())
         else:
             await self._recorder.stop(RECORDER_PATIENCE_S, self._hurry)
-        log.info("stopped pid=%d", os.getpid())
+        log.info("stopped", extra={"pid": os.getpid()})

@@ -108,6 +108,7 @@ class Worker:
 
     async def apply(self, snapshot: Snapshot) -> None:
         """Serve by this config from the next request on."""
+        log.configure(f"worker {self._index}", snapshot)
         server = snapshot.server
         lanes = await open_lanes(self._pools, snapshot.routing.providers(), server)
         site = self._site
@@ -141,7 +142,10 @@ class Worker:
         try:
             await self.apply(await self._snapshots.of(message))
         except (ConfigError, OSError) as error:
-            logger.error("config %d is not taken: %s", message.generation, error)
+            logger.error(
+                "a new config cannot be taken here, the one before it stays in force: correct what the error names",
+                extra={"generation": message.generation, "error": error},
+            )
 
     async def drain(self) -> None:
         """Take no more, let what runs come to its end, cut what takes too long, and leave the journal in order."""
@@ -226,7 +230,7 @@ async def run(index: int) -> None:
 def main() -> None:
     """Run worker N, as the supervisor starts it."""
     index = int(sys.argv[1])
-    log.configure(f"worker {index}")
+    log.begin(f"worker {index}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(index))
 

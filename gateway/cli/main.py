@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import audit, budget, check, demo, explain, key, logs, price, serve, spend, team
+from gateway.cli import audit, budget, check, demo, explain, key, logs, price, serve, spend, team, top
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
@@ -18,7 +18,6 @@ NOT_BUILT = {
     "plugin": "write and check evaluator plugins",
     "replay": "send logged requests again",
     "route": "tell where a request would go",
-    "top": "watch the traffic live",
 }
 
 app = typer.Typer(
@@ -56,6 +55,7 @@ app.add_typer(logs.app, name="logs")
 app.command()(explain.explain)
 app.command()(spend.spend)
 app.add_typer(budget.app, name="budget")
+app.command()(top.top)
 app.command()(price.price)
 app.command()(audit.audit)
 

@@ -19,6 +19,8 @@ from gateway.config.load import team_files
 from gateway.config.problems import ConfigError
 from gateway.policies.snapshot import Address
 
+logger = logging.getLogger("tollway.supervisor")
+
 DEFAULT_TEAM = "default"
 YOUR_KEY = "<a key of your team>"
 
@@ -35,19 +37,28 @@ def serve(config: ConfigFile = None) -> None:
 
     SIGTERM or Ctrl-C lets what runs end (a second one does not), SIGHUP reads the config again.
     """
-    log.configure("supervisor")
+    log.begin("supervisor")
     if changed := stale():
-        logging.getLogger("tollway.supervisor").warning("%s", advice(changed))
+        logger.warning("%s", advice(changed))
     place = place_of(config)
     try:
         key = _first_key(place)
         live = Live(place.file, os.environ, required=place.required)
-        asyncio.run(Supervisor(live, our_commands()).run(lambda running: _announce(running, key)))
+        log.configure("supervisor", live.snapshot)
     except ConfigError as error:
         print_problems(error.problems)
         raise typer.Exit(PROBLEM) from error
     except (StartError, edit.EditError) as error:
         fail(str(error))
+    for_people = live.snapshot.server.log_format == "human"
+    announce = _announce if for_people else _announce_to_programs
+    try:
+        asyncio.run(Supervisor(live, our_commands()).run(lambda running: announce(running, key)))
+    except StartError as error:
+        if for_people:
+            fail(str(error))
+        logger.critical("%s", error)
+        raise typer.Exit(PROBLEM) from error
 
 
 def _first_key(place: Place) -> str | None:
@@ -78,6 +89,20 @@ def _announce(running: Supervisor, key: str | None) -> None:
         _say(f"  warning: {warning}")
     for line in _recipes(running, key or YOUR_KEY):
         _say(line)
+
+
+def _announce_to_programs(running: Supervisor, _: str | None) -> None:
+    """Say the same in the log: nothing else stands between lines that programs read."""
+    live = running.live
+    told = {
+        "version": gateway.__version__,
+        "agents": _url(running.listen, tls=live.snapshot.server.tls_cert is not None),
+        "admin": _url(running.admin, tls=False),
+        "config": str(live.file) if live.file.name in live.sources else None,
+    }
+    logger.info("serving", extra=told)
+    for warning in compile.warnings(live.config, os.environ, live.snapshot):
+        logger.warning("config: %s", warning)
 
 
 def _recipes(running: Supervisor, key: str) -> Iterator[str]:

@@ -175,6 +175,8 @@ def _server(config: Config, env: Mapping[str, str]) -> Server:
         drain_timeout_s=section.drain_timeout,
         tls_cert=_file(config, section.tls_cert, "server.tls_cert"),
         tls_key=_file(config, section.tls_key, "server.tls_key"),
+        log_format=section.log_format,
+        log_level=section.log_level,
     )
 
 

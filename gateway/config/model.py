@@ -50,6 +50,8 @@ class Server(Section):
     drain_timeout: Seconds = 300.0
     tls_cert: str | None = None
     tls_key: str | None = None
+    log_format: Literal["human", "json"] = "human"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 # USD per million tokens or characters, except: web_search, file_search, request and page per 1,000, image for one,

@@ -1,5 +1,6 @@
 """How does a refused request end? Answered in the caller's dialect, and written down if the caller is known."""
 
+import logging
 from typing import Final
 
 from gateway.core.errors import Refusal, UpstreamFailure
@@ -10,6 +11,8 @@ from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.metrics.board import REJECTED_AUTH, REJECTED_OTHER, Slot
 from gateway.wire.clients import addressed
+
+log = logging.getLogger("tollway.providers")
 
 # A refused body that is no longer than this is read to its end: the connection stays usable.
 _SMALL_BYTES: Final = 64 * 1024
@@ -66,6 +69,7 @@ def write_down(refusal: Refusal, entry: Entry | None, relay: Relay | None, slot:
 
 def refusal_of(failure: UpstreamFailure, provider: str) -> Refusal:
     """Say that a provider failed before the client saw anything of its answer."""
+    log.warning("a provider failed before it answered", extra={"provider": provider, "error": failure})
     kind = _KIND_OF_FAILURE.get(failure.kind, "upstream_protocol")
     return Refusal(kind, f"The provider '{provider}' failed: {failure.message}.")
 

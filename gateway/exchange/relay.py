@@ -104,7 +104,7 @@ class Relay:
             else:
                 self._pass_on(data)
         except Exception:
-            log.exception("exchange %s: the answer could not be relayed", self._entry.record.id)
+            log.exception("a defect of Tollway broke an answer off", extra={"exchange": self._entry.record.id})
             self._break_off("gateway_error", "the gateway failed while it relayed the answer")
 
     def _flow(self, data: bytes) -> None:

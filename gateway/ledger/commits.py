@@ -126,7 +126,7 @@ class Commits:
             now = time.monotonic()
             if now - self._complained_at_s >= COMPLAIN_S:
                 self._complained_at_s = now
-                logger.warning("the ledger cannot be written, nothing is granted meanwhile: error=%r", str(error))
+                logger.warning("the ledger cannot be written, nothing is granted meanwhile", extra={"error": error})
             return False
         return True
 

@@ -383,7 +383,7 @@ class Link(Peer):
 
     def complain(self, what: str) -> None:
         """Log it: both ends are ours, so it is a mistake, or an attack."""
-        logger.warning("a connection to the ledger is cut off: %s holder=%r", what, self.holder)
+        logger.warning("a connection to the ledger is cut off: %s", what, extra={"holder": self.holder})
 
 
 def _storable(series: str, by: By) -> None:

@@ -27,6 +27,7 @@ class Server:
 
     `on_journal_failure`: serve | refuse. `durability`: process | power. `idle_timeout_s`: between two bytes from a
     provider. `tls_cert`, `tls_key`: serve agents over TLS. What needs a restart: listen, admin, workers, data_dir, tls.
+    `log_format`: human | json; `log_level`: debug | info | warning | error: of the processes' own log.
     """
 
     data_dir: str
@@ -46,6 +47,8 @@ class Server:
     drain_timeout_s: float = 300.0
     tls_cert: str | None = None
     tls_key: str | None = None
+    log_format: str = "human"
+    log_level: str = "info"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Told(msgspec.Struct):
 # Book a cost that became known: into this record, from what was told, with this state of its job (booked | lapsed).
 Book = Callable[[Record, Told, str], None]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("tollway.store")
 _encode_told = msgspec.json.Encoder().encode
 _decode_told = msgspec.json.Decoder(Told).decode
 

@@ -26,7 +26,7 @@ CHECKPOINT_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 4
 LOOK_UP_AT_ONCE = 500
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("tollway.store")
 
 
 class SqliteStore:

@@ -105,7 +105,7 @@ def supervise(root: Path) -> None:
     def child(*words: str) -> tuple[str, ...]:
         return (sys.executable, str(HERE), "child", str(root), *words)
 
-    log.configure("supervisor")
+    log.begin("supervisor")
     try:
         live = Live(root / "config.toml", os.environ, required=True)
         commands = Commands(lambda slot: child("worker", str(slot)), child("recorder"))

@@ -95,7 +95,8 @@ def test_killed_child_is_replaced_at_once(root: Path, name: str) -> None:
         assert time.monotonic() - began < 2
         run.until(lambda: run.noted(f'{name} got {{"type":"config","generation":2') == 2)
         assert answer_of(ports["listen"]).endswith("generation 2")
-        assert run.said(f"a child died child='{name}' status='signal SIGKILL'")
+        shown = f'"{name}"' if " " in name else name
+        assert run.said(f'what it was serving ended with it child={shown} status="signal SIGKILL"')
 
 
 def test_child_that_keeps_dying_is_replaced_ever_more_slowly(root: Path) -> None:
@@ -138,7 +139,7 @@ def test_child_that_dies_later_does_not_end_the_gateway(root: Path) -> None:
         run.until(lambda: run.noted("worker 1 pid") == 3)
 
         assert run.process.poll() is None
-        assert run.said("status='exit status 3'")
+        assert run.said('status="exit status 3"')
 
 
 def test_change_reaches_all_children_within_a_second(root: Path) -> None:
@@ -227,7 +228,7 @@ def test_drain_has_a_limit(root: Path) -> None:
         run.signal(signal.SIGTERM)
 
         assert 0 == run.ends()
-        assert run.said("a child took too long to drain child='worker 0'")
+        assert run.said('a child took too long to drain, ending it child="worker 0"')
         assert run.noted("recorder ends, drained")
 
 

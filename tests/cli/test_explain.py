@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gateway.config.compile import from_sources
-from gateway.core.record import Attempt, Record, public
+from gateway.core.record import Attempt, Hold, Record, public
 from gateway.core.usage import Usage
 from gateway.exchange.books import price
 from gateway.policies.explained import explain, public_bill
@@ -43,7 +43,7 @@ def test_who_what_where_why_and_how_much(tmp_path: Path) -> None:
 
     assert (0, "") == (result.code, result.err)
     for part in (
-        one.id, "search/ci, user ann (python/1)", "POST /v1/chat/completions, for gpt-4o-mini, streamed",
+        one.id, "search/ci (python/1)", "ann (as claimed)", "POST /v1/chat/completions, for gpt-4o-mini, streamed",
         "openai serves 'gpt-*'", "ok (200), from gpt-4o-mini in 812 ms", "told by the provider",
         "read, tokens      1,250", "from the cache    512", "reasoning         128", "0.0003531 USD",
         "the public list (genai-prices",
@@ -121,9 +121,145 @@ def test_json_is_one_object(tmp_path: Path) -> None:
     assert {
         **public(one),
         "rates": msgspec.json.decode(one.rates),
-        "why": {"by": "pattern", "told": "openai serves 'gpt-*', by the config of now."},
+        "why": {"by": "pattern", "told": "openai serves 'gpt-*', by the config of now.", "source": "config"},
+        "candidates": [
+            {
+                "provider": "openai",
+                "model": "gpt-4o-mini",
+                "weight": None,
+                "chosen": True,
+                "told": "serves 'gpt-*', and stands first",
+            }
+        ],
+        "balances": [],
+        "limits": [],
+        "trouble": None,
         "bill": public_bill(explain(one)),
     } == found
+
+
+TEAM = """
+[[budgets]]
+name = "daily"
+limit_usd = "50"
+window = "day"
+timezone = "Europe/Paris"
+[[budgets]]
+name = "mine"
+limit_usd = "2"
+window = "rolling:1h"
+per = ["user"]
+[[limits]]
+requests_per_minute = 600
+"""
+NIGHT_S = NOON_MS // 1000 - 46_800  # midnight in Paris
+
+
+def as_shown(folder: Path, **fields: object) -> str:
+    """Explain an exchange of a team that has budgets; white space is as long as it is."""
+    (folder / "teams").mkdir(exist_ok=True)
+    (folder / "teams" / "search.toml").write_text(TEAM)
+    result = shown(folder, record(**fields))
+    assert (0, "") == (result.code, result.err)
+    return " ".join(result.text.split())
+
+
+def test_budgets_and_limits_of_an_exchange(tmp_path: Path) -> None:
+    """What was held of which balance, whose mode and window it is, and when it begins anew."""
+    text = as_shown(
+        tmp_path,
+        user="ann",
+        holds=[
+            Hold("search/daily", NIGHT_S, "usd", 40_000_000, 27_000_000, 1_000_000),
+            Hold("search/mine?user=ann", NOON_MS // 1000, "usd", 40_000_000, 27_000_000),
+            Hold("search/gone", NIGHT_S, "usd", 10**9, 0),
+            Hold("search/daily", NIGHT_S - 1, "usd", 10**9, 0),
+        ],
+    )
+
+    assert "search/daily $0.04 $0.027 $0.001 soft $50.00 day Europe/Paris 2026-11-23 23:00:00" in text
+    assert "search/mine (user ann) $0.04 $0.027 - soft $2.00 rolling:1h 2026-11-23 13:01:00" in text
+    assert "search/gone $1.00 $0.00 - no longer configured" in text
+    assert "its window is another now" in text
+    assert "limits search/limit-1: 600 requests per minute" in text
+
+
+def test_refused_for_a_budget(tmp_path: Path) -> None:
+    """Which budget said no, how much of it was used, whose it is, until when, and what to do."""
+    text = as_shown(
+        tmp_path,
+        provider=None, status=429, outcome="budget_blocked", usage=None, usage_source="none", price_source="none",
+        error="budget_exceeded: Budget exceeded for team 'search' (budget search/daily): $50.00 of $50.00 used today.",
+    )  # fmt: skip
+
+    for part in (
+        "refused by Tollway: Budget exceeded for team 'search' (budget search/daily): $50.00 of $50.00 used today.",
+        "by budget search/daily, of team search, free again by 2026-11-23T23:00:00Z",
+        "tollway budget raise search/daily AMOUNT",
+        "configured in teams/search.toml",
+        "went to nobody",
+        "search/daily - - - soft $50.00",
+    ):
+        assert part in text
+
+
+def test_refused_for_a_limit(tmp_path: Path) -> None:
+    """Which limit of whom, with whose share of it."""
+    text = as_shown(
+        tmp_path,
+        provider=None, status=429, outcome="rate_limited", usage=None, usage_source="none", price_source="none",
+        error="rate_limited: Rate limit reached for company/fast?user=ann: 5 requests per minute. Please try again.",
+    )  # fmt: skip
+
+    assert "by limit company/fast?user=ann, of the company" in text
+    assert "configured in config.toml" in text
+
+
+def test_who_claims_to_be_who_and_how_it_ended(tmp_path: Path) -> None:
+    """Every claim with its source; why the model stopped; times; what is kept of the bodies; the provider's limits."""
+    text = as_shown(
+        tmp_path,
+        user="ann", user_source="metadata.user_id", session="s-1", agent="helper", parent_agent="main",
+        tags=["a", "b"], metadata={"run": "7"}, response_id="chatcmpl-1", finish_reason="tool_calls", tool_calls=2,
+        waited_us=12_000, overhead_us=400, first_byte_ms=300.0, bodies="redacted", redactions=3, truncated=True,
+        attempts=[
+            Attempt(
+                provider="openai", upstream_request_id="req_1", duration_ms=5.0, left_requests=9, left_tokens=12_000
+            )
+        ],
+    )  # fmt: skip
+
+    for part in (
+        "ann (said by metadata.user_id)", "session s-1 (as claimed)", "agent helper, under main (as claimed)",
+        "tags a, b",
+        "metadata run=7", "answer chatcmpl-1", "stopped tool_calls, with 2 tool calls",
+        "waited for a limit 12 ms, Tollway itself 0.4 ms, first byte after 300 ms",
+        "without secrets and personal details; 3 taken out; cut by max_body", "req_1",
+        "The provider's own limits leave 9 requests and 12,000 tokens.",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_candidates_of_a_route(tmp_path: Path) -> None:
+    """Whom the route could have drawn, how often, and who it was."""
+    (tmp_path / "config.toml").write_text(
+        CONFIG + '[[routes]]\nmodel = "fast"\ntargets = [ { provider = "openai", model = "a", weight = 3 }, '
+        '{ provider = "openai", model = "b" } ]\n'
+    )
+    one = record(route="fast", model_requested="fast", attempts=[Attempt(provider="openai", model="b")])
+    store(tmp_path, [finished(one)])
+    text = " ".join(run(tmp_path, "explain", one.id).text.split())
+
+    assert "openai a 3 gets 3 of 4 requests, by lot * openai b 1 gets 1 of 4 requests, by lot" in text
+
+
+def test_newest_exchange(tmp_path: Path) -> None:
+    """`--last` is the one that began last; an ID beside it, or nothing at all, is a mistake."""
+    store(tmp_path, [finished(record()), finished(newest := record(NOON_MS + 5))])
+
+    assert newest.id in run(tmp_path, "explain", "--last").text
+    assert 2 == run(tmp_path, "explain").code
+    assert 2 == run(tmp_path, "explain", newest.id, "--last").code
 
 
 def test_ids_that_name_nothing(tmp_path: Path) -> None:

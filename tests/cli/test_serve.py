@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import gateway
@@ -75,6 +76,25 @@ def status_of(url: str, key: str | None = None) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_programs_read_the_log_from_the_first_line(tmp_path: Path) -> None:
+    """With `log_format = "json"` what people read at the start stands in one object, and nothing else is printed."""
+    (tmp_path / "config.toml").write_text(CONFIG.replace("[providers", 'log_format = "json"\n[providers', 1))
+    with served(tmp_path) as run:
+        run.until_said('("message":"serving")')
+        other = subprocess.run(
+            [sys.executable, "-m", "gateway", "serve"], cwd=tmp_path, capture_output=True, env=os.environ, check=False
+        )
+        run.process.send_signal(signal.SIGTERM)
+        run.process.wait(LIMIT_S)
+        found = [msgspec.json.decode(line) for line in run.output.read_text().splitlines()]
+
+    (serving,) = [line for line in found if line["message"] == "serving"]
+    assert re.match(r"http://127\.0\.0\.1:\d+\Z", serving["agents"])
+    assert (gateway.__version__, str(tmp_path / "config.toml")) == (serving["version"], serving["config"])
+    assert any("no team" in line["message"] for line in found if line["level"] == "warning")
+    assert (1, "critical") == (other.returncode, msgspec.json.decode(other.stderr.splitlines()[-1])["level"])
 
 
 def test_config_to_ready_to_drained(tmp_path: Path) -> None:

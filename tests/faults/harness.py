@@ -419,7 +419,7 @@ def replaced(run: Gateway, name: str, before: int) -> int:
 
     def look() -> int:
         pid = processes(run).get(name, before)
-        return pid if pid != before and f"child='{name}' pid={pid}" in run.said() else 0
+        return pid if pid != before and f"child={name} pid={pid}" in run.said().replace('"', "") else 0
 
     return int(until(look, f"{name} is replaced", LIMIT_S))
 
