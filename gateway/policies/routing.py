@@ -116,6 +116,10 @@ class Routing:
         """Return the names of all routes, in the order of the file."""
         return tuple(self._routes)
 
+    def targets(self, route: str) -> tuple[Weighted, ...]:
+        """Return the targets of a route, in the order of the file; none of one that is not there."""
+        return self._routes.get(route, ())
+
     def allowed(self, principal: Principal, model: str) -> bool:
         """Tell whether the key may use `model`: under its whole name, or bare behind a provider's (`openai/gpt-5`).
 
