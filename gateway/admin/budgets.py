@@ -105,6 +105,7 @@ class BudgetPaths:
         )
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
+        only(request)
         bars = self._server().bars
         order = orders.fields(await request.read(), ("model", "who", "why"))
         by, model = orders.by(order), order.get("model")
@@ -119,6 +120,7 @@ class BudgetPaths:
         known, change = _CHANGES[what]
 
         async def handle(request: web.Request) -> web.Response:
+            only(request)
             server, budget = self._server(), self._budget(request)
             order = orders.fields(await request.read(), (*known, "who", "why"))
             deeds = await change(_Change(server, budget, order, self._now()))
