@@ -50,6 +50,44 @@ window = "total"
 mode = "strict"
 """,
 }
+ENV = {"OPENAI_API_KEY": "sk-canary", "ADMIN_TOKEN": "t-canary"}
+COMPANY = {
+    "config.toml": """
+[server]
+admin_token = "env:ADMIN_TOKEN"
+[providers.openai]
+api_keys = ["env:OPENAI_API_KEY", "file:not-there"]
+models = ["gpt-*", "o3"]
+prices = { "mine" = { input = "1", output = "2" } }
+[providers.local]
+dialect = "openai"
+base_url = "http://127.0.0.1:9/v1"
+models = ["smol"]
+free = true
+[prices]
+source = "https://prices.example/data.json?token=s3cret"
+[[routes]]
+model = "fast"
+targets = [{ provider = "openai", model = "gpt-4o-mini", weight = 9 }, { provider = "local", model = "smol" }]
+""",
+    "teams/search.toml": f"""
+[[keys]]
+name = "ci"
+sha256 = "{"ab" * 32}"
+[[keys]]
+name = "idle"
+sha256 = "{"cd" * 32}"
+[[budgets]]
+window = "day"
+limit_usd = "50"
+[[limits]]
+name = "fast"
+concurrent = 5
+[models]
+allow = ["gpt-*"]
+""",
+    "teams/web.toml": "",
+}
 WHO = {"who": "ann", "why": "a launch"}
 
 
