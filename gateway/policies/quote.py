@@ -127,23 +127,28 @@ def _own(rates: Rates) -> dict[str, dict[str, Any]]:
 
 
 def own_prices(rates: Rates) -> dict[str, int]:
+    """Return the prices of kinds that have one of their own, in the order of KINDS, in pico-USD for one."""
     given: dict[str, int] = msgspec.json.decode(rates.given)
     return {kind: given[kind] for kind in KINDS if kind in given}
 
 
 def price_text(rates: Rates, kind: str) -> str:
+    """Write the price of a kind in USD, for as many as it says."""
     return usd_of_pico(getattr(rates, kind) * KINDS[kind].per)
 
 
 def bill_of(told: Quote, usage: Usage) -> list[Line]:
+    """Return what a usage is billed as."""
     return [] if told.found.source == "free" else bill(usage, rates_for(usage, told.found.schedule))
 
 
 def total_nano_usd(lines: list[Line]) -> int:
+    """Add lines up as they are booked."""
     return nano_from_pico(sum(line.pico_usd for line in lines))
 
 
 def place_text(listed: Listed) -> str:
+    """Say where a model stands in the list."""
     return f"{listed.provider}/{listed.model.id}" if listed.own else f"{listed.model.id} of {listed.provider}'s makers"
 
 
