@@ -58,19 +58,19 @@ class Watching:
             return web.Response(headers=_HEADERS)
         if self._tail.watchers >= MOST_WATCHERS:
             raise TooMany(f"{MOST_WATCHERS} watch already: close some, or ask /api/exchanges now and then")
-        position = await self._tail.newest() if noted is None else noted
-        answer = web.StreamResponse(headers=_HEADERS)
-        await answer.prepare(request)
-        try:
-            with self._tail.watching():
+        with self._tail.watching():
+            position = await self._tail.newest() if noted is None else noted
+            answer = web.StreamResponse(headers=_HEADERS)
+            await answer.prepare(request)
+            try:
                 await self._send(answer, b"retry: %d\n%b" % (_RETRY_MS, _beat(position)))
                 await self._relay(answer, position, wanted)
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            pass  # it left
-        return answer
+            except TimeoutError:
+                if request.transport is not None:
+                    request.transport.abort()
+            except ConnectionError:
+                pass  # it left
+            return answer
 
     async def _relay(self, answer: web.StreamResponse, position: Position, wanted: Query) -> None:
         """Send what comes, and a sign of life where nothing does."""

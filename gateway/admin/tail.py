@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.core.record import public, public_json
-from gateway.store.following import Followed, Following, Position
+from gateway.store.following import BEGINNING, Followed, Following, Position
 from gateway.store.interface import Query
 
 POLL_S = 0.25
@@ -42,6 +42,7 @@ class Tail:
         self._most_behind = most_behind
         self._wishes: dict[Wish, asyncio.Future[News | None]] = {}
         self._polling: asyncio.Task[None] | None = None
+        self._newest = BEGINNING
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -58,7 +59,8 @@ class Tail:
 
     async def newest(self) -> Position:
         """Return the position behind all that is stored."""
-        return await self._following.newest()
+        self._newest = await self._following.newest(self._newest)
+        return self._newest
 
     async def next(self, position: Position, query: Query) -> News | None:
         """Wait for what matches after a position, or for the position to move; None: there will be nothing more."""

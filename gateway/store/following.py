@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import aiosqlite
 
@@ -21,9 +21,9 @@ PORTION = 1_000  # rows of a file that are looked at in one go, whether they mat
 # Files tell the time of their last write less exactly than clocks do.
 _SLACK_S = 2.0
 
-_NEWEST = "SELECT coalesce(max(seq), 0) FROM exchanges"
-_PORTION_END = "SELECT seq FROM exchanges WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?"
-_BETWEEN = "SELECT count(*) FROM exchanges WHERE seq > ? AND seq <= ?"
+_NEWEST = "SELECT coalesce(max(seq), 0) FROM contents"
+_PORTION_END = "SELECT seq FROM contents WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?"
+_BETWEEN = "SELECT count(*) FROM contents WHERE seq > ? AND seq <= ?"
 
 Connect = Callable[[Path], AbstractAsyncContextManager[aiosqlite.Connection]]
 
@@ -38,6 +38,9 @@ class Position(NamedTuple):
     def after(cls, seq: int) -> "Position":
         """Make the position behind a number that somebody noted."""
         return cls(seq, seq / 1e6)
+
+
+BEGINNING: Final = Position(0, 0.0)
 
 
 class Followed(NamedTuple):
@@ -60,10 +63,10 @@ class Following:
         self._files = files
         self._connect = connect
 
-    async def newest(self) -> Position:
-        """Return the position behind all that is stored."""
+    async def newest(self, known: Position = BEGINNING) -> Position:
+        """Return the position behind all that is stored. `known`: one that somebody had before, so that it is near."""
         looked_s = time.time()
-        return Position(await self._newest(self._files()), looked_s)
+        return Position(max(known.seq, await self._newest(self._written(known.since_s))), looked_s)
 
     async def read(self, position: Position, query: Query, most: int = PORTION) -> Followed:
         """Return what matches of the next portion."""
