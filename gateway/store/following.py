@@ -116,11 +116,16 @@ class Following:
 
 
 def _written_s(path: Path) -> float:
-    """Return when a file was last written to; what was committed may still stand beside it. One that is gone: never."""
+    """Return when a file was last written to; one that is gone: never.
+
+    What was committed may still stand beside it. That an empty file stands there only says that somebody has read.
+    """
     last_s = 0.0
     for file in (path, path.with_name(f"{path.name}-wal")):
         try:
-            last_s = max(last_s, file.stat().st_mtime)
+            found = file.stat()
         except FileNotFoundError:
             continue
+        if found.st_size:
+            last_s = max(last_s, found.st_mtime)
     return last_s

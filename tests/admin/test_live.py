@@ -137,17 +137,25 @@ async def serve(port: Port, **settings: float) -> tuple[TestClient[web.Request, 
 
 async def test_a_sign_of_life_where_nothing_comes(port: Port) -> None:
     """And where nothing that comes matches: with the position, so that a break then costs nothing either."""
-    client, _ = await serve(port, beat_s=0.02)
+    client, _ = await serve(port, beat_s=0.1)
     source = Source(await client.get(f"{PATH}?team=nobody"))
     first = await source.event()
-    port.store.commit([finished(record()) for _ in range(3)], {})
-    later = [await source.event() for _ in range(9)]
+    storing = asyncio.create_task(_stores_on(port))
+    later = [await source.event() for _ in range(3)]
+    storing.cancel()
+    source.answer.close()
     await client.close()
 
     assert first is not None
     assert ("", "") == (first.kind, first.data)
     assert None not in later
     assert int(first.id) < max(int(event.id) for event in later if event is not None)
+
+
+async def _stores_on(port: Port) -> None:
+    while True:
+        port.store.commit([finished(record())], {})
+        await asyncio.sleep(0.01)
 
 
 async def test_who_takes_nothing_is_cut(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.core.record import Record
 from gateway.metrics.totals import Tally
-from gateway.store.following import Following, Position
+from gateway.store.following import BEGINNING, Following, Position
 from gateway.store.interface import Query
 from gateway.store.reader import StoreReader
 from gateway.store.sqlite import SqliteStore
@@ -88,6 +88,28 @@ async def test_a_number_that_was_noted_is_enough_to_go_on(
     assert later == await to_the_end(following, Position.after(noted.seq))
 
 
+async def test_a_portion_does_not_forget_when_its_files_were_written(
+    store: SqliteStore, following: Following, tmp_path: Path
+) -> None:
+    """What was there and was not read yet stands in a file that nobody may have written to since."""
+    store.commit([finished(record(NOON_MS + number)) for number in range(25)], {})
+    store.close()
+    first = await following.read(Position.after(1), Query(), 10)
+    long_ago_s = time.time() - 3600
+    os.utime(tmp_path / "2026-11-23.db", (long_ago_s, long_ago_s))
+
+    assert 15 == len(await to_the_end(following, first.position))
+
+
+@pytest.mark.parametrize("opened", range(8))
+def test_no_commit_slips_through_between_two_files(opened: int, tmp_path: Path) -> None:
+    """The newer file was read already when a batch comes for both, and then another for the older one."""
+    old, new = NOON_MS - DAY_MS, NOON_MS
+    stored, seen = asyncio.run(_played(tmp_path, [[old, new], [old, new], [old]], [0] * opened + [2], 1000))
+
+    assert stored == seen
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), min_size=1, max_size=12),
@@ -96,38 +118,38 @@ async def test_a_number_that_was_noted_is_enough_to_go_on(
 )
 def test_commits_between_two_looks_hide_nothing(batches: list[list[int]], pauses: list[int], most: int) -> None:
     """A reader opens one file after the other, and the writer commits whenever it likes, to several of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        times = [[NOON_MS + day * DAY_MS for day in batch] for batch in batches]
+        stored, seen = asyncio.run(_played(Path(folder), times, pauses, most))
 
-    async def play(folder: Path) -> tuple[list[Record], list[Record]]:
-        store = SqliteStore(folder, Tally().count)
-        stored: list[Record] = []
-        left = [[record(NOON_MS + day * DAY_MS) for day in batch] for batch in batches]
+    assert stored == seen
 
-        def commit() -> None:
-            if not left:
-                return
+
+async def _played(folder: Path, batches: list[list[int]], pauses: list[int], most: int) -> tuple[list[str], list[str]]:
+    """Store a batch, and so many more before each time that a file is opened; return what was stored and what seen."""
+    store = SqliteStore(folder, Tally().count)
+    stored: list[Record] = []
+    left = [[record(at_ms) for at_ms in batch] for batch in batches]
+    steps = iter(pauses)
+
+    def commit(count: int) -> None:
+        for _ in range(min(count, len(left))):
             batch = left.pop(0)
             store.commit([finished(one) for one in batch], {})
             stored.extend(sorted(batch, key=lambda one: one.id[:13]))
 
-        commit()
-        reader = StoreReader(folder)
-        plain = reader.following()
-        steps = iter(pauses)
-        following = Following(
-            reader._days, _interrupted(plain, lambda: [commit() for _ in range(next(steps, 9)) if left])
-        )
-        seen, position = [], Position(0, 0.0)
-        while left or len(seen) < len(stored):
-            found = await following.read(position, Query(), most)
-            seen += [one for _, one in found.rows]
-            position = found.position
-        store.close()
-        return stored, seen
-
-    with tempfile.TemporaryDirectory() as folder:
-        stored, seen = asyncio.run(play(Path(folder)))
-
-    assert [one.id for one in stored] == [one.id for one in seen]
+    commit(1)
+    reader = StoreReader(folder)
+    following = Following(reader._days, _interrupted(reader.following(), lambda: commit(next(steps, 9))))
+    seen, position = [], BEGINNING
+    while left or len(seen) < len(stored):
+        found = await following.read(position, Query(), most)
+        seen += [one.id for _, one in found.rows]
+        if found.position.seq == position.seq and not left:
+            break
+        position = found.position
+    store.close()
+    return [one.id for one in stored], seen
 
 
 def _interrupted(
