@@ -1,70 +1,41 @@
-"""The admin port: metrics for Prometheus, health, the log and the budgets as JSON. What must wait does so elsewhere."""
+"""What does the admin port serve? Health, metrics, the log, budgets and settings. What must wait does so elsewhere."""
 
 import asyncio
-import hmac
-import re
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
-from gateway.admin.answers import parameters, refused, shown
-from gateway.admin.budgets import BudgetPaths, NoLedger, NoSuchBar, NoSuchBudget
-from gateway.admin.explaining import ExplainPath
-from gateway.admin.orders import BadOrder
-from gateway.core.record import public
-from gateway.ledger.server import Server
-from gateway.metrics.render import Exposition
-from gateway.policies.snapshot import Snapshot
-from gateway.store.asking import instant_ms, query
-from gateway.store.filters import BadFilter
-from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
-from gateway.store.reader import QueryTimeout, StoreReader
-from gateway.store.shown import public_exchange, public_spend
-
-# Never ask for a token: load balancers and Kubernetes have none.
-_OPEN = frozenset({"/healthz", "/readyz"})
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
-_PORT = re.compile(r":\d+\Z")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where the answers come from. `token`: what admin requests must carry now; None: nothing.
-
-    `why_not_ready`: None when ready. `hosts`: names under which this port may be called without a token, beyond the
-    local ones. `ledger`: who keeps the budgets' books; None: nobody, or not yet. `snapshot`: the config in force.
-    """
-
-    store: StoreReader
-    exposition: Exposition
-    why_not_ready: Callable[[], str | None]
-    token: Callable[[], str | None]
-    ledger: Callable[[], Server | None]
-    snapshot: Callable[[], Snapshot]
-    hosts: frozenset[str] = frozenset()
-    now: Callable[[], float] = time.time
+from gateway.admin import config, exchanges, explaining, live, models, openapi, page, providers, status, teams
+from gateway.admin.answers import bound, instant, only, shown
+from gateway.admin.budgets import BudgetPaths
+from gateway.admin.faults import translating
+from gateway.admin.finish import finishing
+from gateway.admin.guard import guarding
+from gateway.admin.sources import Sources
+from gateway.store.shown import public_spend
 
 
 def make_app(sources: Sources) -> web.Application:
     """Build the application."""
-    app = web.Application(middlewares=[_refusing(sources), _translating])
+    app = web.Application(middlewares=[finishing, guarding(sources), translating])
+    watching = live.Watching(sources)
+    app.on_shutdown.append(watching.end)
     app.add_routes(
         [
             web.get("/healthz", _healthz),
-            web.get("/readyz", _bound(_readyz, sources)),
-            web.get("/metrics", _bound(_metrics, sources)),
-            web.get("/api/exchanges", _bound(_exchanges, sources)),
-            web.get("/api/exchanges/{id}", _bound(_exchange, sources)),
-            web.get("/api/spend", _bound(_spend, sources)),
-            *ExplainPath(sources.store, sources.snapshot).routes(),
+            web.get("/readyz", bound(_readyz, sources)),
+            web.get("/metrics", bound(_metrics, sources)),
+            *watching.routes(),  # before /api/exchanges/{id}
+            *exchanges.routes(sources),
+            *explaining.routes(sources),
+            web.get("/api/spend", bound(_spend, sources)),
             *BudgetPaths(sources.ledger, sources.snapshot, sources.now).routes(),
+            *teams.routes(sources),
+            *providers.routes(sources),
+            *models.routes(sources),
+            *config.routes(sources),
+            *status.routes(sources),
+            *openapi.routes(),
+            *page.routes(),
         ]
     )
     return app
@@ -83,105 +54,12 @@ async def _readyz(sources: Sources, _: web.Request) -> web.Response:
 
 async def _metrics(sources: Sources, request: web.Request) -> web.Response:
     body, content_type = await asyncio.to_thread(sources.exposition.render, request.headers.get("Accept", ""))
-    response = web.Response(body=body, headers={"Content-Type": content_type})
-    response.enable_compression()
-    return response
-
-
-async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
-    page = await sources.store.exchanges(query(parameters(request), _now_ms()))
-    return shown(
-        {
-            "exchanges": [public(record) for record in page.records],
-            "cursor": page.cursor,
-            "complete": page.complete,
-        }
-    )
-
-
-async def _exchange(sources: Sources, request: web.Request) -> web.Response:
-    return shown(public_exchange(await sources.store.exchange(request.match_info["id"])))
+    return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
 
 async def _spend(sources: Sources, request: web.Request) -> web.Response:
-    asked = parameters(request)
-    unknown = set(asked) - {"by", "since", "until"}
-    if unknown:
-        raise BadFilter(min(unknown), "there is no such parameter; there are by, since, until")
-    now_ms = _now_ms()
-    limits: dict[str, int] = {}
-    for name in ("since", "until"):
-        if name in asked:
-            try:
-                limits[f"{name}_ms"] = instant_ms(asked[name], now_ms)
-            except ValueError as error:
-                raise BadFilter(name, str(error)) from None
+    asked = only(request, "by", "since", "until")
+    now_ms = sources.now_ms()
+    limits = {f"{name}_ms": instant(asked, name, now_ms) for name in ("since", "until") if name in asked}
     by = asked.get("by", "team")
     return shown({"by": by, "spend": [public_spend(row, by) for row in await sources.store.spend(by, **limits)]})
-
-
-def _refusing(sources: Sources) -> Any:
-    """Ask for the token; without one serve only who calls this port by a local name.
-
-    A web page can make a browser call 127.0.0.1 under a name of its own (DNS rebinding), but not under ours. Under ours
-    it can make it post, though not JSON: so nothing else changes anything.
-    """
-
-    @web.middleware
-    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in _OPEN:
-            return await handler(request)
-        if _may_change(request) and request.content_type != "application/json":
-            return refused(415, "what changes something must be JSON: Content-Type: application/json")
-        token = sources.token()
-        if token is None:
-            if _PORT.sub("", request.host) not in _LOCAL_HOSTS | sources.hosts:
-                return refused(403, "without an admin_token this port answers only to its local address")
-            return await handler(request)
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-            answer = refused(401, "this port needs its admin_token: Authorization: Bearer …")
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
-        return await handler(request)
-
-    return refuse
-
-
-def _may_change(request: web.Request) -> bool:
-    """Whether it is a request that something is done with, which is not only read."""
-    return request.method not in _READING and request.match_info.http_exception is None
-
-
-@web.middleware
-async def _translating(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what the store says into statuses."""
-    try:
-        return await handler(request)
-    except (BadFilter, BadOrder) as error:
-        return refused(400, f"{error.name}: {error}" if error.name else str(error), param=error.name)
-    except (NoSuchExchange, NoSuchBudget, NoSuchBar) as error:
-        return refused(404, str(error))
-    except AmbiguousId as error:
-        return refused(409, str(error), param="id")
-    except (QueryTimeout, StoreRefused, NoLedger) as error:
-        return refused(503, str(error))
-    except web.HTTPNotFound:
-        return refused(404, f"nothing is served here; there are {', '.join(_paths(request.app))}")
-    except web.HTTPException as error:
-        return refused(error.status, error.reason)
-
-
-def _paths(app: web.Application) -> list[str]:
-    return [resource.canonical for resource in app.router.resources()]
-
-
-def _bound(handler: Callable[[Sources, web.Request], Awaitable[web.Response]], sources: Sources) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await handler(sources, request)
-
-    return handle
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from gateway.admin import orders
-from gateway.admin.answers import parameters, shown
+from gateway.admin.answers import only, shown
 from gateway.admin.public_budgets import public_bar, public_deed, public_leases, public_raise, public_standing
 from gateway.admin.standings import standings
 from gateway.config.problems import suggestion
@@ -73,7 +73,7 @@ class BudgetPaths:
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        asked = _asked(request, "team", "budget", "limit")
+        asked = only(request, "team", "budget", "limit")
         budgets = [
             one
             for one in self._budgets().all
@@ -84,7 +84,7 @@ class BudgetPaths:
         return shown({"budgets": [public_standing(one) for one in found], "barred": barred})
 
     async def _show(self, request: web.Request) -> web.Response:
-        asked = _asked(request, "limit")
+        asked = only(request, "limit")
         server, budget = self._server(), self._budget(request)
         [found] = await standings(server, [budget], self._now(), _limit(asked))
         answer = public_standing(found)
@@ -97,7 +97,7 @@ class BudgetPaths:
         return shown(answer)
 
     async def _trail(self, request: web.Request) -> web.Response:
-        asked = _asked(request, "budget", "limit", "before")
+        asked = only(request, "budget", "limit", "before")
         most = _limit(asked)
         deeds = await self._server().trail(most, asked.get("budget", ""), _number(asked, "before", MOST, MOST))
         return shown(
@@ -105,6 +105,7 @@ class BudgetPaths:
         )
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
+        only(request)
         bars = self._server().bars
         order = orders.fields(await request.read(), ("model", "who", "why"))
         by, model = orders.by(order), order.get("model")
@@ -119,6 +120,7 @@ class BudgetPaths:
         known, change = _CHANGES[what]
 
         async def handle(request: web.Request) -> web.Response:
+            only(request)
             server, budget = self._server(), self._budget(request)
             order = orders.fields(await request.read(), (*known, "who", "why"))
             deeds = await change(_Change(server, budget, order, self._now()))
@@ -219,13 +221,6 @@ def _series(change: _Change, unit: str) -> str:
     first = head(change.budget, unit)
     part = orders.part(change.order, change.budget)
     return every_of(first) if part is None else first + part
-
-
-def _asked(request: web.Request, *known: str) -> dict[str, str]:
-    asked = parameters(request)
-    if unknown := set(asked) - set(known):
-        raise BadFilter(min(unknown), f"there is no such parameter; there are {', '.join(known)}")
-    return asked
 
 
 def _limit(asked: Mapping[str, str]) -> int:

@@ -13,7 +13,8 @@ from typing import IO
 
 from aiohttp import web
 
-from gateway.admin.api import Sources, make_app
+from gateway.admin.api import make_app
+from gateway.admin.sources import Sources
 from gateway.app import log
 from gateway.app.booking import book
 from gateway.app.budget_gauges import BudgetGauges
@@ -75,7 +76,10 @@ class Recorder:
                     why_not_ready=self._why_not_ready,
                     token=lambda: self._snapshot.server.admin_token,
                     ledger=lambda: ledger,
+                    config=lambda: snapshots.config,
                     snapshot=lambda: self._snapshot,
+                    processes=lambda: self._gauges.state,
+                    samples=self._gauges.samples,
                     hosts=frozenset({server.admin.host}),
                 )
             ),

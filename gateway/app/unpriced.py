@@ -2,9 +2,8 @@
 
 import logging
 
-import msgspec
-
 from gateway.core.record import Record
+from gateway.policies.quote import setting, toml_text
 
 # Names are the callers' to invent: beyond so many the log is no place for them.
 REMEMBERED_MOST = 200
@@ -34,21 +33,6 @@ class Unpriced:
             )
         else:
             log.warning("nobody knows what %s costs at %s: %s", *_shown(provider, model))
-
-
-def setting(provider: str, model: str) -> str:
-    """Write the lines of config.toml that name a price; the amounts are for people to fill in."""
-    return f'[providers.{provider}] prices = {{ {toml_text(model)} = {{ input = "…", output = "…" }} }}'
-
-
-def toml_text(text: str) -> str:
-    """Write a text as TOML does, in signs that are safe to print anywhere."""
-    written = msgspec.json.encode(text).decode()  # JSON's strings are TOML's, too
-    return "".join(sign if sign.isprintable() else _escaped(ord(sign)) for sign in written)
-
-
-def _escaped(code: int) -> str:
-    return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
 
 
 def _shown(provider: str, model: str) -> tuple[str, str, str]:

@@ -87,19 +87,21 @@ app.command("show")(show.show)
 
 async def _follow(store: StoreReader, wanted: Query, *, as_json: bool) -> None:
     """Print each exchange once, in the order of their ends, until interrupted."""
-    seq = await store.last_seq()
+    following = store.following()
+    position = await following.newest()
     shown = console()
     if not as_json:
         shown.print(_line(COLUMNS), style="bold")
     while True:
-        records, newest = await store.follow(seq, wanted)
-        seq = max(seq, newest)
-        for record in records:
+        found = await following.read(position, wanted)
+        position = found.position
+        for _, record in found.rows:
             if as_json:
                 print_json_line(public(record))
             else:
                 shown.print(_line(_row(record)), markup=False)
-        await asyncio.sleep(FOLLOW_S)
+        if not found.is_behind:
+            await asyncio.sleep(FOLLOW_S)
 
 
 def _row(record: Record) -> tuple[Cell, ...]:

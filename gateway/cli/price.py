@@ -2,15 +2,13 @@
 
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from gateway.cli.options import PROBLEM, USAGE, AsJson, ConfigFile, Offered, fail, load, print_json, with_options
-from gateway.cli.quote import as_json as quote_json
-from gateway.cli.quote import quote, show
+from gateway.cli.quote import show
 from gateway.cli.reading import price_list
 from gateway.config import compile
 from gateway.config.defaults import KNOWN, completed
@@ -18,7 +16,7 @@ from gateway.config.load import Config
 from gateway.config.model import Provider as ProviderSection
 from gateway.config.problems import suggestion
 from gateway.core.usage import Usage
-from gateway.policies.routing import Provider, Routing
+from gateway.policies.quote import places, public_quote, quote
 from gateway.store.asking import instant_ms
 
 
@@ -85,42 +83,16 @@ def price(
     found = _with_provider(load(config), provider)
     prices = compile.price_book(found, price_list(found))
     known = True
-    for where, asked, why in _places(found, compile.routing(found, os.environ), provider, model):
+    routing = compile.routing(found, os.environ)
+    for where, asked, why in places(routing, model, None if provider is None else routing.provider(provider)):
         told = quote(prices, where, asked, why, context, at_unix_s)
         known = known and told.is_known
         if as_json:
-            print_json(quote_json(told, usage))
+            print_json(public_quote(told, usage))
         else:
             show(told, usage)
     if not known:
         raise typer.Exit(PROBLEM)
-
-
-class Place(NamedTuple):
-    """Who would be asked for which model, and why."""
-
-    provider: Provider
-    model: str
-    why: str
-
-
-def _places(config: Config, routing: Routing, provider: str | None, model: str) -> Iterator[Place]:
-    """Find who gets a request for `model`: one, or every target of a route."""
-    if provider is not None and (named := routing.provider(provider)) is not None:
-        yield Place(named, model, "--provider")
-        return
-    for route in config.company.routes:
-        if route.model == model:
-            total = sum(target.weight for target in route.targets)
-            for target in (target for target in route.targets if target.weight):
-                if (there := routing.provider(target.provider)) is not None:
-                    yield Place(there, target.model or model, f"route {model}, {target.weight / total:.0%}")
-            return
-    dialects = list(dict.fromkeys(each.dialect for each in routing.providers()))
-    knowing = [dialect for dialect in dialects if routing.knows(dialect, model)]
-    chosen = routing.choose((knowing or dialects)[0], model, 0.0).candidates[0]
-    why = "routing sends it there" if knowing else "nobody's patterns name it: the first provider of a dialect gets it"
-    yield Place(chosen.provider, chosen.model or model, why)
 
 
 def _with_provider(config: Config, wanted: str | None) -> Config:

@@ -23,7 +23,7 @@ def _status_range(wanted: str) -> tuple[int, int]:
     return int(wanted), int(wanted)
 
 
-def _first_key(instant_ms: int) -> bytes:
+def first_key(instant_ms: int) -> bytes:
     """Return the lowest id of a millisecond."""
     return min(max(instant_ms, 0), (1 << 48) - 1).to_bytes(6) + bytes(10)
 
@@ -49,8 +49,8 @@ _CONDITIONS: dict[str, tuple[str, Callable[[Any], Sequence[object]]]] = {
     "min_cost_nano_usd": ("cost_nano_usd >= ?", lambda nano_usd: [nano_usd]),
     "max_cost_nano_usd": ("cost_nano_usd <= ?", lambda nano_usd: [nano_usd]),
     "min_duration_ms": ("duration_us >= ?", lambda duration_ms: [round(duration_ms * 1000)]),
-    "since_ms": ("id >= ?", lambda instant_ms: [_first_key(instant_ms)]),
-    "until_ms": ("id < ?", lambda instant_ms: [_first_key(instant_ms)]),
+    "since_ms": ("id >= ?", lambda instant_ms: [first_key(instant_ms)]),
+    "until_ms": ("id < ?", lambda instant_ms: [first_key(instant_ms)]),
     "before": ("id < ?", lambda cursor: [key_of(cursor)]),
     # Last: the dearest, so that it looks only at what all others let through.
     "text": ("has_text(codec, bodies, ?)", lambda text: [text]),

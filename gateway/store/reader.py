@@ -3,12 +3,13 @@
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import DatabaseError, OperationalError
 from urllib.parse import quote
+from uuid import UUID
 
 import aiosqlite
 import msgspec
@@ -18,7 +19,8 @@ from gateway.store import schema
 from gateway.store.bodies import decompress
 from gateway.store.dayfile import newer_schema
 from gateway.store.dayview import SUMS, DayView, exchange_of
-from gateway.store.filters import BadFilter, conditions, id_bounds, key_of
+from gateway.store.filters import BadFilter, conditions, first_key, id_bounds, key_of
+from gateway.store.following import Following
 from gateway.store.interface import (
     GROUPS,
     AmbiguousId,
@@ -33,8 +35,6 @@ from gateway.store.interface import (
 DEADLINE_S = 10.0
 # SQLite asks about the deadline each so many steps of its machine: about a millisecond.
 _STEPS = 20_000
-# Late exchanges go to the file of the day on which they began, so a follower looks at the newest few.
-_FOLLOWED_FILES = 3
 
 _GROUP_COLUMNS = {
     "team": "team",
@@ -43,6 +43,7 @@ _GROUP_COLUMNS = {
     "provider": "coalesce(provider, '-')",
     "day": "?",
 }
+_NEWEST_OF_KEYS = "SELECT team, key, max(id) FROM exchanges WHERE id >= ? GROUP BY team, key"
 _FROM = "FROM exchanges JOIN contents USING (seq) WHERE"
 
 
@@ -117,6 +118,18 @@ class StoreReader:
             return sorted(found.values(), key=lambda spend: spend.name)
         return sorted(found.values(), key=lambda spend: (-spend.cost_nano_usd, spend.name))
 
+    async def last_of_keys(self, since_ms: int, keys: Set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return the id of the newest exchange since then of each of these keys (team, name), where there is one."""
+        deadline = time.monotonic() + self._deadline_s
+        found: dict[tuple[str, str], str] = {}
+        for day in self._days(since_ms):
+            if keys <= found.keys():
+                break
+            async with self._connect(day, deadline) as db:
+                for team, key, newest in await db.execute_fetchall(_NEWEST_OF_KEYS, (first_key(since_ms),)):
+                    found.setdefault((team, key), str(UUID(bytes=newest)))
+        return found
+
     def days(self, query: Query) -> list[str]:
         """Name the days within a query's bounds that have a file, oldest first."""
         return [path.stem for path in reversed(self._days_within(query))]
@@ -133,27 +146,9 @@ class StoreReader:
             await db.execute_fetchall("SELECT 1 FROM meta")  # from here on nothing changes for us
             yield DayView(day, db, query, whole=_is_whole(day, query))
 
-    async def last_seq(self) -> int:
-        """Return the newest insertion number: where a follower begins."""
-        _, highest = await self.follow((1 << 63) - 1, Query())
-        return highest
-
-    async def follow(self, after: int, query: Query) -> tuple[list[Record], int]:
-        """Return what matches and was stored after number `after`, in order of storing, and the newest number."""
-        clauses, values = conditions(query)
-        sql = f"SELECT seq, record {_FROM} seq > ? AND {clauses}"
-        deadline = time.monotonic() + self._deadline_s
-        found: list[tuple[int, Record]] = []
-        newest = 0
-        # Newest file first: a batch commits to older files first, so nothing numbered lower can appear later.
-        for day in self._days()[:_FOLLOWED_FILES]:
-            async with self._connect(day, deadline) as db:
-                await db.execute("BEGIN")  # one view for both, so that the number fits the rows
-                for (seq,) in await db.execute_fetchall("SELECT coalesce(max(seq), 0) FROM exchanges"):
-                    newest = max(newest, seq)
-                async with db.execute(sql, (after, *values)) as cursor:
-                    found += [(seq, decode(meta)) async for seq, meta in cursor]
-        return [record for _, record in sorted(found, key=lambda pair: pair[0])], newest
+    def following(self) -> Following:
+        """Return what reads on from a position: every portion has the deadline anew."""
+        return Following(self._days, lambda path: self._connect(path, time.monotonic() + self._deadline_s))
 
     def _days(self, first_ms: int | None = None, last_ms: int | None = None) -> list[Path]:
         """List the day files, newest first."""

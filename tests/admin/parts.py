@@ -1,26 +1,30 @@
 """An admin port with a real ledger behind it: budgets of a config, holders on its socket, a clock moved by hand."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.admin.api import Sources, make_app
+from gateway.admin.api import make_app
+from gateway.admin.sources import Sources
+from gateway.app.channel import State
 from gateway.config import compile
-from gateway.config.load import parse
+from gateway.config.load import Config, parse
 from gateway.ledger.account import Terms
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held
 from gateway.ledger.lease import Place
 from gateway.ledger.server import Server
-from gateway.metrics.render import Exposition
+from gateway.metrics.render import Exposition, Samples
 from gateway.metrics.totals import Tally
 from gateway.policies.budget import Budget, series
 from gateway.policies.snapshot import Snapshot
 from gateway.store.reader import StoreReader
+from gateway.store.sqlite import SqliteStore
 from tests.http.uv import until
 from tests.ledger.parts import held, holder, is_connected
 
@@ -46,30 +50,76 @@ window = "total"
 mode = "strict"
 """,
 }
+ENV = {"OPENAI_API_KEY": "sk-canary", "ADMIN_TOKEN": "t-canary"}
+COMPANY = {
+    "config.toml": """
+[server]
+admin_token = "env:ADMIN_TOKEN"
+[providers.openai]
+api_keys = ["env:OPENAI_API_KEY", "file:not-there"]
+models = ["gpt-*", "o3"]
+prices = { "mine" = { input = "1", output = "2" } }
+[providers.local]
+dialect = "openai"
+base_url = "http://127.0.0.1:9/v1"
+models = ["smol"]
+free = true
+[prices]
+source = "https://prices.example/data.json?token=s3cret"
+[[routes]]
+model = "fast"
+targets = [{ provider = "openai", model = "gpt-4o-mini", weight = 9 }, { provider = "local", model = "smol" }]
+""",
+    "teams/search.toml": f"""
+[[keys]]
+name = "ci"
+sha256 = "{"ab" * 32}"
+[[keys]]
+name = "idle"
+sha256 = "{"cd" * 32}"
+[[budgets]]
+window = "day"
+limit_usd = "50"
+[[limits]]
+name = "fast"
+concurrent = 5
+[models]
+allow = ["gpt-*"]
+""",
+    "teams/web.toml": "",
+}
 WHO = {"who": "ann", "why": "a launch"}
 
 
 class Port:
     """The port. `now_s`: its time. `token`: what it asks for. `ledger`: who keeps the books, None: nobody."""
 
-    def __init__(self, folder: Path, server: Server | None, texts: dict[str, str]) -> None:
+    def __init__(self, folder: Path, server: Server | None, texts: dict[str, str], env: Mapping[str, str] = {}) -> None:
         self.folder = folder
         self.now_s = NOON_S
         self.token: str | None = None
         self.ledger = server
-        self.snapshot: Snapshot = compile.snapshot(parse(texts, {}, folder), {}, 1)
-        app = make_app(
-            Sources(
-                store=StoreReader(folder / "store"),
-                exposition=Exposition(Tally, dict),  # type: ignore[arg-type] # nobody looks at metrics here
-                why_not_ready=lambda: None,
-                token=lambda: self.token,
-                ledger=lambda: self.ledger,
-                snapshot=lambda: self.snapshot,
-                now=lambda: self.now_s,
-            )
+        self.store = SqliteStore(folder / "store", Tally().count)
+        self.why_not_ready: str | None = None
+        self.config: Config = parse(texts, env, folder)
+        self.snapshot: Snapshot = compile.snapshot(self.config, env, 1)
+        self.state = State(generation=1, reload_ok=True, workers=2, running=["worker 0"], restarts={"worker 0": 3})
+        self.samples: Samples = {}
+        self.sources = Sources(
+            store=StoreReader(folder / "store"),
+            exposition=Exposition(self.store.totals, lambda: self.samples),
+            why_not_ready=lambda: self.why_not_ready,
+            token=lambda: self.token,
+            ledger=lambda: self.ledger,
+            config=lambda: self.config,
+            snapshot=lambda: self.snapshot,
+            processes=lambda: self.state,
+            samples=lambda: self.samples,
+            hosts=frozenset({"gateway.internal"}),
+            now=lambda: self.now_s,
+            started_s=NOON_S - 60,
         )
-        self.client = TestClient(TestServer(app))
+        self.client = TestClient(TestServer(make_app(self.sources)))
         self._holders: list[Holder] = []
 
     @property
@@ -79,10 +129,18 @@ class Port:
         return self.ledger
 
     async def get(self, path: str, status: int = 200) -> Any:
+        """Ask about budgets, and check the status."""
+        return await self.json(f"/api/budgets{path}", status)
+
+    async def json(self, path: str, status: int = 200) -> Any:
         """Ask, and check the status."""
-        answer = await self.client.get(f"/api/budgets{path}")
+        answer = await self.client.get(path)
         assert status == answer.status, await answer.text()
         return await answer.json()
+
+    async def ask(self, path: str, **headers: str) -> ClientResponse:
+        """Ask; header names are written with underscores."""
+        return await self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     async def post(self, path: str, status: int = 200, **order: Any) -> Any:
         """Order something, as ann who has a reason."""
@@ -121,6 +179,7 @@ class Port:
         for one in self._holders:
             one.stop()
         await self.client.close()
+        self.store.close()
         if self.ledger is not None:
             await self.ledger.stop()
 
@@ -132,11 +191,11 @@ def over_s(budget: Budget, at_s: float) -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, texts: dict[str, str] = TEAMS) -> AsyncIterator[Port]:
-    """Serve an admin port with a ledger."""
+async def serving(folder: Path, texts: dict[str, str] = TEAMS, env: Mapping[str, str] = {}) -> AsyncIterator[Port]:
+    """Serve an admin port with a store and a ledger."""
     clock: list[Port] = []
     server = await Server.open(folder, now=lambda: clock[0].now_s if clock else NOON_S)
-    port = Port(folder, server, texts)
+    port = Port(folder, server, texts, env)
     clock.append(port)
     await port.client.start_server()
     try:

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from gateway.admin.answers import parameters, refused, shown
+from gateway.admin.answers import instant, only, parameters, refused, shown
 from gateway.store.filters import BadFilter
 
 
@@ -25,3 +25,24 @@ def test_a_parameter_that_is_given_twice_is_named() -> None:
     with pytest.raises(BadFilter) as error:
         parameters(make_mocked_request("GET", "/?a=1&b=2&b=2"))
     assert "b" == error.value.name
+
+
+def test_a_parameter_that_is_not_known_is_named() -> None:
+    """With those that are."""
+    request = make_mocked_request("GET", "/?a=1&c=2")
+    assert {"a": "1", "c": "2"} == only(request, "a", "b", "c")
+    with pytest.raises(BadFilter, match="there are a, b") as error:
+        only(request, "a", "b")
+    assert "c" == error.value.name
+    with pytest.raises(BadFilter, match="this path has none"):
+        only(request)
+
+
+def test_times_are_ages_or_instants() -> None:
+    """What nobody said is as usual; what makes no sense is named."""
+    assert 1_000_000 - 60_000 == instant({"since": "1m"}, "since", 1_000_000, "7d")
+    assert 1_000_000 - 30_000 == instant({}, "since", 1_000_000, "30s")
+    assert 1_000_000 == instant({}, "at", 1_000_000)
+    with pytest.raises(BadFilter) as error:
+        instant({"since": "soon"}, "since", 0)
+    assert "since" == error.value.name

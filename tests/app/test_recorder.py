@@ -162,6 +162,32 @@ async def test_told_to_end_it_empties_the_journal(recorder: Process, journal: Jo
     journal.close()
 
 
+async def test_the_admin_port_tells_what_the_process_knows(recorder: Process, journal: Journal) -> None:
+    """What the supervisor said, the config as it was written, the ledger, and each exchange as it is stored; streams
+    end with the process, and do not hold it up."""
+    await recorder.start()
+    recorder.channel.send(State(generation=1, reload_ok=False, problems=["teams/a.toml: no"], workers=1))
+    recorder.channel.send(Config(generation=2, sources={"config.toml": CONFIG}, root=str(recorder.root)))
+    assert Applied(2) == await recorder.channel.receive()
+    config, status = await recorder.get("/api/config"), await recorder.get("/api/status")
+    assert (2, {"ok": False, "problems": ["teams/a.toml: no"]}) == (config["generation"], config["reload"])
+    assert (1, 0, True) == (
+        status["processes"]["workers_wanted"],
+        status["processes"]["workers_up"],
+        status["ledger"] is not None,
+    )
+    url = f"http://127.0.0.1:{recorder.port}/api/exchanges/live"
+    one = record()
+    async with aiohttp.ClientSession() as session, session.get(url) as stream:
+        await stream.content.readuntil(b"\n\n")
+        write(journal, one)
+        assert one.id.encode() in await asyncio.wait_for(stream.content.readuntil(b"\n\n"), LIMIT_S)
+        recorder.channel.send(Drain())
+        assert b"" == await asyncio.wait_for(stream.content.read(), LIMIT_S)
+        assert 0 == (await recorder.end())[0]
+    journal.close()
+
+
 async def test_orphan_ends(recorder: Process, journal: Journal) -> None:
     """Without its supervisor it finishes what it holds and goes, so that the next one can begin."""
     await recorder.start()

@@ -52,3 +52,9 @@ async def test_a_broken_text_is_no_snapshot(tmp_path: Path) -> None:
     """The caller goes on with the one that it has."""
     with pytest.raises(ConfigError):
         await Snapshots({}).first(message(tmp_path, 1, "["))
+    snapshots = Snapshots({})
+    await snapshots.first(message(tmp_path, 1, HEAD))
+    with pytest.raises(ConfigError):
+        await snapshots.of(message(tmp_path, 2, "["))
+
+    assert "data" == snapshots.config.company.server.data_dir

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.quote import as_json, quote, show
+from gateway.cli.quote import show
 from gateway.core.money import PICO_PER_USD
 from gateway.core.usage import Usage
 from gateway.policies.pricing import PriceBook
+from gateway.policies.quote import public_quote, quote
 from gateway.policies.rates import KINDS
 from gateway.policies.routing import Provider
 
@@ -24,7 +25,7 @@ def test_amounts_are_exact(usd: dict[str, Decimal], read: int, wrote: int) -> No
     """The lines add up to the cost, a price is what was configured, and no kind is told twice."""
     book = PriceBook({"local": {"m": usd}}, DEFAULT, "default_price")
     usage = Usage(input_total=read, output_total=wrote)
-    said = as_json(quote(book, LOCAL, "m", "", {}, AT_S), usage)
+    said = public_quote(quote(book, LOCAL, "m", "", {}, AT_S), usage)
 
     assert said["cost_nano_usd"] == book.price(LOCAL, "m", None, usage, AT_S).nano_usd
     pico = int(sum(Decimal(line["usd"]) for line in said["bill"]) * PICO_PER_USD)

@@ -63,7 +63,7 @@ async def test_nothing_stored_is_an_empty_answer(tmp_path: Path) -> None:
     assert reader.is_empty
     assert ([], None, True) == await reader.exchanges(Query())
     assert [] == await reader.spend("team")
-    assert 0 == await reader.last_seq()
+    assert 0 == (await reader.following().newest()).seq
     assert not (tmp_path / "store").exists()
 
 
@@ -195,17 +195,23 @@ async def test_spend_adds_up_over_days(store: SqliteStore, reader: StoreReader) 
         await reader.spend("colour")
 
 
-async def test_follower_sees_each_exchange_once(store: SqliteStore, reader: StoreReader) -> None:
-    """In the order of storing, from where the follower began, also what belongs to an older day."""
-    store.commit([finished(record())], {})
-    seq = await reader.last_seq()
-    assert ([], seq) == await reader.follow(seq, Query())
-    late, fresh, foreign = record(NOON_MS - DAY_MS), record(NOON_MS + 5), record(team="web")
-    store.commit([finished(fresh), finished(foreign), finished(late)], {})
-    records, newest = await reader.follow(seq, Query(team="search"))
+async def test_the_last_exchange_of_keys(store: SqliteStore, reader: StoreReader) -> None:
+    """The newest of each that is asked for; older days are looked at for those that were not found yet."""
+    old, new, other, foreign = (
+        record(NOON_MS - DAY_MS),
+        record(),
+        record(NOON_MS - DAY_MS, key="other"),
+        record(NOON_MS - 2 * DAY_MS, team="web"),
+    )
+    store.commit([finished(one) for one in (old, new, other, foreign)], {})
+    keys = {("search", "ci"), ("search", "other"), ("web", "ci"), ("web", "never")}
+    found = await reader.last_of_keys(NOON_MS - DAY_MS, keys)
 
-    assert [late, fresh] == records
-    assert ([], newest) == await reader.follow(newest, Query())
+    assert {("search", "ci"): new.id, ("search", "other"): other.id} == found
+    assert foreign.id == (await reader.last_of_keys(0, keys))["web", "ci"]
+    (store_folder,) = {path.parent for path in reader._days()}
+    (store_folder / "2026-11-22.db").write_bytes(b"no database" * 999)
+    assert new.id == (await reader.last_of_keys(0, {("search", "ci")}))["search", "ci"]
 
 
 async def test_deadline_keeps_what_was_found(store: SqliteStore, tmp_path: Path) -> None:
