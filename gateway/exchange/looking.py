@@ -25,36 +25,48 @@ class Edit(NamedTuple):
     kept: bytes
 
 
+class Text(NamedTuple):
+    """A text, in the pieces in which it came. `copies`: where a text of one piece stands besides."""
+
+    pieces: Sequence[Fragment]
+    copies: Sequence[Fragment] = ()
+
+
+class _Piece(NamedTuple):
+    fragment: Fragment
+    copies: Sequence[Fragment]
+
+
 def look(
-    groups: Sequence[Sequence[Fragment]], redaction: Redaction, effort: Effort, *, escaped: bool, cut: bool = False
+    texts: Sequence[Text], redaction: Redaction, effort: Effort, *, escaped: bool, cut: bool = False
 ) -> tuple[list[Edit], int]:
     """Find what must go; return how often, too. Raise TooMuch.
 
-    The fragments of a group are one text. `escaped`: as JSON writes them. `cut`: what followed them is not known.
+    `escaped`: the texts stand as JSON writes them. `cut`: what followed them is not known.
     """
-    source, starts, fragments, ends = _joined(groups)
+    source, starts, pieces, ends = _joined(texts)
     hits = _hits(source, redaction, effort, escaped=escaped, more=_cuts(source, ends) if cut else [])
-    count = sum(hit.mark != CUT for hit in hits)
-    return [edit for hit in hits for edit in _edits(hit, starts, fragments)], count
+    edits = [edit for hit in hits for edit in _edits(hit, starts, pieces)]
+    return edits, sum(edit.kept not in (b"", CUT) for edit in edits)
 
 
-def _joined(groups: Sequence[Sequence[Fragment]]) -> tuple[bytes, list[int], list[Fragment], list[int]]:
+def _joined(texts: Sequence[Text]) -> tuple[bytes, list[int], list[_Piece], list[int]]:
     """Put all texts into one, each on a line of its own, so that looking through them costs little."""
     parts: list[bytes] = []
     starts: list[int] = []
-    fragments: list[Fragment] = []
+    pieces: list[_Piece] = []
     ends: list[int] = []
     at = 0
-    for group in groups:
-        for fragment in group:
+    for text in texts:
+        for fragment in text.pieces:
             starts.append(at)
-            fragments.append(fragment)
+            pieces.append(_Piece(fragment, text.copies))
             parts.append(fragment.text)
             at += len(fragment.text)
         ends.append(at)
         parts.append(b"\n")
         at += 1
-    return b"".join(parts), starts, fragments, ends
+    return b"".join(parts), starts, pieces, ends
 
 
 def _cuts(source: bytes, ends: Sequence[int]) -> list[Hit]:
@@ -97,17 +109,19 @@ def _traced(hit: Hit, depth: int, layers: Sequence[Unescaped]) -> Hit:
     return Hit(start, end, mark)
 
 
-def _edits(hit: Hit, starts: Sequence[int], fragments: Sequence[Fragment]) -> Iterator[Edit]:
+def _edits(hit: Hit, starts: Sequence[int], pieces: Sequence[_Piece]) -> Iterator[Edit]:
     """Put the mark where the hit begins, and take away the rest, wherever that stands."""
     mark = hit.mark
     number = max(bisect_right(starts, hit.start) - 1, 0)
-    while number < len(fragments) and starts[number] < hit.end:
-        fragment, begins = fragments[number], starts[number]
+    while number < len(pieces) and starts[number] < hit.end:
+        (fragment, copies), begins = pieces[number], starts[number]
         start, end = max(hit.start - begins, 0), min(hit.end - begins, len(fragment.text))
         if start < end:
-            if fragment.bare:
-                yield Edit(fragment.start, fragment.end, b'"%b"' % mark)
-            else:
-                yield Edit(fragment.start + start, fragment.start + end, mark)
+            for each in (fragment, *copies):
+                if each.bare:
+                    yield Edit(each.start, each.end, b'"%b"' % mark)
+                else:
+                    yield Edit(each.start + start, each.start + end, mark)
+            if not fragment.bare:
                 mark = b""
         number += 1

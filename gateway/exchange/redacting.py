@@ -4,7 +4,7 @@ import re
 import time
 from typing import Final
 
-from gateway.exchange.looking import Edit, look
+from gateway.exchange.looking import Edit, Text, look
 from gateway.policies.redaction import MARK, Effort, Redaction, TooMuch
 from gateway.wire.fragments import Fragment, Lexer, Unreadable
 from gateway.wire.sse import Splitter
@@ -45,8 +45,9 @@ class Redacting:
         self._lexer = Lexer(joins=answer, removed=redaction.paths)
         self._splitter = Splitter()
         self._event_at = 0
-        self._texts: list[list[Fragment]] = []
+        self._texts: dict[bytes, list[Fragment]] = {}  # each once, wherever it stands
         self._texts_bytes = 0
+        self._last: Fragment | None = None
         self._runs: dict[tuple[object, ...], list[Fragment]] = {}
         self._edits: list[Edit] = []
         readable = not content_type or _READABLE.match(content_type) is not None
@@ -93,7 +94,7 @@ class Redacting:
         except Unreadable:
             if self._may_be_plain:
                 self._form = _PLAIN
-                self._texts, self._runs, self._edits, self.redactions = [], {}, [], 0
+                self._texts, self._runs, self._edits, self.redactions = {}, {}, [], 0
             else:
                 self._lose()
         except TooMuch:
@@ -164,40 +165,47 @@ class Redacting:
         for fragment in found:
             if fragment.run is not None:
                 self._runs.setdefault(fragment.run, []).append(fragment)
-            elif fragment.text:
-                self._texts.append([fragment])
-                self._texts_bytes += len(fragment.text)
+            else:
+                self._last = fragment
+                alike = self._texts.get(fragment.text)
+                if alike is None:
+                    self._texts[fragment.text] = [fragment]
+                    self._texts_bytes += len(fragment.text)
+                else:
+                    alike.append(fragment)
         if self._texts_bytes >= WORK_BYTES:
-            *texts, last = self._texts  # which may be cut
-            self._look(texts)
-            self._texts = [last]
-            self._texts_bytes = len(last[0].text)
+            self._look_at_texts()
 
     # ---- looking --------------------------------------------------------------------------------------------------
 
-    def _look(self, groups: list[list[Fragment]], *, escaped: bool = True, cut: bool = False) -> None:
-        edits, count = look(groups, self._redaction, self._effort, escaped=escaped, cut=cut)
+    def _look(self, texts: list[Text], *, escaped: bool = True, cut: bool = False) -> None:
+        edits, count = look(texts, self._redaction, self._effort, escaped=escaped, cut=cut)
         self._edits += edits
         self.redactions += count
+
+    def _look_at_texts(self) -> None:
+        self._look([Text(alike[:1], alike[1:]) for alike in self._texts.values()])
+        self._texts.clear()
+        self._texts_bytes = 0
 
     def _look_at_the_rest(self, *, cut: bool) -> None:
         if self._form == _PLAIN:
             text = b"".join(self._kept)
             if _is_utf8(text):
-                self._look([[Fragment(0, len(text), text)]], escaped=False, cut=cut)
+                self._look([Text([Fragment(0, len(text), text)])], escaped=False, cut=cut)
             else:
                 self._lose()
             return
         self._remove(self._lexer)
         cut = cut or self._broken or self._lexer.broken
-        *texts, last = self._texts or [[]]
-        self._look(texts)
-        self._look([last], cut=cut and not self._answer)
-        self._look(list(self._runs.values()), cut=cut)
+        if cut and not self._answer and self._last is not None:
+            self._look([Text([self._last])], cut=True)
+        self._look_at_texts()
+        self._look([Text(run) for run in self._runs.values()], cut=cut)
 
     def _lose(self) -> None:
         self._lost = True
-        self._kept, self._texts, self._runs, self._edits = [], [], {}, []
+        self._kept, self._texts, self._runs, self._edits = [], {}, {}, []
 
     def _written(self) -> bytes:
         """Put together what is kept."""

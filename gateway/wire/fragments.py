@@ -34,8 +34,20 @@ _CONSTANT: Final = frozenset(
         *(b"response_id", b"previous_response_id", b"trafficType", b"modality", b"serviceTier", b"p", b"format"),
     )
 )
+# Names that need not be looked at.
+_KNOWN: Final = _CONSTANT | frozenset(
+    (
+        *(b"index", b"choices", b"delta", b"content", b"text", b"logprobs", b"output_index", b"content_index", b"parts"),
+        *(b"sequence_number", b"message", b"messages", b"created", b"usage", b"item", b"response", b"part", b"input"),
+        *(b"candidates", b"tool_calls", b"function", b"arguments", b"partial_json", b"content_block", b"refusal"),
+        *(b"properties", b"required", b"description", b"parameters", b"enum", b"title", b"tools", b"input_schema"),
+        *(b"cache_control", b"tool_use_id", b"is_error", b"functionCall", b"functionResponse", b"args", b"default"),
+        *(b"prompt_tokens", b"completion_tokens", b"total_tokens", b"input_tokens", b"output_tokens", b"strict"),
+        *(b"annotations", b"thinking", b"signature", b"reasoning", b"reasoning_content", b"max_tokens", b"stream"),
+    )
+)
 # The first piece of an Anthropic block stands elsewhere than those that follow.
-_SAME: Final = {b"content_block": b"delta"}
+_BLOCK, _DELTA = b"content_block", b"delta"
 
 # What was said, once more, in pieces that no pattern would find.
 _SAID_AGAIN: Final = frozenset((b"logprobs", b"logprobs_result", b"logprobsResult"))
@@ -187,8 +199,9 @@ class Lexer:
     def _member(self, node: _Node, match: re.Match[bytes], found: list[Fragment]) -> None:
         """Take a member's name, and its value if that is a plain one."""
         name, at = match[1], self._at
-        found.append(Fragment(at + match.start(1), at + match.end(1), name))
-        node.key = _SAME.get(name, name)
+        node.key = name
+        if name not in _KNOWN:
+            found.append(Fragment(at + match.start(1), at + match.end(1), name))
         value = match[3]
         if value is None:
             return
@@ -229,6 +242,8 @@ class Lexer:
         if node is not None and self._is_removed(node, step):
             self._skipped, self._skipped_at = 1, at
             return
+        if step == _BLOCK:
+            step = _DELTA
         # Each element of a list that is the whole answer is what an event is in a stream.
         is_event = node is not None and node.parent is None and node.is_list
         self._node = _Node(node, 0 if is_event else step, is_list=is_list)
@@ -251,7 +266,8 @@ class Lexer:
     def _release(self, found: list[Fragment]) -> None:
         """Say of the texts of a document what they continue: all indexes are known now."""
         for fragment, node, step in self._open:
-            found.append(fragment._replace(run=(*node.place(), step)))
+            start, end, text, _, bare = fragment
+            found.append(Fragment(start, end, text, (*node.place(), step), bare))
         self._open.clear()
 
     def _is_removed(self, node: _Node, step: bytes | int) -> bool:
