@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.exchange.looking import Edit, Text, look
 from gateway.policies.redaction import MARK, Effort, Redaction, TooMuch
@@ -21,21 +21,37 @@ _DONE: Final = b"[DONE]"
 _JSON, _EVENTS, _PLAIN = "json", "events", "plain"
 
 
+class Form(NamedTuple):
+    """How a body comes, as its head says."""
+
+    content_type: str | None
+    encoding: str | None = None
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it is text; what has no type is looked at."""
+        kind = self.content_type
+        return self.encoding in (None, "identity") and (not kind or _READABLE.match(kind) is not None)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it may be any text, and need be no JSON."""
+        return self.content_type is not None and _TEXT.match(self.content_type) is not None
+
+
 class Redacting:
     """One body on its way through. `answer`: its texts may go on from one event to the next.
 
     `most_bytes`: what stands behind so many is not kept. Nothing is kept of what cannot be read, or not judged.
     """
 
-    def __init__(
-        self, redaction: Redaction, most_bytes: int, content_type: str | None, encoding: str | None, *, answer: bool
-    ) -> None:
+    def __init__(self, redaction: Redaction, most_bytes: int, form: Form, *, answer: bool) -> None:
         self.redactions = 0
         self.cut = False
         self._redaction = redaction
         self._effort = Effort(time.thread_time_ns)
         self._answer = answer
-        self._may_be_plain = content_type is not None and _TEXT.match(content_type) is not None
+        self._may_be_plain = form.is_plain
         self._room = most_bytes
         self._kept: list[bytes] = []
         self._waiting: list[bytes] = []
@@ -50,8 +66,7 @@ class Redacting:
         self._last: Fragment | None = None
         self._runs: dict[tuple[object, ...], list[Fragment]] = {}
         self._edits: list[Edit] = []
-        readable = not content_type or _READABLE.match(content_type) is not None
-        self._lost = not (most_bytes > 0 and readable and encoding in (None, "identity"))
+        self._lost = not form.is_readable
 
     def add(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -69,11 +84,10 @@ class Redacting:
 
     def finish(self, *, whole: bool) -> bytes:
         """Return what is kept. `whole`: the body came to its end."""
-        cut = self.cut or not whole
         self._work(final=True)
         if not self._lost:
             try:
-                self._look_at_the_rest(cut=cut)
+                self._look_at_the_rest(whole=whole)
             except TooMuch:
                 self._lose()
         if self._lost:
@@ -188,20 +202,23 @@ class Redacting:
         self._texts.clear()
         self._texts_bytes = 0
 
-    def _look_at_the_rest(self, *, cut: bool) -> None:
+    def _look_at_the_rest(self, *, whole: bool) -> None:
         if self._form == _PLAIN:
             text = b"".join(self._kept)
             if _is_utf8(text):
-                self._look([Text([Fragment(0, len(text), text)])], escaped=False, cut=cut)
+                self._look([Text([Fragment(0, len(text), text)])], escaped=False, cut=self.cut or not whole)
             else:
                 self._lose()
             return
         self._remove(self._lexer)
-        cut = cut or self._broken or self._lexer.broken
+        cut = self.cut or self._broken or self._lexer.broken
         if cut and not self._answer and self._last is not None:
             self._look([Text([self._last])], cut=True)
         self._look_at_texts()
-        self._look([Text(run) for run in self._runs.values()], cut=cut)
+        # What came in several pieces might have gone on, whatever its last piece looks like.
+        runs = [Text(run) for run in self._runs.values()]
+        self._look([run for run in runs if len(run.pieces) == 1], cut=cut)
+        self._look([run for run in runs if len(run.pieces) > 1], cut=cut or not whole)
 
     def _lose(self) -> None:
         self._lost = True

@@ -163,11 +163,12 @@ class Relay:
         if upstream_id is not None:
             record.attempts[-1].upstream_request_id = upstream_id.decode("latin-1")
         endpoint = self._place.endpoint
-        if not endpoint.meters or not _OK <= status < _NOT_OK:
-            return
         encoding = index.get(b"content-encoding", b"identity")
         if encoding != b"identity":
             record.content_encoding = encoding.decode("latin-1")
+        if not endpoint.meters or not _OK <= status < _NOT_OK:
+            return
+        if encoding != b"identity":
             self._decoder = Decoder(encoding)
             self._strip_usage = False  # what is compressed passes untouched
         streamed = endpoint.streams or is_stream(content_type.lower(), asked=record.stream)

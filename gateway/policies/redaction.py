@@ -76,9 +76,7 @@ class Redaction:
     Raise ValueError where a pattern or path is wrong. Patterns are compiled when they are first needed.
     """
 
-    def __init__(
-        self, kinds: Sequence[str] = KINDS, patterns: Sequence[str] = (), paths: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, kinds: Sequence[str] = KINDS, patterns: Sequence[str] = (), paths: Sequence[str] = ()) -> None:
         self._kinds = frozenset(kinds)
         self._own = tuple(map(compile_pattern, patterns))
         self.paths = tuple(map(parse_path, paths))

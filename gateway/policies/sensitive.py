@@ -53,16 +53,14 @@ def _card(text: bytes, start: int, end: int) -> Span | None:
 
 
 # How long an IBAN of each country is (the SWIFT registry).
-_IBAN_LENGTHS: Final = {
-    each[:2].encode(): int(each[2:])
-    for each in (
-        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
-        "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 "
-        "LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 "
-        "PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 "
-        "YE30"
-    ).split()
-}
+_IBANS: Final = (
+    "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
+    "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 "
+    "LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 "
+    "PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 "
+    "YE30"
+)
+_IBAN_LENGTHS: Final = {each[:2].encode(): int(each[2:]) for each in _IBANS.split()}
 
 
 def _iban(text: bytes, start: int, end: int) -> Span | None:
@@ -121,7 +119,7 @@ _SECRETS: Final = (
     rb"\bglpat-[A-Za-z0-9_-]{20,}",
     rb"\bxox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,}",  # Slack
     rb"\bxapp-[A-Za-z0-9-]{10,}",
-    rb"\bhooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
+    rb"\b(?:https://)?hooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
     rb"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}",  # Stripe
     rb"\bwhsec_[A-Za-z0-9+/]{24,}={0,2}",
     rb"\bhf_[A-Za-z0-9]{30,}",  # Hugging Face
@@ -139,7 +137,10 @@ _SECRETS: Final = (
     rb"(?i:\bbearer) {1,4}[A-Za-z0-9._~+/-]{16,}=*",
     rb"(?i:\bbasic) {1,4}[A-Za-z0-9+/]{16,}={0,2}",
 )
-_NAME: Final = rb"(?i:pass(?:word|wd)?|pwd|secret|client_secret|api[_-]?key|key|(?:access_|auth_|id_|refresh_)?token|sig(?:nature)?)"
+_NAME: Final = (
+    rb"(?i:pass(?:word|wd)?|pwd|(?:client_)?secret|(?:api[_-]?)?key|"
+    rb"(?:access_|auth_|id_|refresh_)?token|sig(?:nature)?)"
+)
 _CARDS: Final = (
     rb"\b(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6\d{3}|35\d\d)(?:[ -]?\d{4}){3}(?:[ -]?\d{3})?\b",
     rb"\b3[47]\d\d[ -]?\d{6}[ -]?\d{5}\b",
@@ -155,7 +156,10 @@ _PHONES: Final = (
     rb"\(0[1-9]\d{0,4}\)[ /-]?\d{2,8}(?:[ -]\d{2,8}){0,3}\b",
     rb"\b0[1-9]\d{8,9}\b",
 )
-_ADDRESS: Final = rb"[\pL\pN._%+'-]+(?:@|%40|&#64;)(?:[\pL\pN](?:[\pL\pN-]*[\pL\pN])?\.)+(?:\pL{2,}|xn--[A-Za-z0-9-]+)"
+_ADDRESS: Final = (
+    rb"[\pL\pN_%+][\pL\pN._%+'-]*(?:@|%40|&#64;)"
+    rb"(?:[\pL\pN](?:[\pL\pN-]*[\pL\pN])?\.)+(?:\pL{2,}|xn--[A-Za-z0-9-]+)"
+)
 
 KINDS: Final = ("secret", "email", "card", "iban", "phone", "data")
 FINDERS: Final = (

@@ -1,4 +1,4 @@
-"""What does a text say once its JSON escapes are read, and where did each part of that stand? For who searches in it."""
+"""What does a text say once its JSON escapes are read, and where did each part of it stand? For who searches in it."""
 
 import re
 from bisect import bisect_right

@@ -37,7 +37,17 @@ _CONSTANT: Final = frozenset(
 # Names that need not be looked at.
 _KNOWN: Final = _CONSTANT | frozenset(
     (
-        *(b"index", b"choices", b"delta", b"content", b"text", b"logprobs", b"output_index", b"content_index", b"parts"),
+        *(
+            b"index",
+            b"choices",
+            b"delta",
+            b"content",
+            b"text",
+            b"logprobs",
+            b"output_index",
+            b"content_index",
+            b"parts",
+        ),
         *(b"sequence_number", b"message", b"messages", b"created", b"usage", b"item", b"response", b"part", b"input"),
         *(b"candidates", b"tool_calls", b"function", b"arguments", b"partial_json", b"content_block", b"refusal"),
         *(b"properties", b"required", b"description", b"parameters", b"enum", b"title", b"tools", b"input_schema"),
@@ -123,9 +133,9 @@ class _Node:
 class Lexer:
     """Reads JSON documents as they come.
 
-    `starts_at`: where the first byte stands in the body. `joins`: this is an answer, of which texts may go on in a later
-    document, or in a later element of the list that it is. `removed`: paths of values that go whole; where such values
-    stand is told in `stretches`.
+    `starts_at`: where the first byte stands in the body. `joins`: this is an answer, of which texts may go on in a
+    later document, or in a later element of the list that it is. `removed`: paths of values that go whole; where such
+    values stand is told in `stretches`.
     """
 
     def __init__(self, starts_at: int = 0, *, joins: bool = False, removed: Sequence[Path] = ()) -> None:
@@ -136,7 +146,7 @@ class Lexer:
         self._at = starts_at  # where `_rest` stands in the body
         self._rest = b""
         self._node: _Node | None = None
-        self._open: list[tuple[Fragment, _Node, bytes | int]] = []  # texts of which we do not know yet what they continue
+        self._open: list[tuple[Fragment, _Node, bytes | int]] = []  # whose place is not known yet
         self._skipped = 0  # how deep we are inside of a value that goes whole
         self._skipped_at = 0
 
