@@ -3,7 +3,7 @@
 import random
 import string
 
-_random = random.Random(20_261_126)  # noqa: S311
+_random = random.Random(20_261_126)
 _ALNUM = string.ascii_letters + string.digits
 
 

@@ -176,6 +176,8 @@ class Redacting:
 
     def _take(self, found: list[Fragment]) -> None:
         """Keep texts until there are enough to look through, and those that may go on until the end."""
+        if self._texts_bytes >= WORK_BYTES:
+            self._look_at_texts()  # before more is added: what came last may be cut
         for fragment in found:
             if fragment.run is not None:
                 self._runs.setdefault(fragment.run, []).append(fragment)
@@ -187,8 +189,6 @@ class Redacting:
                     self._texts_bytes += len(fragment.text)
                 else:
                     alike.append(fragment)
-        if self._texts_bytes >= WORK_BYTES:
-            self._look_at_texts()
 
     # ---- looking --------------------------------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Redacting:
         self.redactions += count
 
     def _look_at_texts(self) -> None:
-        self._look([Text(alike[:1], alike[1:]) for alike in self._texts.values()])
+        self._look([Text(alike[:1], alike[1:]) for alike in self._texts.values() if alike])
         self._texts.clear()
         self._texts_bytes = 0
 
@@ -212,8 +212,10 @@ class Redacting:
             return
         self._remove(self._lexer)
         cut = self.cut or self._broken or self._lexer.broken
-        if cut and not self._answer and self._last is not None:
-            self._look([Text([self._last])], cut=True)
+        last = self._last
+        if cut and not self._answer and last is not None:
+            self._texts[last.text].remove(last)
+            self._look([Text([last])], cut=True)
         self._look_at_texts()
         # What came in several pieces might have gone on, whatever its last piece looks like.
         runs = [Text(run) for run in self._runs.values()]

@@ -17,8 +17,8 @@ _TOKEN: Final = re.compile(
     rb"|(?<![\w.])[0-9]{8,19}(?![\w.])",
     re.DOTALL,
 )
-_BETWEEN: Final = b" \t\r\n,:0123456789+-.eEtruefalsn"
-_UNFINISHED: Final = b"0123456789+-.eEtruefalsn"
+_UNFINISHED: Final = b"0123456789+-.eEtruefalsnNaInity"  # NaN and Infinity are no JSON, and some write them
+_BETWEEN: Final = b" \t\r\n,:" + _UNFINISHED
 _QUOTE: Final = 0x22
 _LIST: Final = 0x5B
 _NUMBER_BYTES: Final = 8
@@ -99,6 +99,11 @@ class _Node:
         self.indexes: tuple[bytes, ...] = ()
         self._place: tuple[object, ...] | None = None
 
+    @property
+    def is_event(self) -> bool:
+        """Whether it is one of several that follow each other: a document, or an element of a list that is one."""
+        return self.parent is None or (self.parent.parent is None and self.parent.is_list)
+
     def next(self) -> bytes | int:
         """Return the step to the value that comes now."""
         if not self.is_list:
@@ -159,12 +164,12 @@ class Lexer:
     def feed(self, data: bytes, *, final: bool = False) -> list[Fragment]:
         """Take more; return the texts that are complete. `final`: this is all. Raises Unreadable."""
         data = self._rest + data
-        at, length, behind = self._at, len(data), 0
+        at, behind = self._at, 0
         found: list[Fragment] = []
         for match in _TOKEN.finditer(data):
             start, end = match.span()
             first = data[start]
-            if (end == length and not final and first not in b"{}[]") or data[start:end] == b'"':
+            if data[start:end] == b'"' or not (final or first in b"{}[]" or _is_settled(data, end)):
                 break  # what follows decides what it is
             if start > behind:
                 _check_between(data[behind:start])
@@ -236,7 +241,7 @@ class Lexer:
             around = 0 if fragment.bare else 1
             self.stretches.append((fragment.start - around, fragment.end + around))
             return
-        if step == b"type" and not fragment.text.startswith(b"content_block"):
+        if step == b"type" and node.is_event and not fragment.text.startswith(b"content_block"):
             node.note(b"type", fragment.text)
         if self._joins and not fragment.bare and step not in _CONSTANT:
             self._open.append((fragment, node, step))
@@ -254,9 +259,9 @@ class Lexer:
             return
         if step == _BLOCK:
             step = _DELTA
-        # Each element of a list that is the whole answer is what an event is in a stream.
-        is_event = node is not None and node.parent is None and node.is_list
-        self._node = _Node(node, 0 if is_event else step, is_list=is_list)
+        self._node = _Node(node, step, is_list=is_list)
+        if node is not None and self._node.is_event:
+            self._node.step = 0  # wherever in the list it stands
         if self._node.depth > _DEEPEST:
             raise Unreadable
 
@@ -291,6 +296,11 @@ class Lexer:
             len(path) == len(steps) and all(wanted in (ANY, each) for wanted, each in zip(path, steps, strict=True))
             for path in self._removed
         )
+
+
+def _is_settled(data: bytes, end: int) -> bool:
+    """Tell whether a string or number that ends here is known to end here, and with it its value: `nu` may go on."""
+    return end < len(data) and not (len(data) - end < len("false") and data[end:].isalpha())
 
 
 def _check_between(data: bytes) -> None:

@@ -63,7 +63,7 @@ def test_only_chosen_kinds_are_looked_for(kind: str) -> None:
 
 
 def test_private_key_without_end_goes_as_far_as_keys_do() -> None:
-    """A text that breaks off in the middle of a key holds part of it; a mere mention takes no more than a key with it."""
+    """A text may break off in the middle of a key; a mere mention takes no more than a key with it."""
     text = b"-----BEGIN PRIVATE KEY-----" + b"A" * 100_000
 
     assert [(0, 16_384)] == list(private_keys([(0, 27)], text))

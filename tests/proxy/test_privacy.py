@@ -1,6 +1,5 @@
 """Canaries: what a team must not keep is nowhere on disk, in no answer of the API and in no log, however it comes."""
 
-import gzip
 import json
 import os
 import subprocess
@@ -16,6 +15,7 @@ from tests.gateway import KEY, Gateway, standing_before, team_file
 from tests.provider import EVENTS, JSON, Answer, Provider, answer, providing
 
 REDACTED_KEY, FULL_KEY = "tw-redacted", KEY
+KEYS = (FULL_KEY, REDACTED_KEY)
 # What of a canary nobody must find, wherever it is looked for: half of it is no secret, and may stand in every text.
 WANTED = [*(each for each in ALL if "\n" not in each), PASSWORD, *(each.split("\n")[1] for each in ALL if "\n" in each)]
 TEXT = "\n".join([*ALL, *URLS])
@@ -150,27 +150,80 @@ def test_canaries_are_nowhere(provider: Provider, gateway: Gateway) -> None:
     headers = [("Content-Type", "multipart/form-data; boundary=X"), ("Authorization", f"Bearer {REDACTED_KEY}")]
     said.append(gateway.ask("POST", "/v1/audio/transcriptions", headers, form(TEXT)))
     rows = gateway.wait_rows(len(CALLS) + 1)
-    gateway_log = gateway.output.read_bytes()
     shown = [json.dumps(gateway.api(f"/api/exchanges/{row['id']}")).encode() for row in rows]
-    everything = b"\n".join(
-        [on_disk(gateway.folder / "data"), json.dumps(rows).encode(), *shown, gateway_log, gateway.metrics().encode()]
-        + [listed(gateway, "logs", "--json"), *(listed(gateway, "logs", "show", row["id"], "--json") for row in rows)]
-        + [listed(gateway, "logs", "show", row["id"]) for row in rows]
-    )
+    parts = [
+        on_disk(gateway.folder / "data"),
+        json.dumps(rows).encode(),
+        *shown,
+        gateway.output.read_bytes(),
+        gateway.metrics().encode(),
+        listed(gateway, "logs", "--json"),
+        listed(gateway, "logs", "show", rows[-1]["id"]),
+    ]
 
     assert [*(told.status for _, _, told in CALLS), 200] == [reply.status for reply in said]
     assert {"redacted"} == {row["bodies"] for row in rows}
     assert len(rows) - 5 <= sum(row["redactions"] > 0 for row in rows)
-    assert [] == found(everything)
+    assert [] == found(b"\n".join(parts))
+    # Not for want of bodies: only what cannot be read is missing.
+    kept = [json.loads(each) for each in shown]
+    assert 2 == sum(each["request_body"] is None for each in kept)
+    assert 2 == sum(each["response_body"] is None for each in kept)
 
 
 def test_client_and_provider_see_everything(provider: Provider, gateway: Gateway) -> None:
     """What passes is untouched, byte for byte: only what is kept is less."""
-    path, body, told = CALLS[2]
+    path, body, told = CALLS[3]
     provider.play(told)
 
-    reply = gateway.post(path, body, key=REDACTED_KEY)
+    reply = gateway.post(path, body, ("x-tollway-bodies", "redacted"))
 
     (asked,) = provider.asked
+    assert (body, []) == (asked.body, asked.values("x-tollway-bodies"))
     assert b"".join(step for step in told.body if isinstance(step, bytes)) == reply.body
-    assert (body, []) == (asked.body.replace(b', "stream_options": {"include_usage": true}', b""), asked.values("x-tollway-tags"))
+
+
+def test_usage_and_cost_are_those_of_what_was_said(provider: Provider, gateway: Gateway) -> None:
+    """Metering reads what passes, not what is kept; and the audit says that it cannot judge the rest."""
+    usage = {"prompt_tokens": 1000, "completion_tokens": 500}
+    whole = json.dumps({"model": "gpt-4o-mini", "choices": [chat(TEXT)], "usage": usage}).encode()
+    provider.play(answer(whole), answer(whole))
+    ids = [gateway.post("/v1/chat/completions", chat(TEXT), key=key).value("x-tollway-request-id") for key in KEYS]
+
+    rows = [gateway.row(str(each)) for each in ids]
+    assert ["full", "redacted"] == [row["bodies"] for row in rows]
+    assert rows[0]["usage"] == rows[1]["usage"]
+    assert rows[0]["cost_nano_usd"] == rows[1]["cost_nano_usd"] > 0
+    audited = json.loads(listed(gateway, "audit", "--json").splitlines()[-1])
+    assert 1 == sum(count for reason, count in audited["skipped"].items() if "redacted" in reason)
+
+
+@pytest.mark.parametrize(
+    ("key", "wish", "bodies"),
+    [
+        (FULL_KEY, "redacted", "redacted"),
+        (FULL_KEY, "none", "none"),
+        (FULL_KEY, "ful", "none"),
+        (REDACTED_KEY, "full", "redacted"),
+        (REDACTED_KEY, "none", "none"),
+    ],
+)
+def test_a_request_may_ask_for_less(provider: Provider, gateway: Gateway, key: str, wish: str, bodies: str) -> None:
+    """Never for more; and what cannot be understood is taken for the wish to keep nothing."""
+    provider.play(answer(b'{"choices": [{"message": {"content": "hello"}}]}'))
+
+    reply = gateway.post("/v1/chat/completions", chat("hello"), ("x-tollway-bodies", wish), key=key)
+
+    row = gateway.row(str(reply.value("x-tollway-request-id")))
+    assert bodies == row["bodies"]
+    assert (bodies != "none") == (row["request_body"] is not None) == (row["response_body"] is not None)
+
+
+def test_what_is_kept_in_full_is_found(provider: Provider, gateway: Gateway) -> None:
+    """The search for canaries can fail: of a team that keeps everything it finds every one of them."""
+    path, body, told = CALLS[0]
+    provider.play(told)
+    reply = gateway.post(path, body)
+
+    row = gateway.row(str(reply.value("x-tollway-request-id")))
+    assert WANTED == found(json.dumps(row).replace("\\\\", "\\").encode())
