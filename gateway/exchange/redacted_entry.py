@@ -30,7 +30,7 @@ class RedactedEntry(Entry):
     What comes behind the end is not kept.
     """
 
-    __slots__ = ("_answered", "_asked", "_keeping", "_unread", "_working")
+    __slots__ = ("_answered", "_asked", "_ended", "_keeping", "_unread", "_working")
 
     def __init__(self, journal: Journal, record: Record, *, begun_ns: int, started_ns: int, keeping: Keeping) -> None:
         Entry.__init__(self, journal, record, begun_ns=begun_ns, started_ns=started_ns, keep=0)
@@ -39,6 +39,7 @@ class RedactedEntry(Entry):
         self._unread: deque[bytes] = deque()
         self._working = False
         self._answered: Redacting | None = None
+        self._ended = False
 
     def request(self, data: bytes) -> None:
         """Take a piece of the request."""
@@ -83,6 +84,10 @@ class RedactedEntry(Entry):
         record = self.record
         asked, answered = self._asked, self._answered
         self._asked = self._answered = None
+        if self._ended:
+            record.truncated = self._keeping.most_bytes > 0
+            return ()
+        self._ended = True
         pieces: list[Piece] = []
         if asked is not None:
             for data in self._unread:
@@ -95,8 +100,9 @@ class RedactedEntry(Entry):
             pieces += _pieces(RESPONSE, answered.finish(whole=record.outcome not in _BROKEN_OFF))
             record.redactions += answered.redactions
             record.truncated = record.truncated or answered.cut
-        if len(pieces) > 1:
-            self._part(pieces[:-1])
+        if sum(len(data) for _, _, data in pieces) <= PART_BYTES:
+            return pieces
+        self._part(pieces[:-1])
         return pieces[-1:]
 
     def _encoded(self) -> bytes:

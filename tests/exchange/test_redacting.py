@@ -173,8 +173,15 @@ def test_kept_stream_can_be_read(make: Any) -> None:
     assert ["Write to [email] today"] == [turn.text for turn in answer_turns(kept)]
 
 
-@given(st.recursive(TRICKY | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(TRICKY, inner)),
-       st.integers(1, 50), st.booleans(), st.booleans())  # fmt: skip
+@given(
+    st.recursive(
+        TRICKY | st.integers(-(10**7), 10**7) | st.none(),
+        lambda inner: st.lists(inner) | st.dictionaries(TRICKY, inner),
+    ),
+    st.integers(1, 50),
+    st.booleans(),
+    st.booleans(),
+)
 def test_what_holds_nothing_is_kept_byte_for_byte(value: Any, step: int, answer: bool, ascii_only: bool) -> None:
     """Any JSON, and any plain text, cut anywhere."""
     body = json.dumps([value], ensure_ascii=ascii_only).encode()

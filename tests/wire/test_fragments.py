@@ -82,7 +82,8 @@ def test_what_is_no_json_is_refused(data: bytes) -> None:
         ('{"type":"content_block_start","index":2,"content_block":{"type":"text","text":"%s"}}',
          '{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"%s"}}'),
         ('{"type":"t","output_index":1,"delta":"%s","obfuscation":"a"}', '{"type":"t","delta":"%s","output_index":1}'),
-        ('[{"candidates":[{"content":{"parts":[{"text":"%s"}]}}]}]', '[{},{"candidates":[{"content":{"parts":[{"text":"%s"}]}}]}]'),
+        ('[{"candidates":[{"content":{"parts":[{"text":"%s"}]}}]}]',
+         '[{},{"candidates":[{"content":{"parts":[{"text":"%s"}]}}]}]'),
     ],
 )  # fmt: skip
 def test_texts_that_go_on_have_the_same_run(one: str, other: str) -> None:
