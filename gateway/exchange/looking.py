@@ -44,13 +44,13 @@ def look(
 
     `escaped`: the texts stand as JSON writes them. `cut`: what followed them is not known.
     """
-    source, starts, pieces, ends = _joined(texts)
+    source, starts, pieces, ends = _joined(texts, rb"\n" if escaped else b"\n")
     hits = _hits(source, redaction, effort, escaped=escaped, more=_cuts(source, ends) if cut else [])
     edits = [edit for hit in hits for edit in _edits(hit, starts, pieces)]
     return edits, sum(edit.kept not in (b"", CUT) for edit in edits)
 
 
-def _joined(texts: Sequence[Text]) -> tuple[bytes, list[int], list[_Piece], list[int]]:
+def _joined(texts: Sequence[Text], between: bytes) -> tuple[bytes, list[int], list[_Piece], list[int]]:
     """Put all texts into one, each on a line of its own, so that looking through them costs little."""
     parts: list[bytes] = []
     starts: list[int] = []
@@ -64,8 +64,8 @@ def _joined(texts: Sequence[Text]) -> tuple[bytes, list[int], list[_Piece], list
             parts.append(fragment.text)
             at += len(fragment.text)
         ends.append(at)
-        parts.append(b"\n")
-        at += 1
+        parts.append(between)
+        at += len(between)
     return b"".join(parts), starts, pieces, ends
 
 
@@ -76,7 +76,7 @@ def _cuts(source: bytes, ends: Sequence[int]) -> list[Hit]:
         match = _LAST_WORDS.search(source, max(begun, end - _CUT_BYTES), end)
         if match is not None and match.start() < end:
             hits.append(Hit(match.start(), end, CUT))
-        begun = end + 1
+        begun = end
     return hits
 
 

@@ -4,6 +4,8 @@ import re
 from bisect import bisect_right
 from typing import Final
 
+import orjson
+
 # A pair of surrogates is one character.
 _ESCAPE: Final = re.compile(
     rb'\\(?:["\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4})'
@@ -15,36 +17,39 @@ _PLAIN: Final = {
 
 
 class Unescaped:
-    """A text whose escapes were read, once."""
+    """A text whose escapes were read, once. Where things stand is worked out when somebody asks."""
 
-    __slots__ = ("_before", "_places", "_sources", "text")
+    __slots__ = ("_before", "_places", "_source", "_sources", "text")
 
     def __init__(self, source: bytes) -> None:
-        parts: list[bytes] = []
+        self._source = source
         # From each of these places in `text` on, it stands as it does from the same one in the source.
-        self._places = places = [0]
-        self._sources = sources = [0]
-        self._before = before = [0]  # where the escape before it begins in the source
-        at = length = 0
-        for match in _ESCAPE.finditer(source):
+        self._places: list[int] = []
+        self._sources: list[int] = []
+        self._before: list[int] = []  # where the escape before it begins in the source
+        self.text = _decoded(source)
+
+    def _locate(self) -> None:
+        if self._places:
+            return
+        places, sources, before = [0], [0], [0]
+        shorter = 0  # so much is the text than the source, up to here
+        for match in _ESCAPE.finditer(self._source):
             start, end = match.span()
-            character = _PLAIN.get(source[start:end]) or _character(source[start:end])
-            parts.append(source[at:start])
-            parts.append(character)
-            length += start - at + len(character)
-            at = end
-            places.append(length)
+            shorter += end - start - len(_character(match))
+            places.append(end - shorter)
             sources.append(end)
             before.append(start)
-        parts.append(source[at:])
-        self.text = b"".join(parts)
+        self._places, self._sources, self._before = places, sources, before
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Return where a stretch of the text stands in the source, with all of the escapes that it touches."""
-        return self._source(start, -1), self._source(end, 1)
+        self._locate()
+        return self._origin(start, -1), self._origin(end, 1)
 
     def whole(self, start: int, end: int) -> tuple[int, int]:
         """Return a stretch of the source with all of the escapes that it touches: what is left of it can be read."""
+        self._locate()
         sources, before = self._sources, self._before
         number = bisect_right(sources, start)  # the first escape that ends behind `start`
         if number < len(sources) and before[number] < start:
@@ -56,6 +61,7 @@ class Unescaped:
 
     def forward(self, start: int, end: int) -> tuple[int, int]:
         """Return where a whole stretch of the source stands in the text."""
+        self._locate()
         return self._place(start), self._place(end)
 
     def _place(self, source: int) -> int:
@@ -64,7 +70,7 @@ class Unescaped:
         # An escape that follows is not shorter than what it stands for.
         return min(place, self._places[number + 1]) if number + 1 < len(self._places) else place
 
-    def _source(self, place: int, side: int) -> int:
+    def _origin(self, place: int, side: int) -> int:
         number = bisect_right(self._places, place) - 1
         source = self._sources[number] + place - self._places[number]
         if number + 1 < len(self._before) and source > self._before[number + 1]:  # inside a character
@@ -79,6 +85,18 @@ def unescape(source: bytes) -> Unescaped | None:
     return Unescaped(source)
 
 
-def _character(escape: bytes) -> bytes:
-    units = bytes.fromhex(escape.replace(b"\\u", b"").decode())
+def _decoded(source: bytes) -> bytes:
+    try:
+        text: str = orjson.loads(b'"%b"' % source)
+        return text.encode()
+    except ValueError:  # it is no whole JSON text, or holds half of a pair
+        return _ESCAPE.sub(_character, source)
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    written = escape[0]
+    plain = _PLAIN.get(written)
+    if plain is not None:
+        return plain
+    units = bytes.fromhex(written.replace(b"\\u", b"").decode())
     return units.decode("utf-16-be", "surrogatepass").encode("utf-8", "surrogatepass")

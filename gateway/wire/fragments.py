@@ -17,9 +17,9 @@ _TOKEN: Final = re.compile(
     rb"|(?<![\w.])[0-9]{8,19}(?![\w.])",
     re.DOTALL,
 )
+_STRING_REST: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+("?)', re.DOTALL)
 _UNFINISHED: Final = b"0123456789+-.eEtruefalsnNaInity"  # NaN and Infinity are no JSON, and some write them
 _BETWEEN: Final = b" \t\r\n,:" + _UNFINISHED
-_QUOTE: Final = 0x22
 _LIST: Final = 0x5B
 _NUMBER_BYTES: Final = 8
 _DEEPEST: Final = 512
@@ -150,6 +150,9 @@ class Lexer:
         self._removed = removed
         self._at = starts_at  # where `_rest` stands in the body
         self._rest = b""
+        self._more: list[bytes] = []  # of a string that is not complete
+        self._is_in_string = False
+        self._is_escaping = False
         self._node: _Node | None = None
         self._open: list[tuple[Fragment, _Node, bytes | int]] = []  # whose place is not known yet
         self._skipped = 0  # how deep we are inside of a value that goes whole
@@ -163,7 +166,11 @@ class Lexer:
 
     def feed(self, data: bytes, *, final: bool = False) -> list[Fragment]:
         """Take more; return the texts that are complete. `final`: this is all. Raises Unreadable."""
-        data = self._rest + data
+        if self._is_in_string and not final and not self._ends(data):
+            self._more.append(data)
+            return []
+        data = b"".join((self._rest, *self._more, data))
+        self._more.clear()
         at, behind = self._at, 0
         found: list[Fragment] = []
         for match in _TOKEN.finditer(data):
@@ -179,16 +186,21 @@ class Lexer:
             elif first in b"}]":
                 self._finish(at + end, found)
             elif not self._skipped:
-                if first != _QUOTE:
-                    self._value(Fragment(at + start, at + end, match[0], None, True), found)
-                elif match[2] is None or self._node is None or self._node.is_list:
-                    self._value(Fragment(at + match.start(1), at + match.end(1), match[1]), found)
-                else:
-                    self._member(self._node, match, found)
+                self._text(match, found)
         self._keep(data, behind)
         if final:
             self._end(found)
         return found
+
+    def _text(self, match: re.Match[bytes], found: list[Fragment]) -> None:
+        """Take a string or a long number."""
+        node, at = self._node, self._at
+        if match[1] is None:
+            self._value(Fragment(at + match.start(), at + match.end(), match[0], None, True), found)
+        elif match[2] is None or node is None or node.is_list:
+            self._value(Fragment(at + match.start(1), at + match.end(1), match[1]), found)
+        else:
+            self._member(node, match, found)
 
     def _keep(self, data: bytes, behind: int) -> None:
         """Hold back what is not complete: a string, or a number."""
@@ -198,6 +210,16 @@ class Lexer:
         _check_between(rest[:between])
         self._rest = rest[between:]
         self._at += behind + between
+        self._is_escaping = False
+        self._is_in_string = quote >= 0 and not self._ends(self._rest[1:])
+
+    def _ends(self, data: bytes) -> bool:
+        """Tell whether a string that goes on ends in here. What came of it before is not looked at again."""
+        match = _STRING_REST.match(data, 1 if self._is_escaping else 0) if data else None
+        if match is None:
+            return False
+        self._is_escaping = match.end() < len(data) and not match[1]
+        return len(match[1]) > 0
 
     def _end(self, found: list[Fragment]) -> None:
         """Take what is there of a string that was cut."""

@@ -207,3 +207,20 @@ def test_teams_are_known_by_their_files() -> None:
 
     assert ["a", "b.x"] == list(config.teams)
     assert "k" == config.teams["b.x"].keys[0].name
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("bodies = 'some'", "logging.bodies: expected 'full', 'redacted' or 'none'"),
+        ("redact = { kinds = ['emails'] }", "logging.redact.kinds[0]: expected 'secret', 'email'"),
+        ("redact = { patterns = ['('] }", "logging.redact.patterns[0]: is no regular expression that RE2 takes"),
+        ("redact = { patterns = ['a*'] }", "logging.redact.patterns[0]: matches the empty text"),
+        ("redact = { paths = ['$.a'] }", "logging.redact.paths[0]: is no path"),
+    ],
+)
+def test_what_redaction_cannot_use_is_found_when_the_file_is_read(text: str, complaint: str) -> None:
+    """Not when the first request comes, whose body nobody would have looked at."""
+    (found,) = problems({"teams/a.toml": f"[logging]\n{text}"})
+
+    assert complaint in found

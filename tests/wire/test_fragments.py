@@ -1,6 +1,7 @@
 """The texts of JSON as it comes: all of them, where they stand, and which of them go on."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -135,3 +136,14 @@ def test_tokens_of_an_answer_told_once_more_go_whole() -> None:
     _, lexer = read(data, 11, joins=True)
 
     assert [b'{"content":[{"token":"sk-","bytes":[115]}]}'] == [data[a:b] for a, b in lexer.stretches]
+
+
+def test_long_string_is_read_once() -> None:
+    """However many pieces it comes in: time grows with its length, not with its square."""
+    data = b'"' + b"a\\\\" * 700_000 + b'"'
+    began = time.thread_time()
+
+    found, _ = read(data, 1024)
+
+    assert data[1:-1] == found[0].text
+    assert time.thread_time() - began < 1
