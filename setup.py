@@ -23,10 +23,11 @@ http/status http/outbox http/headers http/reader http/server http/client http/po
 wire/openai wire/anthropic wire/gemini wire/billed wire/body wire/counts wire/sse
 wire/document wire/guess wire/sample wire/lines_meter
 wire/openai_words wire/anthropic_words wire/gemini_words wire/meter wire/json_meter
-wire/plain wire/ending wire/answer_head
+wire/plain wire/ending wire/answer_head wire/fragments wire/escapes
 wire/openai_meter wire/chat_meter wire/openai_usage wire/anthropic_meter wire/gemini_meter
 exchange/charging exchange/plan exchange/admission exchange/gate
 ledger/account ledger/holds ledger/waiting ledger/asking ledger/holder policies/expected
+exchange/looking exchange/redacting exchange/redacted_record exchange/redacted_entry
 exchange/books exchange/relay exchange/intake exchange/outgoing exchange/lanes exchange/way exchange/serving
 exchange/introduction exchange/destination exchange/local exchange/replies
 proxy

@@ -25,6 +25,7 @@ from gateway.exchange.introduction import Introduction, introduce
 from gateway.exchange.lanes import Lane
 from gateway.exchange.local import READERS, local_answer, models_answer
 from gateway.exchange.outgoing import Outgoing, edit
+from gateway.exchange.redacted_entry import new_entry
 from gateway.exchange.refit import Refit, refit
 from gateway.exchange.relay import Relay
 from gateway.exchange.replies import JSON, id_line, unknown_path
@@ -206,8 +207,8 @@ class Flight:
     def _opened(self, intro: Introduction) -> Entry:
         proxy, started_ns = self._proxy, self._started_ns
         record = replace(intro.record, id=self.id, started_at=proxy.stamps.text(started_ns), attempts=[])
-        keep = intro.principal.kept_bytes
-        return Entry(proxy.journal, record, begun_ns=self._request.begun_ns, started_ns=started_ns, keep=keep)
+        begun_ns = self._request.begun_ns
+        return new_entry(proxy.journal, record, begun_ns=begun_ns, started_ns=started_ns, keeping=intro.keeping)
 
     def _answer_ourselves(self, status: int, block: bytes, body: bytes) -> None:
         self._over = True

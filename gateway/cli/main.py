@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import audit, budget, check, demo, explain, key, logs, price, serve, spend, team, top
+from gateway.cli import audit, budget, check, demo, explain, key, logs, price, redact, serve, spend, team, top
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
@@ -58,6 +58,7 @@ app.add_typer(budget.app, name="budget")
 app.command()(top.top)
 app.command()(price.price)
 app.command()(audit.audit)
+app.command()(redact.redact)
 
 
 def _add_not_built(name: str, purpose: str) -> None:

@@ -23,7 +23,11 @@ _JOB_STATES = {
     "lapsed": "nobody fetched the result in time, so an estimate is booked",
     "seen": "was asked for by another exchange, which is billed for it",
 }
-NOT_KEPT = "(the body was not kept)"
+NOT_KEPT = {
+    "full": "(the body was not kept)",
+    "redacted": "(what cannot be read, and so not redacted, is not kept)",
+    "none": "(no bodies are kept)",
+}
 
 Raw = Annotated[
     Literal["request", "response"] | None,
@@ -51,7 +55,7 @@ def show(
 
 def _write_raw(body: Body | None, name: str) -> None:
     if body is None:
-        fail(f'the {name}\'s body was not kept (bodies = "none"), or it had none')
+        fail(f"the {name}'s body was not kept (`tollway logs show ID` says why), or it had none")
     write_bytes(b"".join(data for _, data in body.pieces))
     if not body.is_whole:
         fail(f"the {name} was cut when it was logged: {body.kept_bytes} of {body.total_bytes} bytes are kept")
@@ -102,6 +106,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "outcome", f"{record.outcome} ({'nothing sent' if record.status is None else record.status})"
     if record.error:
         yield "error", record.error
+    if record.bodies != "full":
+        yield "bodies", f"{record.bodies}, {record.redactions} taken out"
     yield "time", _times(record)
     yield "usage", _usage(record)
     if record.job is not None:
@@ -146,7 +152,7 @@ def _print_conversation(exchange: Exchange) -> None:
     for name, body, total_bytes, read, encoding in sides:
         out.print(f"\n[bold]{name}[/bold] {total_bytes} bytes" + ("" if body is None or body.is_whole else ", cut"))
         if body is None:
-            out.print(NOT_KEPT if total_bytes else "(empty)")
+            out.print(NOT_KEPT[record.bodies] if total_bytes else "(empty)")
             continue
         for role, text in read(_decoded(joined(body), encoding)):
             out.print(f"{role}:", style=ROLE_STYLES.get(role, "yellow"), markup=False)

@@ -9,6 +9,7 @@ from gateway.config.budgets import compile_budgets, compile_facts, compile_limit
 from gateway.config.idle import idle
 from gateway.config.load import Config, Sources, parse
 from gateway.config.model import Provider as ProviderSection
+from gateway.config.model import Redact
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.secret import MissingSecret, reveal
 from gateway.config.values import split_address
@@ -16,6 +17,7 @@ from gateway.policies.access import Access, Principal
 from gateway.policies.patterns import Patterns
 from gateway.policies.price_table import PriceList
 from gateway.policies.pricing import PriceBook
+from gateway.policies.redaction import DEFAULT, Redaction
 from gateway.policies.routing import Provider, Routing, Target, Weighted
 from gateway.policies.snapshot import Address, PriceSource, Server, Snapshot
 
@@ -69,6 +71,7 @@ def _access(config: Config) -> Access:
     held = config.company.models
     company_models = None if held.allow is None else tuple(held.allow)
     teams = Patterns(held.scope.team or ["*"])
+    redactions = {name: redaction(team.logging.redact) for name, team in config.teams.items()}
     return Access(
         {
             bytes.fromhex(key.sha256): Principal(
@@ -79,11 +82,19 @@ def _access(config: Config) -> Access:
                 bodies=team.logging.bodies,
                 max_body_bytes=team.logging.max_body,
                 company_models=company_models if teams.matches(name) else None,
+                redaction=redactions[name],
             )
             for name, team in config.teams.items()
             for key in team.keys
         }
     )
+
+
+def redaction(section: Redact) -> Redaction:
+    """Compile what a team wants taken out of its bodies."""
+    if section == Redact():
+        return DEFAULT
+    return Redaction(section.kinds, section.patterns, section.paths)
 
 
 def routing(config: Config, env: Mapping[str, str]) -> Routing:

@@ -47,7 +47,7 @@ name = "{name}"
 # concurrent = 64
 
 # [logging]
-# bodies = "full"        # or "none": keep no prompts and answers
+# bodies = "full"        # "redacted": without secrets and personal details; "none": no prompts and answers
 # max_body = "1 MiB"     # of each body; its end is kept too
 
 # One table per key: `tollway key new --team {name} --name NAME` adds one, `tollway key revoke` removes it.

@@ -10,10 +10,12 @@ from gateway.config.values import (
     AddressText,
     BaseUrl,
     Digest,
+    JsonPath,
     Name,
     NotBuilt,
     OnAuthorityLoss,
     OnExceeded,
+    OwnPattern,
     PatternList,
     PriceLocation,
     Seconds,
@@ -23,6 +25,7 @@ from gateway.config.values import (
     Usd,
     WindowText,
 )
+from gateway.policies.sensitive import KINDS
 
 
 class Section(BaseModel):
@@ -276,19 +279,24 @@ class Key(Section):
     sha256: Digest
 
 
-def _bodies(value: str) -> str:
-    if value == "redacted":
-        raise ValueError('"redacted" is not built yet in this version; use "full" or "none"')
-    if value not in ("full", "none"):
-        raise ValueError('expected "full" or "none"')
-    return value
+# What is taken out of bodies that are redacted: policies/sensitive.py.
+RedactKind = Literal["secret", "email", "card", "iban", "phone", "data"]
+
+
+class Redact(Section):
+    """[logging.redact] of a team: what is taken out, and what goes besides."""
+
+    kinds: list[RedactKind] = list(KINDS)
+    patterns: list[OwnPattern] = []
+    paths: list[JsonPath] = []
 
 
 class Logging(Section):
     """[logging] of a team: what is kept of the bodies."""
 
-    bodies: Annotated[str, AfterValidator(_bodies)] = "full"
+    bodies: Literal["full", "redacted", "none"] = "full"
     max_body: Size = 1 << 20
+    redact: Redact = Redact()
     retention_days: NotBuilt = None
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticKnownError
 
+from gateway.policies.redaction import compile_pattern, parse_path
 from gateway.policies.windows import parse as parse_window
 
 SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
@@ -180,6 +181,16 @@ def _table(value: Any) -> Any:
     return value
 
 
+def _own_pattern(value: str) -> str:
+    compile_pattern(value)
+    return value
+
+
+def _json_path(value: str) -> str:
+    parse_path(value)
+    return value
+
+
 Size = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Usd = Annotated[Decimal, BeforeValidator(_usd)]
@@ -194,5 +205,7 @@ WindowText = Annotated[str, AfterValidator(_window)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 OnExceeded = Annotated[str, AfterValidator(_on_exceeded)]
 OnAuthorityLoss = Annotated[str, AfterValidator(_on_authority_loss)]
+OwnPattern = Annotated[str, AfterValidator(_own_pattern)]
+JsonPath = Annotated[str, AfterValidator(_json_path)]
 TABLE = BeforeValidator(_table)
 NotBuilt = Annotated[None, BeforeValidator(_not_built)]

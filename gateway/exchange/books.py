@@ -188,6 +188,12 @@ class Entry:
         record = self.record
         record.duration_ms = self.elapsed_ms()
         record.response_bytes = self.answer_bytes
+        pieces = self._kept()
+        self._journal.add(kind, self._meta(ended=True), pieces)
+
+    def _kept(self) -> Sequence[Piece]:
+        """Hand out what of the bodies is not written yet."""
+        record = self.record
         pieces: Sequence[Piece] = ()
         if self._answer is None and self._first:
             if len(self._first) <= self._keep:
@@ -201,10 +207,14 @@ class Entry:
         if self._request is not None:
             pieces = [*self._request.rest(), *pieces]
             record.truncated = record.truncated or self._request.cut
-        self._journal.add(kind, self._meta(ended=True), pieces)
+        return pieces
+
+    def _encoded(self) -> bytes:
+        """Return the record as it is written down."""
+        return encode(self.record)
 
     def _meta(self, *, ended: bool) -> bytes:
-        meta = encode(self.record)
+        meta = self._encoded()
         admission = self.admission
         return meta if admission is None else meta[:-1] + admission.members(ended=ended)
 

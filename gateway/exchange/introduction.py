@@ -11,6 +11,7 @@ from gateway.core.record import Record
 from gateway.exchange.directory import Directory, Found
 from gateway.exchange.intake import Taking, taking
 from gateway.exchange.lanes import Passed
+from gateway.exchange.redacted_entry import Keeping
 from gateway.exchange.way import Way
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.reader import Head
@@ -24,6 +25,7 @@ from gateway.wire.paths import strip_key
 _ALWAYS = HOP_BY_HOP | FRAMING | PRIVATE
 # With our key the client's credentials and account stay here; with its own they go along.
 _EXCHANGED = _ALWAYS | CREDENTIALS | ACCOUNT
+_BODIES = b"x-tollway-bodies"
 _METERED = frozenset((b"accept-encoding",))  # what we want to read is asked for in clear
 _PASSING = {
     # (own key, metered)
@@ -37,13 +39,14 @@ _PASSING = {
 class Introduction:
     """`choice`: the path itself names the provider. `closed`: the path administers an account.
 
-    `passed`: what of it goes on. `taking`: how its body is taken.
+    `passed`: what of it goes on. `taking`: how its body is taken. `keeping`: what may be kept of bodies.
     `record`: everything of the record that is known by now, to be copied.
     `ways`: to models that have been asked for, where the config alone decides that.
     """
 
     __slots__ = (
-        "choice", "closed", "dialect", "passed", "place", "principal", "record", "snapshot", "taking", "ways",
+        "choice", "closed", "dialect", "keeping", "passed", "place", "principal", "record", "snapshot", "taking",
+        "ways",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +61,7 @@ class Introduction:
         self.passed = passed
         self.taking = taking
         self.record = record
+        self.keeping = Keeping(principal.redaction, 0 if record.bodies == "none" else principal.max_body_bytes)
         self.ways: dict[str | None, Way] = {}
 
 
@@ -76,7 +80,7 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         raise refusal
     own_key = principal.forward_credentials and _brings_own(index, query_key, snapshot.access)
     metered = place is not None and place.endpoint.meters
-    return Introduction(
+    intro = Introduction(
         snapshot,
         principal,
         found,
@@ -84,6 +88,9 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         taking(head, place.endpoint, listed=principal.is_limited) if place is not None else Taking.THROUGH,
         _record(head, principal, place, path.decode("ascii")),
     )
+    if b"content-encoding" in index:
+        intro.keeping = intro.keeping._replace(encoding=index[b"content-encoding"].decode("latin-1"))
+    return intro
 
 
 def _brings_own(index: Mapping[bytes, bytes], query_key: bytes | None, access: Access) -> bool:
@@ -114,6 +121,9 @@ def _record(head: Head, principal: Principal, place: Place | None, path: str) ->
         dialect=place.dialect if place is not None else None,
         endpoint=place.endpoint.name if place is not None else None,
         request_content_type=content_type.decode("latin-1") if content_type is not None else None,
+        bodies=principal.bodies,
     )
+    if _BODIES in head.index:
+        record.bodies = principal.bodies_of(value for name, _, value in head.headers if name == _BODIES)
     note_claims(record, head.index)
     return record

@@ -162,11 +162,12 @@ class Relay:
         record.response_content_type = content_type.decode("latin-1")
         note_head(record.attempts[-1], index)
         endpoint = self._place.endpoint
-        if not endpoint.meters or not _OK <= status < _NOT_OK:
-            return
         encoding = index.get(b"content-encoding", b"identity")
         if encoding != b"identity":
             record.content_encoding = encoding.decode("latin-1")
+        if not endpoint.meters or not _OK <= status < _NOT_OK:
+            return
+        if encoding != b"identity":
             self._decoder = Decoder(encoding)
             self._strip_usage = False  # what is compressed passes untouched
         streamed = endpoint.streams or is_stream(content_type.lower(), asked=record.stream)

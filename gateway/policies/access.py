@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from gateway.core.record import BODIES
 from gateway.policies.patterns import Patterns
+from gateway.policies.redaction import DEFAULT, Redaction
 
+_STRICTNESS = {name.encode(): number for number, name in enumerate(BODIES)}
+_STRICTEST = len(BODIES) - 1
 CACHED_MOST = 1024  # model names are the callers' to invent
 
 
@@ -15,7 +19,7 @@ class Principal:
 
     `allow_models`: patterns of the team (None: every model). `company_models`: patterns of the whole company, which
     apply in addition. `forward_credentials`: with `x-tollway-key`, the client's own provider credential goes upstream.
-    `bodies`: full | none.
+    `bodies`: full | redacted | none; `redaction`: what is taken out of them where it is redacted.
     """
 
     team: str
@@ -25,6 +29,7 @@ class Principal:
     bodies: str = "full"
     max_body_bytes: int = 1 << 20
     company_models: tuple[str, ...] | None = None
+    redaction: Redaction = DEFAULT
     _rules: tuple[Patterns, ...] = field(init=False, repr=False, compare=False)
     _verdicts: dict[str, bool] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -32,10 +37,13 @@ class Principal:
         lists = (self.allow_models, self.company_models)
         object.__setattr__(self, "_rules", tuple(Patterns(texts) for texts in lists if texts is not None))
 
-    @property
-    def kept_bytes(self) -> int:
-        """How much of each body is written down."""
-        return self.max_body_bytes if self.bodies == "full" else 0
+    def bodies_of(self, wishes: Iterable[bytes]) -> str:
+        """Return what may be kept of a request's bodies: what the team says, or less where the request wishes for less.
+
+        What is no wish that we know is taken for the strictest one: whoever misspells it wants something kept back.
+        """
+        asked = (_STRICTNESS.get(wish.strip().lower(), _STRICTEST) for wish in wishes)
+        return BODIES[max(_STRICTNESS[self.bodies.encode()], *asked, 0)]
 
     @property
     def is_limited(self) -> bool:

@@ -95,7 +95,7 @@ def row_of(row: Sequence[Any]) -> Row:
     except _UNREADABLE as error:
         what = "bodies" if record is not None else "record"
         return Row(columns, record, None, None, f"the {what} cannot be read: {error}")
-    return Row(columns, record, _body(request, record.request_bytes), _body(response, record.response_bytes))
+    return Row(columns, record, _body(record, request), _body(record, response, answer=True))
 
 
 def exchange_of(row: Sequence[Any]) -> Exchange:
@@ -103,11 +103,14 @@ def exchange_of(row: Sequence[Any]) -> Exchange:
     _, meta, *packed = row
     record = decode(meta)
     request, response = unpack(tuple(packed))
-    return Exchange(record, _body(request, record.request_bytes), _body(response, record.response_bytes))
+    return Exchange(record, _body(record, request), _body(record, response, answer=True))
 
 
-def _body(stretches: Stretches | None, total_bytes: int) -> Body | None:
+def _body(record: Record, stretches: Stretches | None, *, answer: bool = False) -> Body | None:
     if stretches is None:
         return None
     kept_to = max(offset + len(data) for offset, data in stretches)
+    total_bytes = record.response_bytes if answer else record.request_bytes
+    if record.bodies == "redacted" and not record.truncated:
+        total_bytes = kept_to  # a mark is not as long as what it stands for
     return Body(stretches, max(total_bytes, kept_to))

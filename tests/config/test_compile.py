@@ -1,6 +1,7 @@
 """Compile: from what people wrote to what decisions use."""
 
 from decimal import Decimal
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gateway.config.load import parse
 from gateway.config.problems import ConfigError
 from gateway.core.usage import Usage
 from gateway.policies.access import Principal
+from gateway.policies.redaction import DEFAULT, Effort
 from gateway.policies.price_table import PriceList
 from gateway.policies.snapshot import Address, PriceSource, Server
 
@@ -77,6 +79,22 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / name).write_text("pem")
     (tmp_path / "b.key").write_text("key-b\n")
     return tmp_path
+
+
+def test_rules_of_redaction_are_the_teams(root: Path) -> None:
+    """A team that says nothing shares the built-in rules; another has its own, compiled once for all of its keys."""
+    text = TEAM.replace('"none"', '"redacted"') + '[logging.redact]\nkinds = ["email"]\npatterns = ["X-[0-9]+"]\n'
+    sources = {"config.toml": COMPANY, "teams/search.toml": TEAM}
+    sources["teams/careful.toml"] = text.replace(sha256(b"tw-1").hexdigest(), sha256(b"tw-2").hexdigest())
+    access = from_sources(sources, root, ENV, 1).access
+
+    usual, careful = access.identify([b"tw-1"]), access.identify([b"tw-2"])
+    assert usual is not None
+    assert careful is not None
+    assert usual.redaction is DEFAULT
+    assert (b"[email] [redacted] +49 30 901820", 2) == careful.redaction.text(
+        b"a@b.example X-1 +49 30 901820", Effort(time.thread_time_ns)
+    )
 
 
 def test_keys_lead_to_principals(root: Path) -> None:

@@ -144,7 +144,6 @@ def test_syntax_error_has_its_line() -> None:
         ("config.toml", "[store]\nurl = 'postgresql://h/d'", "store.url"),
         ("config.toml", "[store]\nurl = 'clickhouse://h/d'", "store.url"),
         ("teams/a.toml", "[evaluation]\nsample = 0.1", "evaluation"),
-        ("teams/a.toml", "[logging]\nbodies = 'redacted'", "logging.bodies"),
         ("teams/a.toml", "[logging]\nretention_days = 30", "logging.retention_days"),
     ],
 )
@@ -208,3 +207,20 @@ def test_teams_are_known_by_their_files() -> None:
 
     assert ["a", "b.x"] == list(config.teams)
     assert "k" == config.teams["b.x"].keys[0].name
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("bodies = 'some'", "logging.bodies: expected 'full', 'redacted' or 'none'"),
+        ("redact = { kinds = ['emails'] }", "logging.redact.kinds[0]: expected 'secret', 'email'"),
+        ("redact = { patterns = ['('] }", "logging.redact.patterns[0]: is no regular expression that RE2 takes"),
+        ("redact = { patterns = ['a*'] }", "logging.redact.patterns[0]: matches the empty text"),
+        ("redact = { paths = ['$.a'] }", "logging.redact.paths[0]: is no path"),
+    ],
+)
+def test_what_redaction_cannot_use_is_found_when_the_file_is_read(text: str, complaint: str) -> None:
+    """Not when the first request comes, whose body nobody would have looked at."""
+    (found,) = problems({"teams/a.toml": f"[logging]\n{text}"})
+
+    assert complaint in found

@@ -112,3 +112,15 @@ def test_a_key_of_ours_beside_ours_is_no_credential_of_the_clients(ours: str, sh
 
     assert not intro.passed.own_key
     assert KEY not in intro.passed.block + intro.passed.query
+
+
+def test_what_may_be_kept_is_decided_with_the_head() -> None:
+    """By the team, lowered by the request, every header of that name counts; it stands in the record."""
+    request = head(b"POST", CHAT, Authorization=b"Bearer " + KEY, x_tollway_bodies=b"redacted", Content_Encoding=b"br")
+
+    plain, less = introduced(head(b"POST", CHAT, Authorization=b"Bearer " + KEY)), introduced(request)
+    none = introduced(request, Principal("search", "ci", bodies="none"))
+
+    assert ("full", "redacted", "none") == (plain.record.bodies, less.record.bodies, none.record.bodies)
+    assert (1 << 20, 0) == (less.keeping.most_bytes, none.keeping.most_bytes)
+    assert (None, "br") == (plain.keeping.encoding, less.keeping.encoding)

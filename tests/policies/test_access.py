@@ -75,3 +75,23 @@ def test_everybody_who_may_call_is_listed() -> None:
     one = Principal(team="search", key="ci")
 
     assert (one,) == Access({b"0" * 32: one}).principals()
+
+
+@pytest.mark.parametrize(
+    ("team", "wishes", "expected"),
+    [
+        ("full", [], "full"),
+        ("full", [b"full"], "full"),
+        ("full", [b" Redacted "], "redacted"),
+        ("full", [b"none"], "none"),
+        ("full", [b"off"], "none"),
+        ("full", [b""], "none"),
+        ("full", [b"none", b"full"], "none"),
+        ("redacted", [b"full"], "redacted"),
+        ("redacted", [b"none"], "none"),
+        ("none", [b"redacted"], "none"),
+    ],
+)
+def test_wish_about_bodies_can_only_lower(team: str, wishes: list[bytes], expected: str) -> None:
+    """The strictest word counts, and one that nobody knows is the strictest."""
+    assert expected == Principal("search", "ci", bodies=team).bodies_of(wishes)

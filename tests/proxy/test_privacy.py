@@ -1,171 +1,229 @@
-"""What a team keeps to itself: bodies that are not written down, and credentials that are its own."""
+"""Canaries: what a team must not keep is nowhere on disk, in no answer of the API and in no log, however it comes."""
 
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.gateway import KEY, PROVIDER_KEY, Gateway, standing_before, team_file
-from tests.provider import Answer, Provider, answer, providing, stream
+from tests.canaries import ALL, PASSWORD, URLS
+from tests.gateway import KEY, Gateway, standing_before, team_file
+from tests.provider import EVENTS, JSON, Answer, Provider, answer, providing
 
-QUIET_KEY = "tw-quiet-key"
-OWN_KEY = "tw-own-key"
-SHORT_KEY = "tw-short-key"
-MARK = "Xyzzy-Plugh"
-DONE = (
-    f'{{"model":"gpt-4o-mini","answer":"{MARK}-answer","usage":{{"prompt_tokens":9,"completion_tokens":3}}}}'.encode()
-)
+REDACTED_KEY, FULL_KEY = "tw-redacted", KEY
+KEYS = (FULL_KEY, REDACTED_KEY)
+# What of a canary nobody must find, wherever it is looked for: half of it is no secret, and may stand in every text.
+WANTED = [*(each for each in ALL if "\n" not in each), PASSWORD, *(each.split("\n")[1] for each in ALL if "\n" in each)]
+TEXT = "\n".join([*ALL, *URLS])
+PIECES = [TEXT[at : at + 7] for at in range(0, len(TEXT), 7)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def provider() -> Iterator[Provider]:
-    """Plays every provider."""
     with providing() as provider:
         yield provider
 
 
-@pytest.fixture(scope="module")
-def gateway(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """The gateway before it."""
+@pytest.fixture
+def gateway(provider: Provider, tmp_path: Path) -> Iterator[Gateway]:
+    own = 'patterns = ["PROJECT-[0-9]{4}"]\npaths = ["user", "metadata.*"]\n'
     teams = {
-        "search": team_file(),
-        "quiet": team_file([QUIET_KEY], '[logging]\nbodies = "none"'),
-        "own": team_file([OWN_KEY], top="forward_credentials = true\n"),
-        "short": team_file([SHORT_KEY], '[logging]\nmax_body = "64 KiB"'),
+        "search": team_file([FULL_KEY]),
+        "careful": team_file([REDACTED_KEY], f'[logging]\nbodies = "redacted"\n[logging.redact]\n{own}'),
     }
-    with standing_before(provider, tmp_path_factory.mktemp("gateway"), teams=teams) as run:
+    with standing_before(provider, tmp_path, teams=teams) as run:
         yield run
 
 
-@pytest.fixture(autouse=True)
-def _fresh(provider: Provider) -> None:
-    provider.forget()
-    provider.otherwise = lambda _: answer(DONE)
+def escaped(fields: Any) -> bytes:
+    """Write JSON in which nothing stands as itself that could be escaped."""
+    return json.dumps(fields).replace("@", "\\u0040").replace("/", "\\/").encode()
 
 
-def written(gateway: Gateway, mark: str) -> dict[str, bool]:
-    """Tell in which kinds of files a mark stands."""
-    data = gateway.folder / "data"
-    found = {}
-    for name in ("journal", "store"):
-        files = [path for path in (data / name).rglob("*") if path.is_file()]
-        assert files
-        found[name] = any(mark.encode() in path.read_bytes() for path in files)
-    found["output"] = mark in gateway.said()
-    return found
+def events(chunks: Sequence[Any], *, named: bool = False, done: bool = False) -> Answer:
+    """Stream chunks as events."""
+    body = "".join(
+        (f"event: {chunk['type']}\n" if named else "") + f"data: {json.dumps(chunk)}\n\n" for chunk in chunks
+    )
+    return answer((body + "data: [DONE]\n\n" * done).encode(), headers=EVENTS)
 
 
-@pytest.mark.parametrize("length", [10, 100_000, 3_000_000])
-@pytest.mark.parametrize("streamed", [False, True])
-def test_bodies_none_writes_no_byte_of_a_body(
-    length: int, streamed: bool, gateway: Gateway, provider: Provider
-) -> None:
-    """Neither journal nor store; the record and its usage are there all the same."""
-    mark = f"{MARK}-{length}-{streamed}"
-    text = mark + " " * length + mark
-    pieces = [f'data: {{"choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}\n\n'.encode(), b"data: [DONE]\n\n"]
-    provider.play(stream(*pieces) if streamed else answer(DONE + text.encode()))
-
-    reply = gateway.post("/v1/chat/completions", {"model": "m", "messages": [text], "stream": streamed}, key=QUIET_KEY)
-
-    assert mark.encode() in reply.body
-    row = gateway.row(reply.id)
-    assert ("quiet", "ok", None, None) == (row["team"], row["outcome"], row["request_body"], row["response_body"])
-    assert row["request_bytes"] > length < row["response_bytes"]
-    assert row["usage"]["input_total"] > 0
-    assert {"journal": False, "store": False, "output": False} == written(gateway, mark)
+def openai_stream() -> Answer:
+    """Stream the canaries, cut everywhere, as words and as a tool's arguments."""
+    deltas: list[dict[str, Any]] = [{"content": piece} for piece in PIECES]
+    arguments = json.dumps({"note": TEXT})
+    deltas += (
+        {"tool_calls": [{"index": 0, "function": {"arguments": arguments[at : at + 5]}}]}
+        for at in range(0, len(arguments), 5)
+    )
+    return events([{"id": "c", "choices": [{"index": 0, "delta": delta}]} for delta in deltas], done=True)
 
 
-def test_upload_of_a_quiet_team_is_not_written(gateway: Gateway) -> None:
-    """What streams through neither."""
-    body = f"{MARK}-upload".encode() * 50_000
-    headers = [("Authorization", f"Bearer {QUIET_KEY}"), ("Content-Type", "application/octet-stream")]
-
-    reply = gateway.ask("POST", "/v1/files", headers, body)
-
-    assert len(body) == gateway.row(reply.id)["request_bytes"]
-    assert {"journal": False, "store": False, "output": False} == written(gateway, f"{MARK}-upload")
-
-
-def test_other_teams_bodies_are_written(gateway: Gateway) -> None:
-    """The search above finds what is there (the store compresses longer bodies)."""
-    reply = gateway.post("/v1/chat/completions", {"m": f"{MARK}-control"})
-    gateway.row(reply.id)
-
-    assert written(gateway, f"{MARK}-control")["journal"]
+def responses_stream() -> Answer:
+    """The same as OpenAI's newer API tells it."""
+    deltas = [
+        {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": piece, "logprobs": []}
+        for piece in PIECES
+    ]
+    output = [{"type": "message", "content": [{"type": "output_text", "text": TEXT}]}]
+    return events([*deltas, {"type": "response.completed", "response": {"output": output}}], named=True)
 
 
-def test_long_bodies_are_kept_up_to_max_body(gateway: Gateway, provider: Provider) -> None:
-    """Head and tail are kept, and how much is missing is told."""
-    answered = b'{"start":"' + b"s" * 300_000 + b'","end":1}'
-    provider.play(answer(answered))
-    asked = {"model": "m", "messages": ["a" * 200_000, "the end"]}
-
-    row = gateway.row(gateway.post("/v1/chat/completions", asked, key=SHORT_KEY).id)
-
-    assert row["truncated"]
-    assert len(answered) == row["response_bytes"]
-    for body, end in ((row["request_body"], '"the end"]}'), (row["response_body"], '"end":1}')):
-        assert body.endswith(end)
-        assert "bytes not kept" in body
-        assert len(body) < 70_000
+def anthropic_stream() -> Answer:
+    """The same as Anthropic tells it."""
+    deltas = [{"type": "text_delta", "text": piece} for piece in PIECES]
+    chunks: list[Any] = [{"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas]
+    return events([*chunks, {"type": "message_stop"}], named=True)
 
 
-def test_own_credentials_go_along(gateway: Gateway, provider: Provider) -> None:
-    """With x-tollway-key, and the team's leave, the provider gets what the client sent for it, account included."""
-    sent = [
-        ("authorization", "Bearer oauth-of-the-user"),
-        ("x-api-key", "sk-of-the-user"),
-        ("OpenAI-Organization", "org-of-the-user"),
-        ("X-Tollway-Key", OWN_KEY),
-        ("Cookie", "no=1"),
-        ("Content-Type", "application/json"),
+def gemini_stream() -> Answer:
+    """The same as Google tells it to who does not ask for events: a list."""
+    chunks = [{"candidates": [{"content": {"parts": [{"text": piece}]}}]} for piece in PIECES]
+    chunks[-1]["candidates"][0]["finishReason"] = "STOP"  # type: ignore[assignment]
+    return answer(json.dumps(chunks).encode())
+
+
+def chat(text: str, **more: Any) -> dict[str, Any]:
+    """Ask for a chat."""
+    tool = {"type": "function", "function": {"name": "f", "arguments": json.dumps({"text": text})}}
+    messages = [
+        {"role": "system", "content": text},
+        {"role": "user", "content": [{"type": "text", "text": text}]},
+        {"role": "assistant", "tool_calls": [{"id": "1", **tool}]},
+    ]
+    return {"model": "gpt-4o-mini", "messages": messages, **more}
+
+
+def form(text: str) -> bytes:
+    """Write a form."""
+    parts = (("model", "whisper-1"), ("prompt", text))
+    lines = [f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in parts]
+    return ("".join(lines) + "--X--\r\n").encode()
+
+
+CALLS: list[tuple[str, bytes, Answer]] = [
+    ("/v1/chat/completions", json.dumps(chat(TEXT)).encode(), answer(json.dumps({"choices": [chat(TEXT)]}).encode())),
+    ("/v1/chat/completions", escaped(chat(TEXT)), answer(escaped({"choices": [chat(TEXT)]}))),
+    ("/v1/chat/completions", json.dumps(chat("hi", stream=True)).encode(), openai_stream()),
+    ("/v1/responses", json.dumps({"model": "gpt-4o-mini", "input": TEXT, "stream": True}).encode(), responses_stream()),
+    ("/v1/messages", json.dumps(chat("hi", stream=True) | {"model": "claude-x"}).encode(), anthropic_stream()),
+    ("/v1beta/models/gemini-x:streamGenerateContent", json.dumps({"contents": TEXT}).encode(), gemini_stream()),
+    ("/v1/chat/completions", b'{"model":"m","messages":[]}', answer(
+        json.dumps({"error": {"message": f"no such thing: {TEXT}"}}).encode(), status=400)),
+    ("/v1/chat/completions", b'{"model":"m","messages":[]}', Answer(
+        body=(f"bad gateway: {TEXT}".encode(),), status=502, headers=(("Content-Type", "text/plain"),))),
+    ("/v1/chat/completions", b'{"model":"m","messages":[]}', answer(
+        json.dumps({"choices": [chat(TEXT)]}).encode(), headers=JSON).gzipped()),
+    ("/v1/files", json.dumps({"file": TEXT}).encode(), answer(TEXT.encode(), headers=(("Content-Type", "image/png"),))),
+    ("/v1/files", TEXT.encode() * 40, answer(b"{}")),
+]  # fmt: skip
+
+
+def found(where: bytes) -> list[str]:
+    """Return the canaries that stand somewhere, also as JSON writes them."""
+    return [each for each in WANTED if each.encode() in where or json.dumps(each)[1:-1].encode() in where]
+
+
+def on_disk(folder: Path) -> bytes:
+    """Return everything in the data directory, with what is compressed there taken apart."""
+    return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size)
+
+
+def listed(gateway: Gateway, *arguments: str) -> bytes:
+    """Return what a command prints."""
+    command = [sys.executable, "-m", "gateway", *arguments, "--config", str(gateway.folder / "config.toml")]
+    return subprocess.run(command, capture_output=True, check=True, env=os.environ).stdout
+
+
+def test_canaries_are_nowhere(provider: Provider, gateway: Gateway) -> None:
+    """Every family, in requests and answers of every kind and dialect, whole, escaped and cut anywhere: 0 hits."""
+    claims = [("x-tollway-tags", f"a,{ALL[0]}"), ("User-Agent", f"agent {ALL[1]}")]
+    said = []
+    for path, body, told in CALLS:
+        provider.play(told)
+        said.append(gateway.post(path, body, *claims, key=REDACTED_KEY))
+    provider.play(answer(b"{}"))
+    headers = [("Content-Type", "multipart/form-data; boundary=X"), ("Authorization", f"Bearer {REDACTED_KEY}")]
+    said.append(gateway.ask("POST", "/v1/audio/transcriptions", headers, form(TEXT)))
+    rows = gateway.wait_rows(len(CALLS) + 1)
+    shown = [json.dumps(gateway.api(f"/api/exchanges/{row['id']}")).encode() for row in rows]
+    parts = [
+        on_disk(gateway.folder / "data"),
+        json.dumps(rows).encode(),
+        *shown,
+        gateway.output.read_bytes(),
+        gateway.metrics().encode(),
+        listed(gateway, "logs", "--json"),
+        listed(gateway, "logs", "show", rows[-1]["id"]),
     ]
 
-    reply = gateway.ask("POST", "/v1/messages", sent, b'{"model":"claude-9"}')
+    assert [*(told.status for _, _, told in CALLS), 200] == [reply.status for reply in said]
+    assert {"redacted"} == {row["bodies"] for row in rows}
+    assert len(rows) - 5 <= sum(row["redactions"] > 0 for row in rows)
+    assert [] == found(b"\n".join(parts))
+    # Not for want of bodies: only what cannot be read is missing.
+    kept = [json.loads(each) for each in shown]
+    assert 2 == sum(each["request_body"] is None for each in kept)
+    assert 2 == sum(each["response_body"] is None for each in kept)
+
+
+def test_client_and_provider_see_everything(provider: Provider, gateway: Gateway) -> None:
+    """What passes is untouched, byte for byte: only what is kept is less."""
+    path, body, told = CALLS[3]
+    provider.play(told)
+
+    reply = gateway.post(path, body, ("x-tollway-bodies", "redacted"))
 
     (asked,) = provider.asked
-    assert ["Bearer oauth-of-the-user"] == asked.values("authorization")
-    assert (["sk-of-the-user"], ["org-of-the-user"]) == (
-        asked.values("x-api-key"),
-        asked.values("openai-organization"),
-    )
-    assert [] == asked.values("x-tollway-key") + asked.values("cookie")
-    assert PROVIDER_KEY not in repr(asked)
-    row = gateway.row(reply.id)
-    assert ("own", "ok") == (row["team"], row["outcome"])
-    for secret in ("oauth-of-the-user", "sk-of-the-user", OWN_KEY):
-        assert {"journal": False, "store": False, "output": False} == written(gateway, secret)
+    assert (body, []) == (asked.body, asked.values("x-tollway-bodies"))
+    assert b"".join(step for step in told.body if isinstance(step, bytes)) == reply.body
+
+
+def test_usage_and_cost_are_those_of_what_was_said(provider: Provider, gateway: Gateway) -> None:
+    """Metering reads what passes, not what is kept; and the audit says that it cannot judge the rest."""
+    usage = {"prompt_tokens": 1000, "completion_tokens": 500}
+    whole = json.dumps({"model": "gpt-4o-mini", "choices": [chat(TEXT)], "usage": usage}).encode()
+    provider.play(answer(whole), answer(whole))
+    ids = [gateway.post("/v1/chat/completions", chat(TEXT), key=key).value("x-tollway-request-id") for key in KEYS]
+
+    rows = [gateway.row(str(each)) for each in ids]
+    assert ["full", "redacted"] == [row["bodies"] for row in rows]
+    assert rows[0]["usage"] == rows[1]["usage"]
+    assert rows[0]["cost_nano_usd"] == rows[1]["cost_nano_usd"] > 0
+    audited = json.loads(listed(gateway, "audit", "--json").splitlines()[-1])
+    assert 1 == sum(count for reason, count in audited["skipped"].items() if "redacted" in reason)
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("key", "wish", "bodies"),
     [
-        [("Authorization", "Bearer oauth-of-the-user"), ("x-tollway-key", KEY)],  # its team may not
-        [("Authorization", f"Bearer {OWN_KEY}")],  # nothing of its own
-        [("x-tollway-key", OWN_KEY)],
+        (FULL_KEY, "redacted", "redacted"),
+        (FULL_KEY, "none", "none"),
+        (FULL_KEY, "ful", "none"),
+        (REDACTED_KEY, "full", "redacted"),
+        (REDACTED_KEY, "none", "none"),
     ],
 )
-def test_key_is_exchanged_otherwise(headers: list[tuple[str, str]], gateway: Gateway, provider: Provider) -> None:
-    """Without the team's leave, or without a credential of the client's own."""
-    more = [("OpenAI-Project", "p"), ("Content-Type", "application/json")]
+def test_a_request_may_ask_for_less(provider: Provider, gateway: Gateway, key: str, wish: str, bodies: str) -> None:
+    """Never for more; and what cannot be understood is taken for the wish to keep nothing."""
+    provider.play(answer(b'{"choices": [{"message": {"content": "hello"}}]}'))
 
-    assert 200 == gateway.ask("POST", "/v1/responses", [*headers, *more], b"{}").status
+    reply = gateway.post("/v1/chat/completions", chat("hello"), ("x-tollway-bodies", wish), key=key)
 
-    (asked,) = provider.asked
-    assert [f"Bearer {PROVIDER_KEY}"] == asked.values("authorization")
-    assert [] == asked.values("openai-project") + asked.values("x-tollway-key")
+    row = gateway.row(str(reply.value("x-tollway-request-id")))
+    assert bodies == row["bodies"]
+    assert (bodies != "none") == (row["request_body"] is not None) == (row["response_body"] is not None)
 
 
-def test_compressed_answer_is_kept_as_it_came(gateway: Gateway, provider: Provider) -> None:
-    """The log has the very bytes, and the usage that stands in them."""
-    packed = Answer(body=(DONE,)).gzipped()
-    provider.play(packed)
+def test_what_is_kept_in_full_is_found(provider: Provider, gateway: Gateway) -> None:
+    """The search for canaries can fail: of a team that keeps everything it finds every one of them."""
+    path, body, told = CALLS[0]
+    provider.play(told)
+    reply = gateway.post(path, body)
 
-    reply = gateway.post("/v1/chat/completions", {"model": "m"})
-
-    row = gateway.row(reply.id)
-    assert (packed.body[0], "gzip") == (reply.body, reply.value("content-encoding"))
-    assert ("gzip", 9, {"base64"}) == (
-        *(row["content_encoding"], row["usage"]["input_total"]),
-        set(row["response_body"]),
-    )
+    row = gateway.row(str(reply.value("x-tollway-request-id")))
+    assert WANTED == found(json.dumps(row).replace("\\\\", "\\").encode())
