@@ -1,10 +1,9 @@
 """The admin port: metrics for Prometheus, health, the log and the budgets as JSON. What must wait does so elsewhere."""
 
-import asyncio
 import hmac
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from aiohttp import web
 from gateway.admin.answers import parameters, refused, shown
 from gateway.admin.budgets import BudgetPaths, NoLedger, NoSuchBar, NoSuchBudget
 from gateway.admin.orders import BadOrder
+from gateway.admin.scrape import PATH, scrape
 from gateway.core.record import public
 from gateway.ledger.server import Server
 from gateway.metrics.render import Exposition
@@ -37,8 +37,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Sources:
     """Where the answers come from. `token`: what admin requests must carry now; None: nothing.
 
-    `why_not_ready`: None when ready. `hosts`: names under which this port may be called without a token, beyond the
-    local ones. `ledger`: who keeps the budgets' books; None: nobody, or not yet. `snapshot`: the config in force.
+    `metrics_token`: what a scrape may carry instead; None: it is as any other. `why_not_ready`: None when ready.
+    `hosts`: names under which this port may be called without a token, beyond the local ones.
+    `ledger`: who keeps the budgets' books; None: nobody, or not yet. `snapshot`: the config in force.
     """
 
     store: StoreReader
@@ -47,6 +48,7 @@ class Sources:
     token: Callable[[], str | None]
     ledger: Callable[[], Server | None]
     snapshot: Callable[[], Snapshot]
+    metrics_token: Callable[[], str | None] = lambda: None
     hosts: frozenset[str] = frozenset()
     now: Callable[[], float] = time.time
 
@@ -58,7 +60,7 @@ def make_app(sources: Sources) -> web.Application:
         [
             web.get("/healthz", _healthz),
             web.get("/readyz", _bound(_readyz, sources)),
-            web.get("/metrics", _bound(_metrics, sources)),
+            web.get(PATH, scrape(sources.exposition)),
             web.get("/api/exchanges", _bound(_exchanges, sources)),
             web.get("/api/exchanges/{id}", _bound(_exchange, sources)),
             web.get("/api/spend", _bound(_spend, sources)),
@@ -77,13 +79,6 @@ async def _readyz(sources: Sources, _: web.Request) -> web.Response:
     if reason is not None:
         return shown({"status": "not ready", "reason": reason}, status=503)
     return shown({"status": "ready"})
-
-
-async def _metrics(sources: Sources, request: web.Request) -> web.Response:
-    body, content_type = await asyncio.to_thread(sources.exposition.render, request.headers.get("Accept", ""))
-    response = web.Response(body=body, headers={"Content-Type": content_type})
-    response.enable_compression()
-    return response
 
 
 async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
@@ -131,19 +126,30 @@ def _refusing(sources: Sources) -> Any:
             return await handler(request)
         if _may_change(request) and request.content_type != "application/json":
             return refused(415, "what changes something must be JSON: Content-Type: application/json")
-        token = sources.token()
-        if token is None:
+        tokens = _tokens(sources, request.path)
+        if not tokens:
             if _PORT.sub("", request.host) not in _LOCAL_HOSTS | sources.hosts:
                 return refused(403, "without an admin_token this port answers only to its local address")
             return await handler(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-            answer = refused(401, "this port needs its admin_token: Authorization: Bearer …")
+        if scheme.lower() != "bearer" or not _is_one_of(tokens, given.strip()):
+            which = "admin_token" if tokens == [sources.token()] else "metrics_token"
+            answer = refused(401, f"this needs the {which}: Authorization: Bearer …")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer
         return await handler(request)
 
     return refuse
+
+
+def _tokens(sources: Sources, path: str) -> list[str]:
+    """List what opens a path: with a metrics_token a scrape needs that one, or the admin's."""
+    admin, metrics = sources.token(), sources.metrics_token() if path == PATH else None
+    return [token for token in (admin, metrics) if token is not None]
+
+
+def _is_one_of(tokens: Sequence[str], given: str) -> bool:
+    return any([hmac.compare_digest(given.encode(), token.encode()) for token in tokens])
 
 
 def _may_change(request: web.Request) -> bool:

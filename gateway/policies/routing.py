@@ -116,6 +116,10 @@ class Routing:
         """Return the names of all routes, in the order of the file."""
         return tuple(self._routes)
 
+    def targets(self) -> dict[str, tuple[Target, ...]]:
+        """Return where each route may lead."""
+        return {name: tuple(each.target for each in targets) for name, targets in self._routes.items()}
+
     def allowed(self, principal: Principal, model: str) -> bool:
         """Tell whether the key may use `model`: under its whole name, or bare behind a provider's (`openai/gpt-5`).
 

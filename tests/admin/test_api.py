@@ -30,7 +30,7 @@ class Port:
         self.reason: str | None = None
         sources = Sources(
             store=StoreReader(folder),
-            exposition=Exposition(self.store.totals, dict),
+            exposition=Exposition(self.store.totals, lambda _: {}, Tally(), fresh_s=0),
             why_not_ready=lambda: self.reason,
             token=lambda: self.token,
             ledger=lambda: None,
