@@ -24,5 +24,7 @@ def observe(moved: Counter[TotalKey], metric: Metric, labels: tuple[str, ...], a
     found = [bisect_left(edges, amount) for amount in amounts]
     for index, count in Counter(found).items():
         moved[name, labels, metric.buckets[index]] += count
-    moved[name, labels, SUM] += sum(map(round, amounts))
+    total = sum(map(round, amounts))
+    if total:
+        moved[name, labels, SUM] += total
     return found

@@ -62,6 +62,8 @@ class Tally:
         self._models.recall(labels[2] for name, labels, _ in totals if name == catalogue.REQUESTS.name)
         self._bounds.recall((name, labels) for name, labels, _ in totals)
         self._debts.recall(totals)
+        for name, labels in {(name, labels) for name, labels, _ in totals if name in _SIBLINGS}:
+            self._admit_siblings(name, labels)
 
     def configure(self, models: Iterable[str], expected: Mapping[Metric, Iterable[Labels]] | None = None) -> None:
         """Take a config: the models that it names, and the series that shall begin at 0."""
@@ -157,9 +159,12 @@ class Tally:
     def _admit(self, name: str, labels: Labels) -> bool:
         if not self._bounds.admit(CATALOGUE[name], labels):
             return False
+        self._admit_siblings(name, labels)
+        return True
+
+    def _admit_siblings(self, name: str, labels: Labels) -> None:
         for value in _SIBLINGS.get(name, ()):
             self._bounds.admit(CATALOGUE[name], (*labels[:-1], value))
-        return True
 
 
 def _times_per_token(group: Sequence[Record]) -> list[float]:
