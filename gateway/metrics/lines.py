@@ -45,8 +45,8 @@ class Pen:
         for edge in metric.buckets:
             below += parts.get(edge, 0)
             shown = below + parts.get(OWED + edge, 0)
-            yield f'{start}{edge}"}} {shown}{self._example(metric, labels, edge, find)}\n'
-        yield f"{self._start(name + '_count', metric, labels)} {shown}\n"
+            yield f'{start}{edge}"}} {float(shown)}{self._example(metric, labels, edge, find)}\n'
+        yield f"{self._start(name + '_count', metric, labels)} {float(shown)}\n"
         total = _number(parts.get(SUM, 0) + parts.get(OWED + SUM, 0), metric)
         yield f"{self._start(name + '_sum', metric, labels)} {total}\n"
 
@@ -70,4 +70,4 @@ class Pen:
 
 
 def _number(amount: float, metric: Metric) -> str:
-    return repr(amount if metric.per_unit == 1 else amount / metric.per_unit)
+    return repr(float(amount) if metric.per_unit == 1 else amount / metric.per_unit)

@@ -25,14 +25,17 @@ class Port:
     """An admin port on a real socket, over a real store."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = SqliteStore(folder, Tally().count)
+        tally = Tally()
+        self.store = SqliteStore(folder, tally.count)
         self.token: str | None = None
+        self.metrics_token: str | None = None
         self.reason: str | None = None
         sources = Sources(
             store=StoreReader(folder),
-            exposition=Exposition(self.store.totals, lambda _: {}, Tally(), fresh_s=0),
+            exposition=Exposition(self.store.totals, lambda _: {}, tally, fresh_s=0),
             why_not_ready=lambda: self.reason,
             token=lambda: self.token,
+            metrics_token=lambda: self.metrics_token,
             ledger=lambda: None,
             snapshot=snapshot,
             hosts=frozenset({"gateway.internal"}),
