@@ -138,6 +138,7 @@ class Recorder:
         self._recording.stop(drain=self._drain)
         await ended
         await self._told.told()
+        self._totals()  # the next one goes on where this one ends
         for task in (refreshing, watching, orders, ending):
             task.cancel()
         await self._runner.cleanup()

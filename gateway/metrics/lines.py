@@ -53,10 +53,9 @@ class Pen:
     def _start(self, name: str, metric: Metric, labels: Labels) -> str:
         start = self._starts.get((name, labels))
         if start is None:
-            pairs = [
-                f'{label}="{value.translate(_ESCAPES)}"' for label, value in zip(metric.labels, labels, strict=True)
-            ]
-            start = self._starts[name, labels] = f"{name}{{{','.join(pairs)}}}" if pairs else name
+            pairs = sorted(zip(metric.labels, labels, strict=True))
+            text = ",".join(f'{label}="{value.translate(_ESCAPES)}"' for label, value in pairs)
+            start = self._starts[name, labels] = f"{name}{{{text}}}" if text else name
         return start
 
     def _example(self, metric: Metric, labels: Labels, part: str, find: Find) -> str:
