@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from statistics import median
 
 from aiohttp import web
 
@@ -32,15 +33,13 @@ from gateway.metrics.totals import Tally
 
 _FETCH = """
 import sys, time, urllib.request
-for _ in range(int(sys.argv[2])):
-    begun = time.perf_counter()
-    urllib.request.urlopen(urllib.request.Request(sys.argv[1], headers={"Accept-Encoding": "gzip"})).read()
-    print(time.perf_counter() - begun, flush=True)
-    time.sleep(1.1)
+begun = time.perf_counter()
+urllib.request.urlopen(urllib.request.Request(sys.argv[1], headers={"Accept-Encoding": "gzip"})).read()
+print(time.perf_counter() - begun)
 """
 TEAMS, ROUTES, PROVIDERS, MODELS = 40, 20, 8, 150
 TICK_S = 0.001
-QUIET_S = 3.0
+PAUSE_S = 1.1  # a page is kept for a second
 
 
 def traffic() -> Iterator[Record]:
@@ -99,23 +98,26 @@ class Recorder:
 
 
 async def late_at_most_ms(work: Awaitable[object]) -> float:
-    """Turn the loop until `work` is done; return how late a turn was."""
+    """Turn the loop until `work` is done; return how late a turn was because of this process.
+
+    That is the CPU that other threads took meanwhile, or the loop itself: what other processes take says nothing.
+    """
     task = asyncio.ensure_future(work)
     worst = 0.0
     while not task.done():
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), time.process_time()
         await asyncio.sleep(TICK_S)
-        worst = max(worst, time.perf_counter() - begun - TICK_S)
+        worst = max(worst, min(time.perf_counter() - begun - TICK_S, time.process_time() - spent))
     await task
     return worst * 1000
 
 
-async def fetch(port: int, rounds: int) -> list[float]:
+async def fetch(port: int) -> float:
     """Scrape from another process; return how long that took in milliseconds."""
-    command = (sys.executable, "-c", _FETCH, f"http://127.0.0.1:{port}{PATH}", str(rounds))
+    command = (sys.executable, "-c", _FETCH, f"http://127.0.0.1:{port}{PATH}")
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
-    return [float(line) * 1000 for line in said.splitlines()]
+    return float(said) * 1000
 
 
 async def measure(samples: int, rounds: int) -> None:
@@ -128,17 +130,21 @@ async def measure(samples: int, rounds: int) -> None:
     await runner.setup()
     await (site := web.TCPSite(runner, "127.0.0.1", 0)).start()
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-    took: list[float] = []
-
-    async def scrapes() -> None:
-        took.extend(await fetch(port, rounds))
-
-    quiet_ms = await late_at_most_ms(asyncio.sleep(QUIET_S))
-    scraped_ms = await late_at_most_ms(scrapes())
+    quiet_ms = [await late_at_most_ms(asyncio.sleep(PAUSE_S)) for _ in range(rounds)]
+    waited_ms, scraped_ms = [], []
+    for _ in range(rounds):
+        scraping = asyncio.ensure_future(fetch(port))
+        scraped_ms.append(await late_at_most_ms(scraping))
+        waited_ms.append(scraping.result())
+        await asyncio.sleep(PAUSE_S)
     await runner.cleanup()
     await _print_page(recorder, exposition)
-    print(f"scraper waited      {max(took):8.1f} ms at most, {sorted(took)[len(took) // 2]:.1f} ms usually")
-    print(f"loop late           {scraped_ms:8.1f} ms at most while it is scraped, {quiet_ms:.1f} ms without")
+    for name, found in (
+        ("scraper waited", waited_ms),
+        ("loop late, scraped", scraped_ms),
+        ("loop late, without", quiet_ms),
+    ):
+        print(f"{name:20}{median(found):8.1f} ms usually, {max(found):.1f} ms at most")
     recorder.stop()
 
 
