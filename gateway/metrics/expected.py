@@ -43,7 +43,9 @@ def _ways(routing: Routing) -> Iterator[tuple[str, str, str, str]]:
     """Give route, provider, model and dialect of everything that config names."""
     for name, targets in routing.targets().items():
         for target in targets:
-            yield name, target.provider.name, target.model or name, target.provider.dialect
+            # Under the route's own name, too: what failed has no model that answered.
+            for model in dict.fromkeys((target.model or name, name)):
+                yield name, target.provider.name, model, target.provider.dialect
     for provider in routing.providers():
         for model in provider.models.exact():
             yield NONE, provider.name, model, provider.dialect
