@@ -14,7 +14,7 @@ from gateway.app.reckoning import STORED, Reckoning
 from gateway.app.recording import Recording
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import SLOTS, Board, Slot
-from gateway.metrics.debts import TotalKey
+from gateway.metrics.debts import SUM, TotalKey
 from gateway.metrics.render import Samples
 
 FRESH_MS = 10_000
@@ -77,6 +77,15 @@ class Gauges:
             **{(catalogue.STORE_ERRORS.name, (what,), ""): errors[what] for what in _OPS},
             **(conveyor.took.copy() if conveyor else {}),
             **self._budgets.counters(),
+        }
+
+    def appends(self) -> dict[TotalKey, int]:
+        """Add up how long workers were held up by the journal."""
+        name = catalogue.APPEND.name
+        buckets = enumerate(catalogue.APPEND.buckets)
+        return {
+            **{(name, (), edge): self._sum(board.APPENDS + index) for index, edge in buckets},
+            (name, (), SUM): self._sum(board.APPEND_US),
         }
 
     def _of_exchanges(self, stored: int) -> Samples:

@@ -119,8 +119,9 @@ class Reckoning:
 
 
 def _running(slot: Slot) -> int:
-    ended = slot.get(board.ENDED)  # first: what begins and ends in between must not count as less than nothing
-    return slot.get(board.ACCEPTED) - ended
+    # What ended is read first; and a worker whose supervisor was killed may end what it was at in the row of the next.
+    ended = slot.get(board.ENDED)
+    return max(0, slot.get(board.ACCEPTED) - ended)
 
 
 def _lives(pid: int) -> bool:

@@ -180,7 +180,8 @@ class Recorder:
 
     def _totals(self) -> Mapping[TotalKey, int]:
         """Give what is committed, and what this process and those before it have counted."""
-        return {**self._recording.totals(), **self._ratchet.shown(self._gauges.counters())}
+        counters = self._ratchet.shown(self._gauges.counters())
+        return {**self._recording.totals(), **counters, **self._gauges.appends()}
 
     def _why_not_ready(self) -> str | None:
         if not self._gauges.worker_is_up():

@@ -1,11 +1,13 @@
-"""How is this worker? How late its event loop is, and how much memory it takes."""
+"""How is this worker? How late its event loop is, how much memory it takes, how long the journal holds it up."""
 
 import os
 import time
 from collections import deque
 from pathlib import Path
 
-from gateway.metrics.board import LOOP_LAG_US, MEMORY_BYTES, Slot
+from gateway.metrics import catalogue
+from gateway.metrics.board import APPEND_US, APPENDS, LOOP_LAG_US, MEMORY_BYTES, Slot
+from gateway.metrics.histogram import bucket_of
 
 LOOKS_BACK_S = 10.0
 _STATM = Path("/proc/self/statm")
@@ -20,6 +22,12 @@ class Vitals:
         self._late_us: deque[int] = deque(maxlen=round(LOOKS_BACK_S / every_s))
         self._due_s: float | None = None
         self._tells_memory = _STATM.exists()
+
+    def appended(self, took_ns: int) -> None:
+        """Note how long an append took."""
+        took_us = took_ns // 1000
+        self._slot.add(APPENDS + bucket_of(catalogue.APPEND, took_us))
+        self._slot.add(APPEND_US, took_us)
 
     def beat(self) -> None:
         """Look now; the next time is due in `every_s`."""

@@ -73,6 +73,7 @@ class Worker:
         self._journal = Journal(data_dir / "journal", f"worker-{index}", durability=snapshot.server.durability)
         self._journal.losing = Losses(lambda count: self._slot.add(DROPPED, count)).note
         self._vitals = Vitals(self._slot, _BEAT_S)
+        self._journal.timing = self._vitals.appended
         self._reactor = reactor = Reactor(loop)
         self._pools = Pools(reactor)
         name = self._journal.name

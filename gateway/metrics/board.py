@@ -31,6 +31,8 @@ LEDGER_ASKS = 14
 ACCEPTED: Final = 15  # exchanges: counted before their first frame can be in the journal,
 ENDED: Final = 16  # and before their last
 DROPPED = 17  # exchanges of which no frame could be written
+APPEND_US = 18  # of appends to the journal that were timed: how long they took, and behind it their buckets
+APPENDS = 19
 
 # The supervisor's counters, and its one gauge.
 DIED_CRASH = 8

@@ -234,6 +234,14 @@ JOURNAL_RECORDS = Metric(
     ("result",),
 )
 JOURNAL_DROPPED = Metric("tollway_journal_dropped", COUNTER, "Frames that a worker could not write.", ("reason",))
+APPEND = Metric(
+    "tollway_journal_append_seconds",
+    HISTOGRAM,
+    "How long a worker was held up by appending to the journal; one append of 16 is timed.",
+    (),
+    OVERHEAD_BUCKETS,
+    MICRO,
+)
 JOURNAL_FREE = Metric(
     "tollway_journal_disk_free_bytes", GAUGE, "Room that the file system of the journal has for the gateway."
 )
@@ -321,6 +329,7 @@ FROM_PROCESSES = (
     JOURNAL_PENDING,
     JOURNAL_RECORDS,
     JOURNAL_DROPPED,
+    APPEND,
     JOURNAL_FREE,
     APPLY,
     STORE_ERRORS,

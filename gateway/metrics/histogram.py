@@ -16,6 +16,11 @@ _EDGES = {
 }
 
 
+def bucket_of(metric: Metric, amount: float) -> int:
+    """Return into which bucket an amount falls."""
+    return bisect_left(_EDGES[metric.name], amount)
+
+
 def observe(moved: Counter[TotalKey], metric: Metric, labels: tuple[str, ...], amounts: Sequence[float]) -> list[int]:
     """Move the buckets and the sum; return into which bucket each went."""
     if not amounts:

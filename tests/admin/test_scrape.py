@@ -17,6 +17,7 @@ from tests.records import finished, record
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 DONE = b'{"id":"c","model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":100}}'
+STORED = "tollway_exchanges_stored_total"
 TOKENS = 'admin_token = "file:admin.token"\nmetrics_token = "file:metrics.token"\n'
 
 
@@ -89,7 +90,12 @@ def test_promtool_has_nothing_to_say(accept: str, tmp_path: Path) -> None:
         standing_before(provider, tmp_path, ["openai"], server=TOKENS, models='["gpt-4o-mini"]') as gateway,
     ):
         assert 200 == gateway.post("/v1/chat/completions", {"model": "gpt-4o-mini"}).status
-        page = until(lambda: _page_with(gateway, accept, 'outcome="ok"} 1'), "the exchange is on the page")
+        assert 403 == gateway.post("/v1/organization/users", {}).status
+        assert 401 == gateway.post("/v1/chat/completions", {}, key="of nobody").status
+        page = until(lambda: _page_with(gateway, accept, f"{STORED} 2.0"), "both exchanges are on the page")
+    lines = page.splitlines()
+    books = ("tollway_exchanges_accepted_total 2.0", "tollway_exchanges_running 0.0", "tollway_exchanges_spooled 0.0")
+    assert set(books) <= set(lines), "who is not known begins no exchange"
     if accept == OPENMETRICS:
         page = _as_text_format(page)
     checked = subprocess.run([promtool, "check", "metrics"], input=page, text=True, capture_output=True, check=False)

@@ -13,6 +13,7 @@ from gateway.app.price_refresh import Refresher
 from gateway.app.price_shelf import Shelf
 from gateway.app.reckoning import Reckoning
 from gateway.app.recording import Recording
+from gateway.app.vitals import Vitals
 from gateway.ledger.server import Server
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import Board
@@ -103,6 +104,16 @@ def test_supervisor_tells_reloads_and_restarts(tmp_path: Path) -> None:
     assert {("crash",): 3, ("killed",): 1, ("watchdog",): 0} == shown(gauges, catalogue.WORKER_RESTARTS)
 
 
+def test_appends_of_all_workers_are_one_histogram(tmp_path: Path) -> None:
+    """As each worker's vitals wrote them on its row."""
+    shared, gauges = make(tmp_path)
+    for index, took_ns in ((0, 400_000), (1, 450_000), (1, 3_000_000_000)):
+        Vitals(shared.slot(index), 0.5).appended(took_ns)
+    moved = {part: value for (_, _, part), value in gauges.appends().items() if value}
+
+    assert {"0.0005": 2, "+Inf": 1, "sum": 3_000_850} == moved
+
+
 def test_a_worker_that_tells_no_memory_has_no_series(tmp_path: Path) -> None:
     """Not every system says it, and 0 would be a lie."""
     shared, gauges = make(tmp_path)
@@ -134,7 +145,7 @@ async def test_every_process_metric_is_given_and_renders(tmp_path: Path) -> None
     server = await Server.open(tmp_path)
     _, gauges = make(tmp_path, budgets=BudgetGauges(BudgetWatch(server, Owners(Budgets())), server))
     (tmp_path / "journal").mkdir(exist_ok=True)
-    samples, counters = gauges.samples({}), gauges.counters()
+    samples, counters = gauges.samples({}), gauges.counters() | gauges.appends()
     page = Exposition(lambda: counters, lambda _: samples, Tally()).render("").body
     await server.stop()
 
