@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
+from gateway.metrics import board
+from gateway.metrics.board import Board
 from tests.admin.test_api import Port
 from tests.gateway import Gateway, standing_before
 from tests.provider import answer, providing, until
@@ -95,7 +97,11 @@ def test_promtool_has_nothing_to_say(accept: str, tmp_path: Path) -> None:
         page = until(lambda: _page_with(gateway, accept, f"{STORED} 2.0"), "both exchanges are on the page")
     lines = page.splitlines()
     books = ("tollway_exchanges_accepted_total 2.0", "tollway_exchanges_running 0.0", "tollway_exchanges_spooled 0.0")
+    shared = Board(tmp_path / "data" / "board")
+    cells = ((0, board.ACCEPTED), (0, board.ENDED), (board.RECORDER, board.EARLIER))
+    counts = [shared.slot(row).get(cell) for row, cell in cells]
     assert set(books) <= set(lines), "who is not known begins no exchange"
+    assert [2, 2, 0] == counts
     if accept == OPENMETRICS:
         page = _as_text_format(page)
     checked = subprocess.run([promtool, "check", "metrics"], input=page, text=True, capture_output=True, check=False)

@@ -11,6 +11,7 @@ from types import TracebackType
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as plain
 
+from gateway.metrics.board import EARLIER, RECORDER, Board
 from tests.faults.harness import Load, check_books, played, processes, replaced
 from tests.gateway import Gateway, standing_before
 from tests.provider import providing, until
@@ -90,6 +91,7 @@ def test_counters_are_monotone_and_exact_over_kills(tmp_path: Path) -> None:
         assert 0 == run.stop()
     check_books(calls, provider.asked, tmp_path)
 
+    assert 0 == Board(tmp_path / "data" / "board").slot(RECORDER).get(EARLIER), "more was stored than was accepted"
     assert [] == list(scraper.falls())
     for page in scraper.pages:
         assert page[ACCEPTED] == page[RUNNING] + page[STORED] + page[SPOOLED] + dropped(page)
