@@ -36,7 +36,7 @@ from gateway.http.reactor import Reactor
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.writer import Journal
-from gateway.metrics.board import IN_FLIGHT, Slot
+from gateway.metrics.board import ACCEPTED, Slot
 from gateway.policies.snapshot import Snapshot
 from gateway.wire import body as json_body
 from gateway.wire.claims import note_body_claims
@@ -279,6 +279,7 @@ class Flight:
     def _begin(self, entry: Entry) -> None:
         """Write down that the exchange begins, before the provider can know of it."""
         way = self._way
+        way.slot.add(ACCEPTED)
         entry.set_off(way.route, way.provider.name, way.model, self._body, surely=self._serving.must_record)
 
     # ==== forward ==================================================================================================
@@ -288,7 +289,6 @@ class Flight:
         way = self._way
         outgoing = self._outgoing = edit(self._place, self._body, self._fields, way.provider, way.model)
         self._relay = Relay(self, self._client, entry, way, outgoing)
-        way.slot.add(IN_FLIGHT)
         upstream = way.lane.pool.take()
         entry.note_overhead()
         if upstream is None:

@@ -52,7 +52,7 @@ FORBIDDEN = [
 IN_BUDGETS = ("budgets.", "limits.", "models.NAME.")
 # What a team's file says holds for that team alone: there these are errors.
 COMPANY_ONLY = {"budgets.scope.team", "limits.scope.team"}
-NO_DEFAULT = {"admin_token", "tls_cert", "tls_key"}
+NO_DEFAULT = {"admin_token", "metrics_token", "tls_cert", "tls_key"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -199,7 +199,9 @@ def test_defaults_of_budgets_in_the_examples_are_the_real_ones(example: Path) ->
 def test_examples_say_nothing_in_vain() -> None:
     """With every line switched on, and one budget strict, nothing in the examples is without effect."""
     # Files that are not there.
-    company = re.sub(r"(?m)^(tls_cert|tls_key|ca_file|admin_token) = .*$", "", uncommented(COMPANY_EXAMPLE))
+    company = re.sub(
+        r"(?m)^(tls_cert|tls_key|ca_file|admin_token|metrics_token) = .*$", "", uncommented(COMPANY_EXAMPLE)
+    )
     team = uncommented(TEAM_EXAMPLE).replace('mode = "soft"', 'mode = "strict"', 1)
     config = parse({"config.toml": company, "teams/search.toml": team, "teams/ads-1.toml": ""}, {})
 

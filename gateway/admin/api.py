@@ -1,10 +1,8 @@
 """What does the admin port serve? Health, metrics, the log, budgets and settings. What must wait does so elsewhere."""
 
-import asyncio
-
 from aiohttp import web
 
-from gateway.admin import config, exchanges, explaining, live, models, openapi, page, providers, status, teams
+from gateway.admin import config, exchanges, explaining, live, models, openapi, page, providers, scrape, status, teams
 from gateway.admin.answers import bound, instant, only, shown
 from gateway.admin.budgets import BudgetPaths
 from gateway.admin.faults import translating
@@ -23,7 +21,7 @@ def make_app(sources: Sources) -> web.Application:
         [
             web.get("/healthz", _healthz),
             web.get("/readyz", bound(_readyz, sources)),
-            web.get("/metrics", bound(_metrics, sources)),
+            web.get(scrape.PATH, scrape.scrape(sources.exposition)),
             *watching.routes(),  # before /api/exchanges/{id}
             *exchanges.routes(sources),
             *explaining.routes(sources),
@@ -50,11 +48,6 @@ async def _readyz(sources: Sources, _: web.Request) -> web.Response:
     if reason is not None:
         return shown({"status": "not ready", "reason": reason}, status=503)
     return shown({"status": "ready"})
-
-
-async def _metrics(sources: Sources, request: web.Request) -> web.Response:
-    body, content_type = await asyncio.to_thread(sources.exposition.render, request.headers.get("Accept", ""))
-    return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
 
 async def _spend(sources: Sources, request: web.Request) -> web.Response:

@@ -24,6 +24,8 @@ async def finishing(request: web.Request, handler: Handler) -> web.StreamRespons
             return web.Response(
                 status=304, headers={"ETag": answer.headers["ETag"], "Cache-Control": "private, no-cache"}
             )
+    if "Content-Encoding" in answer.headers:
+        return answer
     if len(answer.body) >= WORTH_BYTES and "gzip" in request.headers.get("Accept-Encoding", "").lower():
         answer.enable_compression(web.ContentCoding.gzip)
     if len(answer.body) >= WORTH_BYTES:

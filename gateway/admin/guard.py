@@ -2,11 +2,13 @@
 
 import hmac
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
 from gateway.admin.answers import Handler, refused
+from gateway.admin.scrape import PATH as METRICS
 from gateway.admin.sources import Sources
 
 # Never ask for a token: load balancers and Kubernetes have none, and neither has a browser that is opened here. They
@@ -30,19 +32,30 @@ def guarding(sources: Sources) -> Any:
             return await handler(request)
         if _may_change(request) and request.content_type != "application/json":
             return refused(415, "what changes something must be JSON: Content-Type: application/json")
-        token = sources.token()
-        if token is None:
+        tokens = _tokens(sources, request.path)
+        if not tokens:
             if _PORT.sub("", request.host) not in _LOCAL_HOSTS | sources.hosts:
                 return refused(403, "without an admin_token this port answers only to its local address")
             return await handler(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-            answer = refused(401, "this port needs its admin_token: Authorization: Bearer …")
+        if scheme.lower() != "bearer" or not _is_one_of(tokens, given.strip()):
+            which = "admin_token" if tokens == [sources.token()] else "metrics_token"
+            answer = refused(401, f"this needs the {which}: Authorization: Bearer …")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer
         return await handler(request)
 
     return guard
+
+
+def _tokens(sources: Sources, path: str) -> list[str]:
+    """List what opens a path: with a metrics_token a scrape needs that one, or the admin's."""
+    admin, metrics = sources.token(), sources.metrics_token() if path == METRICS else None
+    return [token for token in (admin, metrics) if token is not None]
+
+
+def _is_one_of(tokens: Sequence[str], given: str) -> bool:
+    return any([hmac.compare_digest(given.encode(), token.encode()) for token in tokens])
 
 
 def _may_change(request: web.Request) -> bool:

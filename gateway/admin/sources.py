@@ -37,7 +37,8 @@ class Processes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is asked. `token`: what admin requests must carry now; None: nothing.
+    """What is asked. `token`: what admin requests must carry now; None: nothing. `metrics_token`: what a scrape may
+    carry instead; None: it is as any other.
 
     `why_not_ready`: None when ready. `hosts`: names under which this port may be called without a token, beyond the
     local ones. `ledger`: who keeps the budgets' books; None: nobody, or not yet. `config`, `snapshot`: the one in
@@ -53,6 +54,7 @@ class Sources:
     snapshot: Callable[[], Snapshot]
     processes: Callable[[], Processes]
     samples: Callable[[], Samples]
+    metrics_token: Callable[[], str | None] = lambda: None
     hosts: frozenset[str] = frozenset()
     now: Callable[[], float] = time.time
     started_s: float = field(default_factory=time.time)

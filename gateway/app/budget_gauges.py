@@ -3,6 +3,7 @@
 from gateway.app.budget_watch import BudgetWatch, Shown
 from gateway.ledger.server import Server
 from gateway.metrics import catalogue
+from gateway.metrics.debts import TotalKey
 from gateway.metrics.render import Samples
 from gateway.policies.budget import USD
 
@@ -19,7 +20,6 @@ class BudgetGauges:
         shown = self._watch.shown
         money = [one for one in shown if one.unit == USD]
         counted = [one for one in shown if one.unit != USD]
-        commits, errors = self._ledger.written
         return {
             catalogue.BUDGET_LIMIT: [(_label(one), one.limit) for one in money],
             catalogue.BUDGET_SPENT: [(_label(one), one.spent) for one in money],
@@ -28,13 +28,18 @@ class BudgetGauges:
             catalogue.BUDGET_LIMIT_REQUESTS: [(_label(one), one.limit) for one in counted],
             catalogue.BUDGET_SPENT_REQUESTS: [(_label(one), one.spent) for one in counted],
             catalogue.BUDGET_ENDS: list({_label(one): one.ends_s for one in shown if one.ends_s is not None}.items()),
-            catalogue.THRESHOLDS: [
-                ((budget, str(at)), times) for (budget, at), times in list(self._watch.told.items())
-            ],
-            catalogue.LEDGER_GRANTS: [((), self._ledger.grants)],
-            catalogue.LEDGER_COMMITS: [((), commits)],
-            catalogue.LEDGER_ERRORS: [((), errors)],
             catalogue.LEDGER_HOLDERS: [((), self._ledger.open_holders())],
+        }
+
+    def counters(self) -> dict[TotalKey, int]:
+        """Gather what was counted since the recorder began."""
+        commits, errors = self._ledger.written
+        told = self._watch.told.copy()
+        return {
+            **{(catalogue.THRESHOLDS.name, (budget, str(at)), ""): times for (budget, at), times in told.items()},
+            (catalogue.LEDGER_GRANTS.name, (), ""): self._ledger.grants,
+            (catalogue.LEDGER_COMMITS.name, (), ""): commits,
+            (catalogue.LEDGER_ERRORS.name, (), ""): errors,
         }
 
 

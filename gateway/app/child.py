@@ -21,9 +21,19 @@ TERM_S = 5.0  # from SIGTERM to SIGKILL
 
 
 class Child:
-    """One slot of the process table. `changed` is called whenever `running`, `restarts` or `generation` moved."""
+    """One slot of the process table. `changed` is called whenever `running`, `restarts` or `generation` moved.
 
-    def __init__(self, name: str, command: Sequence[str], listener: socket.socket, changed: Callable[[], None]) -> None:
+    `died` is told why a process must be replaced: crash, killed (by somebody else), watchdog (by us).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        listener: socket.socket,
+        changed: Callable[[], None],
+        died: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.name = name
         self.pid: int | None = None
         self.restarts = 0
@@ -32,6 +42,8 @@ class Child:
         self._command = command
         self._listener = listener.dup()  # the supervisor closes its own at the start of a drain
         self._changed = changed
+        self._died = died
+        self._was_silent = False
         self._process: Process | None = None
         self._channel: Channel | None = None
         self._config: Config | None = None
@@ -99,9 +111,16 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s)
             self.restarts += 1
+            self._died(self._reason(status))
+
+    def _reason(self, status: str) -> str:
+        if self._was_silent:
+            return "watchdog"
+        return "killed" if status == "signal SIGKILL" else "crash"
 
     async def _one_life(self) -> str:
         """Run one process from start to end and say how it ended."""
+        self._was_silent = False
         ours, theirs = socket.socketpair()
         try:
             process = await self._spawn(theirs)
@@ -156,6 +175,7 @@ class Child:
             try:
                 return await asyncio.wait_for(process.wait(), SILENT_S)
             except TimeoutError:
+                self._was_silent = True
                 log.error("a child closed its channel but goes on, killing it", extra=self._who)
                 self._signal(signal.SIGKILL)
         return await process.wait()

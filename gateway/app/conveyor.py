@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from gateway.core.ids import started_ms
 from gateway.core.record import Record
 from gateway.journal.reader import Finished, Reader
-from gateway.store.interface import Store, StoreBusy
+from gateway.metrics import catalogue
+from gateway.metrics.histogram import observe
+from gateway.store.interface import Store, StoreBusy, TotalKey
 from gateway.store.jobs import Jobs
 
 # A turn wakes a thread, and a commit costs as much as dozens of rows: few and large ones are cheap. Still well below
@@ -64,6 +66,7 @@ class Conveyor:
         alarm: Callable[[Sequence[Finished]], None] = lambda _: None,
     ) -> None:
         self.results: Counter[str] = Counter()  # applied, amended, duplicate
+        self.took: Counter[TotalKey] = Counter()  # how long commits did
         self.last_apply_s = 0.0
         self.pending_bytes = 0
         self.is_stuck = False  # the last turn could not read, or the store would not take the batch
@@ -94,6 +97,11 @@ class Conveyor:
     def is_empty(self) -> bool:
         """Whether the last turn found nothing new and left nothing to write."""
         return not self.is_stuck and not self._reader.moved
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that stands in the journal is in the store, as far as the last turn could see."""
+        return self.is_empty() and self.is_clear and not self.pending_bytes
 
     @property
     def is_clear(self) -> bool:
@@ -171,12 +179,14 @@ class Conveyor:
         except OSError as error:
             self._complaints.add("alarm", error)
             return False
+        began_s = time.perf_counter()
         try:
             done = self._store.commit(self._batch, self._reader.watermarks())
         except (StoreBusy, OSError) as error:
             self._complaints.add("commit", error)
             return False
         self.results.update(applied=done.inserted, amended=done.amended, duplicate=done.duplicates)
+        observe(self.took, catalogue.APPLY, (), [(time.perf_counter() - began_s) * catalogue.MICRO])
         self.last_apply_s = time.time()
         self._late = self._batch[-1].record if self._more_is_there() else None
         self._batch = []

@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,7 @@ from gateway.app.closing import LoopLedger
 from gateway.app.gauges import Gauges
 from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
+from gateway.app.reckoning import Reckoning
 from gateway.app.recording import Recording
 from gateway.app.snapshots import Snapshots
 from gateway.app.unpriced import Unpriced
@@ -34,6 +36,11 @@ from gateway.journal.reader import Finished
 from gateway.ledger.file import LedgerRefused
 from gateway.ledger.server import Server
 from gateway.metrics.board import Board
+from gateway.metrics.bounds import Labels
+from gateway.metrics.catalogue import Metric
+from gateway.metrics.debts import TotalKey
+from gateway.metrics.expected import expected
+from gateway.metrics.ratchet import Ratchet
 from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
 from gateway.policies.snapshot import Snapshot
@@ -59,27 +66,39 @@ class Recorder:
         self._snapshots = snapshots
         self._snapshot = snapshot
         self._refresher = Refresher(snapshots.shelf)
-        self._tally = Tally(_models(snapshot), Unpriced().tell)
+        self._tally = Tally(unpriced=Unpriced().tell)
         store_dir = Path(server.store_dir)
         data_dir = Path(server.data_dir)
         self._owners = owners
         self._told = LoopLedger(ledger)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book, self._told)
+        shared = Board(data_dir / "board")
+        reckoning = Reckoning(shared)
+        journal_dir = data_dir / "journal"
+        self._recording = Recording(journal_dir, store_dir, self._tally, self._settle, self._book, self._told)
+        self._recording.quiet = reckoning.look
         self._watch = BudgetWatch(ledger, owners)
-        budgets = BudgetGauges(self._watch, ledger).samples
-        self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher, budgets)
+        self._gauges = Gauges(
+            shared,
+            self._recording,
+            (journal_dir, store_dir),
+            self._refresher,
+            BudgetGauges(self._watch, ledger),
+            reckoning,
+        )
+        self._ratchet = Ratchet(data_dir / "counters.json")
         self._runner = web.AppRunner(
             make_app(
                 Sources(
                     store=StoreReader(store_dir),
-                    exposition=Exposition(self._recording.totals, self._gauges.samples),
+                    exposition=Exposition(self._totals, self._gauges.samples, self._tally),
                     why_not_ready=self._why_not_ready,
                     token=lambda: self._snapshot.server.admin_token,
+                    metrics_token=lambda: self._snapshot.server.metrics_token,
                     ledger=lambda: ledger,
                     config=lambda: snapshots.config,
                     snapshot=lambda: self._snapshot,
                     processes=lambda: self._gauges.state,
-                    samples=self._gauges.samples,
+                    samples=lambda: self._gauges.samples(self._totals()),
                     hosts=frozenset({server.admin.host}),
                 )
             ),
@@ -90,6 +109,7 @@ class Recorder:
 
     async def start(self) -> None:
         """Begin to record and to serve the admin port."""
+        self._tally.configure(_models(self._snapshot), _expected(self._snapshot))
         self._recording.start()
         await asyncio.to_thread(self._recording.tried.wait)
         if self._recording.refused:
@@ -122,6 +142,7 @@ class Recorder:
         self._recording.stop(drain=self._drain)
         await ended
         await self._told.told()
+        self._totals()  # the next one goes on where this one ends
         for task in (refreshing, watching, orders, ending):
             task.cancel()
         await self._runner.cleanup()
@@ -157,7 +178,7 @@ class Recorder:
             )
             return
         log.configure("recorder", self._snapshot)
-        self._tally.configure(_models(self._snapshot))
+        self._tally.configure(_models(self._snapshot), _expected(self._snapshot))
         self._owners.use(self._snapshot.budgets)
         self._refresher.follow(self._snapshot.price_source)
         self._channel.send(Applied(message.generation))
@@ -168,6 +189,11 @@ class Recorder:
     def _book(self, record: Record, told: Told, state: str) -> None:
         book(record, told, state, self._snapshot.routing, self._snapshot.prices)
 
+    def _totals(self) -> Mapping[TotalKey, int]:
+        """Give what is committed, and what this process and those before it have counted."""
+        counters = self._ratchet.shown(self._gauges.counters())
+        return {**self._recording.totals(), **counters, **self._gauges.appends()}
+
     def _why_not_ready(self) -> str | None:
         if not self._gauges.worker_is_up():
             return "no worker has shown a heartbeat lately"
@@ -177,7 +203,14 @@ class Recorder:
 def _models(snapshot: Snapshot) -> list[str]:
     """List the models that config names: routes, and models without wildcards."""
     exact = [model for provider in snapshot.routing.providers() for model in provider.models.exact()]
-    return [*snapshot.routing.routes(), *exact]
+    routes = snapshot.routing.routes()
+    targets = [each.target.model for route in routes for each in snapshot.routing.targets(route) if each.target.model]
+    return [*routes, *targets, *exact]
+
+
+def _expected(snapshot: Snapshot) -> Mapping[Metric, Sequence[Labels]]:
+    teams = dict.fromkeys(principal.team for principal in snapshot.access.principals())
+    return expected(snapshot.routing, list(teams))
 
 
 def _lock_file(data_dir: Path) -> IO[str]:

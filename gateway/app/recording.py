@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.app.barring import raise_alarm
 from gateway.app.closing import Closer, Ledger
 from gateway.app.conveyor import RETRY_S, Complaints, Conveyor
+from gateway.app.reckoning import STORED, Quiet
 from gateway.journal.reader import Finished, Reader
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreBusy, StoreRefused, TotalKey
@@ -27,7 +28,8 @@ class Recording:
 
     `settle` completes exchanges of dead workers, `book` what costs that became known later cost. `ledger` is told what
     the store knows of holders.
-    `tried` is set once the store was opened, or could not be. `refused`: why it never will be, and what to do.
+    `quiet` is called while all that was written is in the store. `tried` is set once the store was opened, or could not
+    be. `refused`: why it never will be, and what to do.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Recording:
         self.refused: str | None = None
         self.tried = threading.Event()
         self.conveyor: Conveyor | None = None
+        self.quiet: Callable[[Quiet], object] = _nobody
         self._journal_dir = journal_dir
         self._store_dir = store_dir
         self._tally = tally
@@ -94,12 +97,12 @@ class Recording:
         while not self._stop.is_set() or self._drain:
             try:
                 self._jobs = self._jobs or Jobs(self._store_dir, self._book)
-                store = SqliteStore(self._store_dir, self._tally.count)
+                store = SqliteStore(self._store_dir, self._tally.count, self._tally.owe)
             except (StoreBusy, OSError) as error:
                 self.complaints.add("open", error)
                 self.tried.set()
             else:
-                self._tally.recall(store.totals())
+                self._tally.recall(store.totals().keys())
                 return store
             if not self._stop.wait(RETRY_S):
                 patience.renew()
@@ -118,12 +121,17 @@ class Recording:
             wait_s = conveyor.turn()
             if conveyor.is_clear:
                 closer.look()
+            if conveyor.is_idle:
+                self.quiet(Quiet(store.total(STORED), reader.open_count, reader.counts.corrupt))
             self._stop.wait(wait_s)
         if not self._drain or _empty(conveyor):
             conveyor.finish()
         if conveyor.is_clear:
             closer.look()
         reader.close()
+
+
+def _nobody(_: Quiet) -> None: ...
 
 
 def _empty(conveyor: Conveyor) -> bool:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,8 @@ from gateway.app.child import Child
 from gateway.app.live import Live
 from gateway.app.log import configure
 from gateway.app.startup import REBIND_PATIENCE_S, DataDir, StartError, address_of, bind, raise_file_limit
+from gateway.metrics import board
+from gateway.metrics.board import Board, Slot
 from gateway.policies.snapshot import Address
 
 log = logging.getLogger("tollway.supervisor")
@@ -24,6 +27,7 @@ log = logging.getLogger("tollway.supervisor")
 SLOW_START_S = 10.0
 RECORDER_PATIENCE_S = 30.0  # the recorder empties the journals; what it leaves, the next start finds
 HURRIED_RECORDER_S = 5.0
+_DIED = {"crash": board.DIED_CRASH, "killed": board.DIED_KILLED, "watchdog": board.DIED_WATCHDOG}
 
 
 class Commands(NamedTuple):
@@ -51,6 +55,7 @@ class Supervisor:
         self._commands = commands
         self._workers: list[Child] = []
         self._recorder: Child
+        self._row: Slot  # once the data directory is ours
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._failure: BaseException | None = None
@@ -60,6 +65,8 @@ class Supervisor:
         server = self.live.snapshot.server
         raise_file_limit()
         folder = DataDir.take(server.data_dir)
+        self._row = Board(Path(server.data_dir) / "board").slot(board.SUPERVISOR)
+        self._row.set(board.RELOADED_AT_MS, time.time_ns() // 1_000_000)
         patience_s = REBIND_PATIENCE_S if folder.was_killed else 0.0
         with ExitStack() as sockets:
             sockets.callback(folder.release)
@@ -101,7 +108,14 @@ class Supervisor:
     async def _start(self, workers: int, data: socket.socket, admin: socket.socket) -> None:
         self._recorder = Child("recorder", self._commands.recorder, admin, self._tell_state)
         self._workers = [
-            Child(f"worker {slot}", self._commands.worker(slot), data, self._tell_state) for slot in range(workers)
+            Child(
+                f"worker {slot}",
+                self._commands.worker(slot),
+                data,
+                self._tell_state,
+                lambda reason: self._row.add(_DIED[reason]),
+            )
+            for slot in range(workers)
         ]
         lives = [child.begin(self.live.message()) for child in self._children]
         for life in lives:
@@ -146,6 +160,9 @@ class Supervisor:
         before = self.live.generation
         if not self.live.reload(force=force):
             return
+        self._row.add(board.RELOADS_FAILED if self.live.problems else board.RELOADS_OK)
+        if not self.live.problems:
+            self._row.set(board.RELOADED_AT_MS, time.time_ns() // 1_000_000)
         if self.live.generation != before:
             configure("supervisor", self.live.snapshot)
             for child in self._children:

@@ -16,6 +16,7 @@ import uvloop
 from gateway.app import log
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, inherited_sockets
 from gateway.app.snapshots import Snapshots
+from gateway.app.vitals import Vitals
 from gateway.config.problems import ConfigError
 from gateway.core.ids import IdMaker
 from gateway.exchange.gate import Gate
@@ -26,6 +27,7 @@ from gateway.http.guard import BadRequest, Limits
 from gateway.http.pool import Pools
 from gateway.http.reactor import Reactor
 from gateway.http.site import Site
+from gateway.journal.losses import Losses
 from gateway.journal.writer import Journal
 from gateway.ledger.client import Client
 from gateway.ledger.holder import Holder
@@ -34,6 +36,7 @@ from gateway.metrics.board import (
     ADMISSIONS,
     ADMISSIONS_ASKED,
     CONNECTIONS,
+    DROPPED,
     GENERATION,
     HEARTBEAT_MS,
     JOURNAL_LOST,
@@ -68,6 +71,9 @@ class Worker:
         self._slot = self._board.claim(index)
         self._slot.set(PID, os.getpid())
         self._journal = Journal(data_dir / "journal", f"worker-{index}", durability=snapshot.server.durability)
+        self._journal.losing = Losses(lambda count: self._slot.add(DROPPED, count)).note
+        self._vitals = Vitals(self._slot, _BEAT_S)
+        self._journal.timing = self._vitals.appended
         self._reactor = reactor = Reactor(loop)
         self._pools = Pools(reactor)
         name = self._journal.name
@@ -189,6 +195,7 @@ class Worker:
 
     def _beat(self) -> None:
         self._slot.set(HEARTBEAT_MS, time.time_ns() // 1_000_000)
+        self._vitals.beat()
         gate = self._gate
         counts = {
             JOURNAL_LOST: self._journal.lost,

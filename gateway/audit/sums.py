@@ -1,16 +1,20 @@
 """Are the totals and the spending of a day what its rows add up to?"""
 
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gateway.audit.findings import Findings
 from gateway.core.record import Record
-from gateway.metrics.catalogue import CATALOGUE
+from gateway.metrics.bounds import OTHER, Bounds
+from gateway.metrics.catalogue import CATALOGUE, OVERFLOW
+from gateway.metrics.debts import OWED
 from gateway.metrics.totals import Tally
 from gateway.store.interface import Spend, TotalKey
 
 _AT_ONCE = 500  # records that are counted together, as a commit does
-# Which models have a series of their own is a matter of history, so it is left out of what is compared.
+# Which models have a series of their own is a matter of history, so it is left out of what is compared; and so is what
+# was folded where there were too many series, and what is owed to those who saw more.
 _FORGOTTEN = "model"
 
 # A series without that label: metric, other labels with their values, part.
@@ -21,9 +25,9 @@ class Recount:
     """Counts the rows of one day again."""
 
     def __init__(self) -> None:
-        self._tally = Tally()
+        self._tally = Tally(bounds=Bounds(most_label_sets=sys.maxsize, most_samples=sys.maxsize))
         self._waiting: list[Record] = []
-        self._totals: Counter[_Series] = Counter()
+        self._totals: Counter[TotalKey] = Counter()
         self._spent: dict[str, Spend] = {}
 
     def add(self, record: Record) -> None:
@@ -39,8 +43,8 @@ class Recount:
     def compare_totals(self, totals: Mapping[TotalKey, int], found: Findings, team: str | None = None) -> None:
         """Compare with the stored totals, those of a team only where only its rows were counted."""
         self._count()
-        stored = _series(totals)
-        counted = self._totals
+        folded = {metric for metric, values, _ in totals if len(values) > 1 and set(values) == {OTHER}}
+        stored, counted = _series(totals, folded), _series(self._totals, folded)
         for series in sorted(stored.keys() | counted.keys()):
             metric, labels, part = series
             if team is not None and ("team", team) not in labels:
@@ -60,13 +64,19 @@ class Recount:
                 found.expect("sums", f"spend of {team}: {name}", getattr(said, name), getattr(counted, name))
 
     def _count(self) -> None:
-        self._totals.update(_series(self._tally.count(self._waiting)))
+        self._totals.update(self._tally.count(self._waiting))
         self._waiting.clear()
 
 
-def _series(totals: Mapping[TotalKey, int]) -> Counter[_Series]:
+def _series(totals: Mapping[TotalKey, int], folded: Collection[str]) -> Counter[_Series]:
+    """Add up what cannot be told apart; of a metric that was folded that is everything."""
     found: Counter[_Series] = Counter()
     for (metric, values, part), value in totals.items():
+        if metric == OVERFLOW.name or part.startswith(OWED):
+            continue
+        if metric in folded:
+            found[metric, (), part] += value
+            continue
         names = CATALOGUE[metric].labels if metric in CATALOGUE else tuple(map(str, range(len(values))))
         labels = tuple((name, each) for name, each in zip(names, values, strict=False) if name != _FORGOTTEN)
         found[metric, labels, part] += value

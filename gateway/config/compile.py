@@ -173,7 +173,8 @@ def _server(config: Config, env: Mapping[str, str]) -> Server:
         store_dir=str(config.store_dir),
         listen=Address(*split_address(section.listen)),
         admin=Address(*split_address(section.admin)),
-        admin_token=_admin_token(config, env),
+        admin_token=_token(config, env, "admin_token"),
+        metrics_token=_token(config, env, "metrics_token"),
         workers=section.workers,
         on_journal_failure=section.on_journal_failure,
         durability=section.durability,
@@ -191,15 +192,15 @@ def _server(config: Config, env: Mapping[str, str]) -> Server:
     )
 
 
-def _admin_token(config: Config, env: Mapping[str, str]) -> str | None:
-    """Reveal the token; without it the admin port would stand open, so that a missing one is an error."""
-    secret = config.company.server.admin_token
+def _token(config: Config, env: Mapping[str, str], name: str) -> str | None:
+    """Reveal a token; without it the admin port would stand open, so that a missing one is an error."""
+    secret: str | None = getattr(config.company.server, name)
     if secret is None:
         return None
     try:
         return reveal(secret, env, config.root)
     except MissingSecret as error:
-        raise ConfigError([Problem(config.file, "server.admin_token", str(error))]) from error
+        raise ConfigError([Problem(config.file, f"server.{name}", str(error))]) from error
 
 
 def _file(config: Config, path: str | None, where: str) -> str | None:

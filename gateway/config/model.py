@@ -40,6 +40,7 @@ class Server(Section):
     listen: AddressText = "127.0.0.1:8080"
     admin: AddressText = "127.0.0.1:8081"
     admin_token: Secret | None = None
+    metrics_token: Secret | None = None
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     data_dir: str = "data"
     on_journal_failure: Literal["serve", "refuse"] = "serve"

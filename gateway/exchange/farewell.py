@@ -9,7 +9,7 @@ from gateway.exchange.relay import Relay
 from gateway.exchange.replies import render
 from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
-from gateway.metrics.board import REJECTED_AUTH, REJECTED_OTHER, Slot
+from gateway.metrics.board import ACCEPTED, ENDED, REJECTED_AUTH, REJECTED_OTHER, Slot
 from gateway.wire.clients import addressed
 
 log = logging.getLogger("tollway.providers")
@@ -64,6 +64,9 @@ def write_down(refusal: Refusal, entry: Entry | None, relay: Relay | None, slot:
         if entry.admission is not None:
             entry.admission.release()
         record.error = error
+        if not entry.begun:
+            slot.add(ACCEPTED)
+        slot.add(ENDED)
         entry.close(refusal.outcome)
 
 

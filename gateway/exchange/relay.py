@@ -16,7 +16,7 @@ from gateway.exchange.way import Way
 from gateway.http.client import AnswerHead, UpstreamConnection
 from gateway.http.headers import FRAMING, HOP_BY_HOP, Passing, named_in_connection, write_block
 from gateway.http.server import ServerConnection
-from gateway.metrics.board import IN_FLIGHT
+from gateway.metrics.board import ENDED
 from gateway.wire.answer_head import note_head
 from gateway.wire.billed import Billed
 from gateway.wire.clients import addressed
@@ -337,7 +337,7 @@ class Relay:
         return settle(self._entry, meter, way.prices, way.provider, whole=whole and is_read, asked=asked)
 
     def _write_end(self, outcome: str) -> None:
-        self._way.slot.add(IN_FLIGHT, -1)
+        self._way.slot.add(ENDED)
         self._entry.close(outcome)
 
     # ---- when it goes wrong ---------------------------------------------------------------------------------------

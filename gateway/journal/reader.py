@@ -107,6 +107,11 @@ class Reader:
         unread = {segment.writer for segment in known.values() if not segment.ended}
         return unread | {writer_of(name) for name in names if name not in known}
 
+    @property
+    def open_count(self) -> int:
+        """How many exchanges have begun, and not ended."""
+        return len(self._exchanges)
+
     def watermarks(self) -> dict[str, int]:
         """Where a restarted reader must go on, once all that `poll` has returned is safe."""
         return {name: segment.low_watermark for name, segment in self._segments.items()}

@@ -16,6 +16,8 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 SYNC_INTERVAL_S = 1.0
 REOPEN_INTERVAL_S = 1.0
 SUFFIX = ".seg"
+# One append of so many is timed, less one; a power of two, less one.
+_UNTIMED: Final = 15
 # More is not held until the end of a turn.
 MOST_HELD_BYTES: Final = 256 * 1024
 
@@ -27,7 +29,8 @@ class Journal:
 
     A write costs hardly more for a dozen frames than for one, so those of one turn of the loop are flushed together:
     `due` is called when there is something to flush, and does it at once unless somebody has set it otherwise.
-    `failing`: the last flush lost something. `name`: of this writer, unique for ever; its segments' names begin so.
+    `losing` is told what could not be written, `timing` now and then how long a flush took, in nanoseconds. `failing`:
+    the last flush lost something. `name`: of this writer, unique for ever; its segments' names begin so.
 
     A segment is locked (flock) as long as its writer lives and may write to it, and is visible only once locked:
     a reader that finds an unlocked segment knows that it will not grow. A process never goes on with an old segment,
@@ -44,6 +47,9 @@ class Journal:
         self.failing = False
         self.name = f"{owner}-{time.time_ns():020d}"
         self.due: Callable[[], object] = self.flush
+        self.losing: Callable[[bytes], object] = _nobody
+        self.timing: Callable[[int], object] = _nobody
+        self._flushes = 0
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._sync_each_end = durability == "power"
@@ -76,6 +82,7 @@ class Journal:
             return
         size, frame = lay_out(kind, meta, pieces)
         if size > MAX_PAYLOAD_BYTES:
+            self.losing(b"".join(frame))
             self._lose(1)
             return
         self._held += frame
@@ -96,8 +103,15 @@ class Journal:
         data = b"".join(self._held)
         self._held.clear()
         self._held_frames = self._held_bytes = 0
-        if not self._written(data) or (self._sync_due and not self._synced()):
+        self._flushes += 1
+        began_ns = 0 if self._flushes & _UNTIMED else time.perf_counter_ns()
+        if not self._written(data):
+            self.losing(data)
             return self._lose(count)
+        if self._sync_due and not self._synced():
+            return self._lose(count)
+        if began_ns:
+            self.timing(time.perf_counter_ns() - began_ns)
         self.failing = False
         if self._end >= self._segment_bytes:
             self._rotate()
@@ -251,6 +265,9 @@ class Journal:
                 os.fdatasync(fd)
             finally:
                 os.close(fd)
+
+
+def _nobody(_: object) -> None: ...
 
 
 def _sync_folder(folder: Path) -> None:

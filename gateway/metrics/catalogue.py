@@ -7,43 +7,18 @@ COUNTER, HISTOGRAM, GAUGE = "counter", "histogram", "gauge"
 NANO = 1e9
 MICRO = 1e6
 
-# Edges are written as OpenMetrics wants them; they are also the names under which totals are stored.
-DURATION_BUCKETS = (
-    "0.05",
-    "0.1",
-    "0.25",
-    "0.5",
-    "1.0",
-    "2.0",
-    "4.0",
-    "8.0",
-    "15.0",
-    "30.0",
-    "60.0",
-    "120.0",
-    "300.0",
-    "600.0",
-    "+Inf",
-)
-FIRST_TOKEN_BUCKETS = (
-    "0.05",
-    "0.1",
-    "0.2",
-    "0.35",
-    "0.5",
-    "0.75",
-    "1.0",
-    "2.0",
-    "3.0",
-    "5.0",
-    "8.0",
-    "15.0",
-    "30.0",
-    "60.0",
-    "+Inf",
-)
+
+def _edges(*upper: float) -> tuple[str, ...]:
+    """Write edges as OpenMetrics wants them; they are also the names under which totals are stored."""
+    return (*(str(float(edge)) for edge in upper), "+Inf")
+
+
+DURATION_BUCKETS = _edges(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600)
+FIRST_TOKEN_BUCKETS = _edges(0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 3, 5, 8, 15, 30, 60)
 # 0.01 is the promise: 99 % of requests wait less than 10 ms for the gateway itself.
-OVERHEAD_BUCKETS = ("0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "1.0", "+Inf")
+OVERHEAD_BUCKETS = _edges(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
+PER_TOKEN_BUCKETS = _edges(0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
+TOKEN_BUCKETS = _edges(1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
 
 
 class Metric(NamedTuple):
@@ -58,6 +33,16 @@ class Metric(NamedTuple):
     labels: tuple[str, ...] = ()
     buckets: tuple[str, ...] = ()
     per_unit: float = 1
+
+    @property
+    def exported(self) -> str:
+        """The name that Prometheus knows it by."""
+        return self.name + "_total" if self.kind == COUNTER else self.name
+
+    @property
+    def samples(self) -> int:
+        """How many lines one label set takes."""
+        return len(self.buckets) + 2 if self.buckets else 1
 
 
 REQUESTS = Metric(
@@ -90,6 +75,29 @@ OVERHEAD = Metric(
     OVERHEAD_BUCKETS,
     MICRO,
 )
+PER_TOKEN = Metric(
+    "tollway_time_per_output_token_seconds",
+    HISTOGRAM,
+    "Streamed answers: time from the first token to the end, for each token after the first.",
+    ("provider", "model"),
+    PER_TOKEN_BUCKETS,
+    MICRO,
+)
+QUEUE = Metric(
+    "tollway_queue_seconds",
+    HISTOGRAM,
+    "How long requests waited for a limit of the gateway's own; mostly not at all.",
+    ("route",),
+    OVERHEAD_BUCKETS,
+    MICRO,
+)
+REQUEST_TOKENS = Metric(
+    "tollway_request_tokens",
+    HISTOGRAM,
+    "Tokens of single requests, as a distribution; for sums there is tollway_tokens_total.",
+    ("provider", "direction"),
+    TOKEN_BUCKETS,
+)
 TOKENS = Metric(
     "tollway_tokens", COUNTER, "Billed tokens by disjoint types: their sum is right.", ("provider", "model", "type")
 )
@@ -98,6 +106,26 @@ TEAM_REQUESTS = Metric("tollway_team_requests", COUNTER, "Finished client reques
 TEAM_TOKENS = Metric("tollway_team_tokens", COUNTER, "Billed tokens by team and disjoint type.", ("team", "type"))
 ATTEMPTS = Metric(
     "tollway_upstream_attempts", COUNTER, "Tries at a provider, by how they went.", ("provider", "model", "result")
+)
+ATTEMPT_DURATION = Metric(
+    "tollway_upstream_attempt_duration_seconds",
+    HISTOGRAM,
+    "How long tries at a provider took.",
+    ("provider", "result"),
+    DURATION_BUCKETS,
+    MICRO,
+)
+RETRIES = Metric(
+    "tollway_retries",
+    COUNTER,
+    "Tries at a provider that had failed just before, by how that one ended.",
+    ("provider", "reason"),
+)
+FALLBACKS = Metric(
+    "tollway_fallbacks",
+    COUNTER,
+    "Tries at another provider than the one before, by how they went: ok or failed.",
+    ("from_provider", "to_provider", "result"),
 )
 USAGE_MISSING = Metric(
     "tollway_usage_missing", COUNTER, "Answers without usage: an estimate was booked.", ("provider", "reason")
@@ -115,23 +143,38 @@ BOUND_EXCEEDED = Metric(
     "Exchanges under a strict budget that cost more than they could: the bound of that model is wrong.",
     ("model",),
 )
+STORED = Metric("tollway_exchanges_stored", COUNTER, "Exchanges that are in the store.")
+OVERFLOW = Metric(
+    "tollway_metrics_label_overflow",
+    COUNTER,
+    "Exchanges counted under other: a model that is not listed (label model), too many series (label all).",
+    ("metric", "label"),
+)
 
 # What records move; everything below is read from the board or from the recorder itself.
 FROM_RECORDS = (
     REQUESTS,
     DURATION,
     FIRST_TOKEN,
+    PER_TOKEN,
     OVERHEAD,
+    QUEUE,
     TOKENS,
+    REQUEST_TOKENS,
     COST,
     TEAM_REQUESTS,
     TEAM_TOKENS,
     ATTEMPTS,
+    ATTEMPT_DURATION,
+    RETRIES,
+    FALLBACKS,
     USAGE_MISSING,
     UNPRICED,
     JOBS,
     REJECTIONS,
     BOUND_EXCEEDED,
+    STORED,
+    OVERFLOW,
 )
 
 IN_FLIGHT = Metric("tollway_requests_in_flight", GAUGE, "Requests being served now.", ("worker",))
@@ -139,9 +182,43 @@ CONNECTIONS = Metric("tollway_client_connections", GAUGE, "Client connections op
 WORKER_UP = Metric(
     "tollway_worker_up", GAUGE, "1 if the worker showed a heartbeat in the last 10 seconds.", ("worker",)
 )
-WORKER_RESTARTS = Metric("tollway_worker_restarts", COUNTER, "Children replaced by the supervisor.", ("reason",))
+WORKER_RESTARTS = Metric(
+    "tollway_worker_restarts", COUNTER, "Workers replaced by the supervisor, by why the one before ended.", ("reason",)
+)
+LOOP_LAG = Metric(
+    "tollway_event_loop_lag_seconds",
+    GAUGE,
+    "How late a worker's event loop was at most in the last 10 seconds.",
+    ("worker",),
+    (),
+    MICRO,
+)
+WORKER_MEMORY = Metric("tollway_worker_memory_bytes", GAUGE, "Resident memory of a worker.", ("worker",))
+RATELIMIT_LEFT = Metric(
+    "tollway_provider_ratelimit_remaining",
+    GAUGE,
+    "What a provider's newest answer said that its own rate limit leaves; none without news for 10 minutes.",
+    ("provider", "kind"),
+)
+ACCEPTED = Metric(
+    "tollway_exchanges_accepted", COUNTER, "Exchanges begun for known callers: running + stored + spooled + dropped."
+)
+RUNNING = Metric("tollway_exchanges_running", GAUGE, "Exchanges that have not ended yet.")
+SPOOLED = Metric("tollway_exchanges_spooled", GAUGE, "Exchanges that have ended and are not in the store yet.")
+DROPPED = Metric(
+    "tollway_exchanges_dropped", COUNTER, "Exchanges that are not in the log and never will be.", ("reason",)
+)
 CONFIG_GENERATION = Metric("tollway_config_generation", GAUGE, "Config generation in force.", ("worker",))
 CONFIG_RELOADED = Metric("tollway_config_last_reload_successful", GAUGE, "0 if the last config change was invalid.")
+CONFIG_RELOADS = Metric("tollway_config_reloads", COUNTER, "Changes of the config that were looked at.", ("result",))
+CONFIG_RELOADED_AT = Metric(
+    "tollway_config_last_reload_success_timestamp_seconds",
+    GAUGE,
+    "When the config in force was taken over.",
+    (),
+    (),
+    1000,
+)
 PRICES_REFRESHED = Metric(
     "tollway_prices_last_refresh_successful", GAUGE, "0 if the source of prices could not be used; none without one."
 )
@@ -153,10 +230,29 @@ JOURNAL_PENDING = Metric("tollway_journal_pending_bytes", GAUGE, "Journal bytes 
 JOURNAL_RECORDS = Metric(
     "tollway_journal_records",
     COUNTER,
-    "Exchanges taken from the journal since the recorder started: applied, amended, duplicate, dead, torn, corrupt.",
+    "Exchanges taken from the journal: applied, amended, duplicate, dead, torn, corrupt.",
     ("result",),
 )
 JOURNAL_DROPPED = Metric("tollway_journal_dropped", COUNTER, "Frames that a worker could not write.", ("reason",))
+APPEND = Metric(
+    "tollway_journal_append_seconds",
+    HISTOGRAM,
+    "How long a worker was held up by appending to the journal; one append of 16 is timed.",
+    (),
+    OVERHEAD_BUCKETS,
+    MICRO,
+)
+JOURNAL_FREE = Metric(
+    "tollway_journal_disk_free_bytes", GAUGE, "Room that the file system of the journal has for the gateway."
+)
+APPLY = Metric(
+    "tollway_recorder_apply_seconds",
+    HISTOGRAM,
+    "How long commits of a batch to the store took.",
+    (),
+    DURATION_BUCKETS,
+    MICRO,
+)
 STORE_ERRORS = Metric("tollway_store_errors", COUNTER, "Commits that had to be repeated.", ("op",))
 STORE_SIZE = Metric("tollway_store_size_bytes", GAUGE, "Size of all day files.")
 JOBS_OPEN = Metric("tollway_jobs_open", GAUGE, "Background responses and batches whose cost is not known yet.")
@@ -193,7 +289,7 @@ BUDGET_ENDS = Metric(
 THRESHOLDS = Metric(
     "tollway_budget_thresholds",
     COUNTER,
-    "Times that a balance of a budget passed a threshold since the recorder started.",
+    "Times that a balance of a budget passed a threshold.",
     ("budget", "percent"),
 )
 ADMISSIONS = Metric("tollway_admissions", COUNTER, "Requests that budgets or limits looked at, admitted or not.")
@@ -207,6 +303,8 @@ LEDGER_ERRORS = Metric("tollway_ledger_errors", COUNTER, "Commits of the ledger'
 LEDGER_HOLDERS = Metric(
     "tollway_ledger_holders", GAUGE, "Workers whose leases are open: those that run, and dead ones."
 )
+SERIES = Metric("tollway_metrics_series", GAUGE, "Label sets of a metric that are exported now.", ("metric",))
+RENDER = Metric("tollway_metrics_render_seconds", GAUGE, "CPU time of making the last page.")
 BUILD = Metric("tollway_build_info", GAUGE, "1; the labels say what runs.", ("version", "python"))
 
 FROM_PROCESSES = (
@@ -214,14 +312,26 @@ FROM_PROCESSES = (
     CONNECTIONS,
     WORKER_UP,
     WORKER_RESTARTS,
+    LOOP_LAG,
+    WORKER_MEMORY,
+    ACCEPTED,
+    RUNNING,
+    SPOOLED,
+    DROPPED,
+    RATELIMIT_LEFT,
     CONFIG_GENERATION,
     CONFIG_RELOADED,
+    CONFIG_RELOADED_AT,
+    CONFIG_RELOADS,
     PRICES_REFRESHED,
     PRICES_OBTAINED,
     JOURNAL_LAG,
     JOURNAL_PENDING,
     JOURNAL_RECORDS,
     JOURNAL_DROPPED,
+    APPEND,
+    JOURNAL_FREE,
+    APPLY,
     STORE_ERRORS,
     STORE_SIZE,
     JOBS_OPEN,
@@ -242,5 +352,7 @@ FROM_PROCESSES = (
     LEDGER_ERRORS,
     LEDGER_HOLDERS,
     BUILD,
+    SERIES,
+    RENDER,
 )
 CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_PROCESSES}

@@ -35,6 +35,7 @@ class Server:
     listen: Address = Address("127.0.0.1", 8080)
     admin: Address = Address("127.0.0.1", 8081)
     admin_token: str | None = field(default=None, repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
     workers: int = 1
     on_journal_failure: str = "serve"
     durability: str = "process"

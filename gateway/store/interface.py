@@ -13,6 +13,8 @@ from gateway.store.charges import Balance, ChargeKey
 TotalKey = tuple[str, tuple[str, ...], str]
 # How records move the totals; given to a store, so that it can count exactly the rows that it really inserted.
 Count = Callable[[Iterable[Record]], Mapping[TotalKey, int]]
+# Of the committed totals and of changes: what must be added beside them, so that nothing that was shown of them falls.
+Owe = Callable[[Mapping[TotalKey, int], Mapping[TotalKey, int]], Mapping[TotalKey, int]]
 
 GROUPS = ("team", "key", "model", "day", "provider")
 DEFAULT_LIMIT = 50

@@ -20,7 +20,7 @@ from gateway.store import schema
 from gateway.store.bodies import Stretches, unpack
 from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
-from gateway.store.interface import Committed, Count, StoreBusy, TotalKey
+from gateway.store.interface import Committed, Count, Owe, StoreBusy, TotalKey
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 4
@@ -30,12 +30,14 @@ _log = logging.getLogger("tollway.store")
 
 
 class SqliteStore:
-    """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals."""
+    """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals; `owe` what is
+    added where that takes back what was counted."""
 
-    def __init__(self, folder: Path, count: Count) -> None:
+    def __init__(self, folder: Path, count: Count, owe: Owe = lambda *_: {}) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = count
+        self._owe = owe
         self._files: dict[Path, DayFile] = {}
         self._totals: Counter[TotalKey] = Counter()
         self._totals_lock = threading.Lock()
@@ -56,6 +58,11 @@ class SqliteStore:
         """Return a copy of the committed totals."""
         with self._totals_lock:
             return dict(self._totals)
+
+    def total(self, key: TotalKey) -> int:
+        """Return one of them."""
+        with self._totals_lock:
+            return self._totals[key]
 
     def commit(self, finished: Sequence[Finished], watermarks: Mapping[str, int]) -> Committed:
         """Write a batch: a transaction for each day, oldest first, the watermarks with the last one."""
@@ -157,6 +164,7 @@ class SqliteStore:
                     fresh.append(one)  # its end was lost, but what amends it is a whole record
             file.written_bytes += self._insert(file.sql, fresh)
             changes.update(self._count([one.record for one in fresh]))
+            changes.update(self._owe(self._totals, changes))
             for one in fresh:
                 charges.add(one.record)
             file.sql.executemany(schema.ADD_TOTAL, _total_rows(changes))

@@ -99,7 +99,9 @@ class Port:
         self.now_s = NOON_S
         self.token: str | None = None
         self.ledger = server
-        self.store = SqliteStore(folder / "store", Tally().count)
+        self.metrics_token: str | None = None
+        tally = Tally()
+        self.store = SqliteStore(folder / "store", tally.count)
         self.why_not_ready: str | None = None
         self.config: Config = parse(texts, env, folder)
         self.snapshot: Snapshot = compile.snapshot(self.config, env, 1)
@@ -107,9 +109,10 @@ class Port:
         self.samples: Samples = {}
         self.sources = Sources(
             store=StoreReader(folder / "store"),
-            exposition=Exposition(self.store.totals, lambda: self.samples),
+            exposition=Exposition(self.store.totals, lambda _: self.samples, tally, fresh_s=0),
             why_not_ready=lambda: self.why_not_ready,
             token=lambda: self.token,
+            metrics_token=lambda: self.metrics_token,
             ledger=lambda: self.ledger,
             config=lambda: self.config,
             snapshot=lambda: self.snapshot,

@@ -21,10 +21,12 @@ READY += 's.send(b\'\\x10\\0\\0\\0{"type":"ready"}\');'
 
 
 @asynccontextmanager
-async def child_that(does: str, changed: Callable[[], None] = lambda: None) -> AsyncIterator[Child]:
+async def child_that(
+    does: str, changed: Callable[[], None] = lambda: None, died: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Child]:
     """Run a Python one-liner as a child."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        child = Child("worker 0", [sys.executable, "-S", "-c", does], listener, changed)
+        child = Child("worker 0", [sys.executable, "-S", "-c", does], listener, changed, died)
         child.begin(CONFIG)
         try:
             yield child
@@ -50,7 +52,8 @@ async def test_child_that_closes_its_channel_and_stays_is_killed(monkeypatch: py
     """Such a process can be neither reloaded nor drained any more: it is replaced."""
     monkeypatch.setattr(child_module, "SILENT_S", 0.1)
     replaced = asyncio.Event()
-    async with child_that(READY + "s.close(); time.sleep(60)", replaced.set) as child:
+    why: list[str] = []
+    async with child_that(READY + "s.close(); time.sleep(60)", replaced.set, why.append) as child:
         await asyncio.wait_for(child.ready.wait(), 10)
         first = child.pid
         while child.pid in (first, None):
@@ -58,6 +61,18 @@ async def test_child_that_closes_its_channel_and_stays_is_killed(monkeypatch: py
             await asyncio.wait_for(replaced.wait(), 10)
 
         assert 1 == child.restarts
+        assert ["watchdog"] == why
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [("os._exit(3)", "crash"), ("os.kill(os.getpid(), 9)", "killed"), ("os.kill(os.getpid(), 11)", "crash")],
+)
+async def test_why_a_child_is_replaced(end: str, reason: str) -> None:
+    """SIGKILL is somebody else's work: the kernel's, when memory runs out, or a person's."""
+    why: asyncio.Queue[str] = asyncio.Queue()
+    async with child_that(READY + f"s.recv(1<<20); {end}", died=why.put_nowait):
+        assert reason == await asyncio.wait_for(why.get(), 10)
 
 
 async def test_command_that_does_not_exist_fails_the_start() -> None:

@@ -7,15 +7,18 @@ from pathlib import Path
 from gateway.app.budget_gauges import BudgetGauges
 from gateway.app.budget_watch import BudgetWatch
 from gateway.app.channel import State
-from gateway.app.gauges import FRESH_MS, Gauges
+from gateway.app.gauges import FRESH_MS, Gauges, Source
 from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.price_shelf import Shelf
+from gateway.app.reckoning import Reckoning
 from gateway.app.recording import Recording
+from gateway.app.vitals import Vitals
 from gateway.ledger.server import Server
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import Board
 from gateway.metrics.catalogue import Metric
+from gateway.metrics.debts import TotalKey
 from gateway.metrics.render import Exposition, Samples
 from gateway.metrics.totals import Tally
 from gateway.policies.budget import Budgets
@@ -23,16 +26,30 @@ from tests.app.test_price_shelf import keep
 from tests.records import Ledger, unbooked
 
 
-def make(folder: Path) -> tuple[Board, Gauges]:
+class NoBudgets:
+    """Has nothing to show."""
+
+    def samples(self) -> Samples:
+        """Give none."""
+        return {}
+
+    def counters(self) -> Mapping[TotalKey, int]:
+        """Give none."""
+        return {}
+
+
+def make(folder: Path, refresher: Refresher | None = None, budgets: Source | None = None) -> tuple[Board, Gauges]:
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
-    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked, Ledger())
-    return shared, Gauges(shared, recording, folder / "store", Refresher(Shelf(folder)), dict)
+    folders = folder / "journal", folder / "store"
+    recording = Recording(*folders, Tally(), lambda one: one, unbooked, Ledger())
+    refresher = refresher or Refresher(Shelf(folder))
+    return shared, Gauges(shared, recording, folders, refresher, budgets or NoBudgets(), Reckoning(shared))
 
 
-def shown(samples: Samples, metric: Metric) -> Mapping[tuple[str, ...], float]:
+def shown(gauges: Gauges, metric: Metric) -> Mapping[tuple[str, ...], float]:
     """Look a metric up."""
-    return dict(samples[metric])
+    return dict(gauges.samples({})[metric])
 
 
 def test_workers_are_up_while_their_hearts_beat(tmp_path: Path) -> None:
@@ -46,7 +63,7 @@ def test_workers_are_up_while_their_hearts_beat(tmp_path: Path) -> None:
     shared.slot(1).set(board.HEARTBEAT_MS, now_ms)
 
     assert gauges.worker_is_up()
-    assert {("0",): 0, ("1",): 1} == shown(gauges.samples(), catalogue.WORKER_UP)
+    assert {("0",): 0, ("1",): 1} == shown(gauges, catalogue.WORKER_UP)
 
 
 def test_counters_of_slots_no_longer_used_still_count(tmp_path: Path) -> None:
@@ -56,8 +73,8 @@ def test_counters_of_slots_no_longer_used_still_count(tmp_path: Path) -> None:
     shared.slot(40).add(board.REJECTED_AUTH, 3)
     shared.slot(40).add(board.JOURNAL_LOST, 4)
 
-    assert 5 == shown(gauges.samples(), catalogue.REJECTIONS)[("auth",)]
-    assert 4 == shown(gauges.samples(), catalogue.JOURNAL_DROPPED)[("append_failed",)]
+    assert 5 == shown(gauges, catalogue.REJECTIONS)[("auth",)]
+    assert 4 == shown(gauges, catalogue.JOURNAL_DROPPED)[("append_failed",)]
 
 
 def test_admissions_are_told_by_whether_the_ledger_was_asked(tmp_path: Path) -> None:
@@ -67,18 +84,45 @@ def test_admissions_are_told_by_whether_the_ledger_was_asked(tmp_path: Path) -> 
         shared.slot(slot).add(cell, count)
     shared.slot(1).add(board.LEDGER_ASKS, 3)
 
-    assert {(): 10} == shown(gauges.samples(), catalogue.ADMISSIONS)
-    assert {(): 1} == shown(gauges.samples(), catalogue.ADMISSIONS_ASKED)
-    assert {(): 3} == shown(gauges.samples(), catalogue.LEDGER_ASKS)
+    assert {(): 10} == shown(gauges, catalogue.ADMISSIONS)
+    assert {(): 1} == shown(gauges, catalogue.ADMISSIONS_ASKED)
+    assert {(): 3} == shown(gauges, catalogue.LEDGER_ASKS)
 
 
 def test_supervisor_tells_reloads_and_restarts(tmp_path: Path) -> None:
-    """What only the supervisor knows is shown as it said it."""
-    _, gauges = make(tmp_path)
-    gauges.state = State(generation=3, reload_ok=False, restarts={"worker 0": 2, "worker 1": 1, "recorder": 7})
+    """What only the supervisor knows is shown as it said it, and wrote it on its row."""
+    shared, gauges = make(tmp_path)
+    gauges.state = State(generation=3, reload_ok=False)
+    row = shared.slot(board.SUPERVISOR)
+    for cell, count in ((board.DIED_CRASH, 3), (board.DIED_KILLED, 1), (board.RELOADS_FAILED, 2)):
+        row.add(cell, count)
+    row.set(board.RELOADED_AT_MS, 1_795_600_000_123)
 
-    assert {(): 0.0} == shown(gauges.samples(), catalogue.CONFIG_RELOADED)
-    assert {("crash",): 3} == shown(gauges.samples(), catalogue.WORKER_RESTARTS)
+    assert {(): 0.0} == shown(gauges, catalogue.CONFIG_RELOADED)
+    assert {(): 1_795_600_000_123} == shown(gauges, catalogue.CONFIG_RELOADED_AT)
+    assert {("ok",): 0, ("failed",): 2} == shown(gauges, catalogue.CONFIG_RELOADS)
+    assert {("crash",): 3, ("killed",): 1, ("watchdog",): 0} == shown(gauges, catalogue.WORKER_RESTARTS)
+
+
+def test_appends_of_all_workers_are_one_histogram(tmp_path: Path) -> None:
+    """As each worker's vitals wrote them on its row."""
+    shared, gauges = make(tmp_path)
+    for index, took_ns in ((0, 400_000), (1, 450_000), (1, 3_000_000_000)):
+        Vitals(shared.slot(index), 0.5).appended(took_ns)
+    moved = {part: value for (_, _, part), value in gauges.appends().items() if value}
+
+    assert {"0.0005": 2, "+Inf": 1, "sum": 3_000_850} == moved
+
+
+def test_a_worker_that_tells_no_memory_has_no_series(tmp_path: Path) -> None:
+    """Not every system says it, and 0 would be a lie."""
+    shared, gauges = make(tmp_path)
+    gauges.state = State(generation=1, reload_ok=True, workers=2)
+    shared.slot(1).set(board.MEMORY_BYTES, 4096)
+    shared.slot(1).set(board.LOOP_LAG_US, 1500)
+
+    assert {("1",): 4096} == shown(gauges, catalogue.WORKER_MEMORY)
+    assert {("0",): 0, ("1",): 1500} == shown(gauges, catalogue.LOOP_LAG)
 
 
 async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> None:
@@ -86,33 +130,31 @@ async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> No
     keep(tmp_path, 7, at_s=1_795_600_000.0)
     shelf = Shelf(tmp_path)
     refresher = Refresher(shelf)
-    gauges = Gauges(
-        Board(tmp_path / "board"),
-        Recording(tmp_path / "journal", tmp_path / "store", Tally(), lambda one: one, unbooked, Ledger()),
-        tmp_path / "store",
-        refresher,
-        dict,
-    )
-    told = [gauges.samples()]
+    _, gauges = make(tmp_path, refresher)
+    metrics = catalogue.PRICES_REFRESHED, catalogue.PRICES_OBTAINED
+    told = [[shown(gauges, metric) for metric in metrics]]
     await shelf.take(refreshed=True)
     refresher.succeeded = False
-    told.append(gauges.samples())
+    told.append([shown(gauges, metric) for metric in metrics])
 
-    assert [{}, {(): 0.0}] == [shown(samples, catalogue.PRICES_REFRESHED) for samples in told]
-    assert [{}, {(): 1_795_600_000.0}] == [shown(samples, catalogue.PRICES_OBTAINED) for samples in told]
+    assert [[{}, {}], [{(): 0.0}, {(): 1_795_600_000.0}]] == told
 
 
 async def test_every_process_metric_is_given_and_renders(tmp_path: Path) -> None:
     """No metric of the catalogue is forgotten, also before the store could be opened."""
-    _, gauges = make(tmp_path)
     server = await Server.open(tmp_path)
-    gauges._budgets = BudgetGauges(BudgetWatch(server, Owners(Budgets())), server).samples
-    samples = gauges.samples()
-    body, _ = Exposition(dict, lambda: samples).render("")
+    _, gauges = make(tmp_path, budgets=BudgetGauges(BudgetWatch(server, Owners(Budgets())), server))
+    (tmp_path / "journal").mkdir(exist_ok=True)
+    samples, counters = gauges.samples({}), gauges.counters() | gauges.appends()
+    page = Exposition(lambda: counters, lambda _: samples, Tally()).render("").body
     await server.stop()
 
-    assert set(catalogue.FROM_PROCESSES) | {catalogue.REJECTIONS} == set(samples)
-    assert b"tollway_build_info{" in body
+    # A recording that has not begun has read nothing, and of this ledger no budget has a threshold.
+    later = {catalogue.APPLY, catalogue.JOURNAL_RECORDS, catalogue.THRESHOLDS}
+    of_the_page = {catalogue.SERIES, catalogue.RENDER, catalogue.RATELIMIT_LEFT}
+    given = set(samples) | {catalogue.CATALOGUE[name] for name, _, _ in counters}
+    assert set(catalogue.FROM_PROCESSES) | {catalogue.REJECTIONS} == given | later | of_the_page
+    assert b"tollway_build_info{" in page
 
 
 def test_store_size_is_that_of_its_files(tmp_path: Path) -> None:
@@ -122,4 +164,4 @@ def test_store_size_is_that_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "store" / "2026-11-23.db").write_bytes(bytes(100))
     (tmp_path / "store" / "2026-11-23.db-wal").write_bytes(bytes(11))
 
-    assert {(): 111} == shown(gauges.samples(), catalogue.STORE_SIZE)
+    assert {(): 111} == shown(gauges, catalogue.STORE_SIZE)

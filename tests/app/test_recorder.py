@@ -158,7 +158,7 @@ async def test_told_to_end_it_empties_the_journal(recorder: Process, journal: Jo
     await recorder.start()
 
     assert 50 == len(await recorder.exchanges(50))
-    assert 'result="applied"} 0.0' in await recorder.get("/metrics")
+    assert 'result="applied"} 50.0' in await recorder.get("/metrics")
     journal.close()
 
 

@@ -75,10 +75,10 @@ def test_locked_store_at_start_is_waited_for(tmp_path: Path, journal: Journal, m
     """The recorder is up at once, and begins to write when the store can be opened."""
     unlocked = threading.Event()
 
-    def open_store(folder: Path, count: object) -> SqliteStore:
+    def open_store(folder: Path, *count: object) -> SqliteStore:
         if not unlocked.is_set():
             raise StoreBusy("locked")
-        return SqliteStore(folder, count)  # type: ignore[arg-type]
+        return SqliteStore(folder, *count)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recording_module, "SqliteStore", open_store)
     monkeypatch.setattr(recording_module, "RETRY_S", 0.01)

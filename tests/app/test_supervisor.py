@@ -12,6 +12,8 @@ import pytest
 
 import gateway
 from gateway.app.supervisor import our_commands
+from gateway.metrics import board
+from gateway.metrics.board import Board, Slot
 from tests.app.processes import LIMIT_S, Run, answer_of, supervised
 
 CONFIG = """\
@@ -169,6 +171,41 @@ def test_broken_change_reaches_nobody(root: Path) -> None:
 
         (root / "config.toml").write_text(good + "[models]\n")
         run.until(lambda: run.noted('"generation":2,"sources"') == 3)
+
+
+def test_restarts_and_reloads_are_counted_over_runs(root: Path) -> None:
+    """By why and by how they went, on a row that the next supervisor goes on with; only workers are restarted here."""
+    for run_number in (1, 2):
+        with supervised(root) as run:
+            run.announced()
+            row = Board(root / "data" / "board").slot(board.SUPERVISOR)
+            began_ms = row.get(board.RELOADED_AT_MS)
+            for name in ("worker 1", "recorder"):
+                os.kill(pid_of(run, name), signal.SIGKILL)
+                run.until(partial(_was_started, run, name, run_number * 2))
+            good = (root / "config.toml").read_text()
+            for text in ("[server", good + "\n"):
+                (root / "config.toml").write_text(text)
+                run.until(partial(_has_more, row, _reloads(row)))
+
+            assert (run_number, 0) == (row.get(board.DIED_KILLED), row.get(board.DIED_CRASH))
+            assert (run_number, run_number) == (row.get(board.RELOADS_OK), row.get(board.RELOADS_FAILED))
+            assert row.get(board.RELOADED_AT_MS) > began_ms > 0
+            run.signal(signal.SIGTERM)
+            assert 0 == run.ends()
+        (root / "announced").unlink()
+
+
+def _was_started(run: Run, name: str, times: int) -> bool:
+    return run.noted(f"{name} pid") == times
+
+
+def _has_more(row: Slot, reloads: int) -> bool:
+    return _reloads(row) > reloads
+
+
+def _reloads(row: Slot) -> int:
+    return row.get(board.RELOADS_OK) + row.get(board.RELOADS_FAILED)
 
 
 def test_sighup_reloads_what_did_not_change(root: Path) -> None:

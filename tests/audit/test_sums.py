@@ -41,7 +41,7 @@ def test_totals_are_counted_again() -> None:
     assert {} == differences(found)
     assert found.checked["sums"] > 15
     without_names = Tally()
-    without_names._models.update(map(str, range(200)))
+    without_names.configure(map(str, range(200)))
     others = without_names.count(RECORDS)
     assert others != totals
     counted(RECORDS).compare_totals(others, found)

@@ -478,8 +478,8 @@ def counted(folder: Path) -> int:
     total = 0
     for path in (folder / "data" / "store").glob("????-??-??.db"):
         with contextlib.closing(sqlite3.connect(path)) as sql:
-            found = sql.execute("SELECT sum(value) FROM totals WHERE metric = 'tollway_requests'").fetchone()
-            total += found[0] or 0
+            sums = "SELECT sum(value) FROM totals WHERE metric = 'tollway_requests' AND part = ''"
+            total += sql.execute(sums).fetchone()[0] or 0
     return total
 
 

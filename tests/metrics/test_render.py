@@ -1,17 +1,24 @@
 """A scrape shows exactly the totals, in a form that Prometheus reads, and no counter ever falls."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
 from gateway.metrics import catalogue
-from gateway.metrics.render import Exposition
-from gateway.metrics.totals import Tally, TotalKey
+from gateway.metrics.debts import TotalKey
+from gateway.metrics.render import Exposition, Samples
+from gateway.metrics.totals import Tally
 from tests.records import record
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def page(totals: Mapping[TotalKey, int], samples: Samples | None = None, accept: str = "") -> str:
+    """Render once."""
+    return Exposition(lambda: totals, lambda _: samples or {}, Tally()).render(accept).body.decode()
 
 
 def value(families: Any, name: str, **labels: str) -> float:
@@ -28,11 +35,10 @@ def value(families: Any, name: str, **labels: str) -> float:
 def test_both_formats_are_read_back() -> None:
     """Text and OpenMetrics carry the same numbers, in seconds and dollars."""
     totals = Tally().count([record(duration_ms=700.0), record(duration_ms=3.0)])
-    exposition = Exposition(
-        lambda: totals, lambda: {catalogue.JOURNAL_LAG: [((), 1.5)], catalogue.BUDGET_SPENT: [(("a",), 25 * 10**8)]}
-    )
+    samples: Samples = {catalogue.JOURNAL_LAG: [((), 1.5)], catalogue.BUDGET_SPENT: [(("a",), 25 * 10**8)]}
+    exposition = Exposition(lambda: totals, lambda _: samples, Tally())
     for accept, parse in (("", plain), (OPENMETRICS, openmetrics)):
-        body, content_type = exposition.render(accept)
+        body, content_type, _ = exposition.render(accept)
         families = list(parse(body.decode()))
 
         assert content_type.startswith("application/openmetrics-text" if accept else "text/plain")
@@ -50,30 +56,14 @@ def test_both_formats_are_read_back() -> None:
 def test_label_values_are_escaped() -> None:
     """Quotes, backslashes and line ends in names do not break the page."""
     totals = Tally().count([record(team='a"b\\c\nd')])
-    body, _ = Exposition(lambda: totals, dict).render("")
 
-    assert 1 == value(list(plain(body.decode())), "tollway_team_requests_total", team='a"b\\c\nd')
-
-
-def test_counters_never_fall() -> None:
-    """An amendment that takes an outcome back is not shown as a fall, which Prometheus takes for a restart."""
-    key: TotalKey = ("tollway_team_requests", ("search", "ok"), "")
-    totals = {key: 5}
-    exposition = Exposition(lambda: totals, dict)
-    seen = []
-    for number in (5, 4, 5, 6):
-        totals[key] = number
-        body, _ = exposition.render("")
-        seen.append(value(list(plain(body.decode())), "tollway_team_requests_total"))
-
-    assert [5, 5, 5, 6] == seen
+    assert 1 == value(list(plain(page(totals))), "tollway_team_requests_total", team='a"b\\c\nd')
 
 
 def test_samples_join_the_totals_of_the_same_metric() -> None:
     """Refusals of known callers come from records, those of unknown ones from the board: one metric."""
     totals = Tally().count([record(outcome="policy_blocked")])
-    exposition = Exposition(lambda: totals, lambda: {catalogue.REJECTIONS: [(("auth",), 7)]})
-    families = list(plain(exposition.render("")[0].decode()))
+    families = list(plain(page(totals, {catalogue.REJECTIONS: [(("auth",), 7)]})))
 
     assert (1, 7) == (
         value(families, "tollway_rejections_total", reason="policy"),
@@ -82,23 +72,25 @@ def test_samples_join_the_totals_of_the_same_metric() -> None:
 
 
 def test_scrapes_take_turns() -> None:
-    """Two scrapes at once do not mix."""
+    """Of scrapes at the same time one makes the page, and all get it."""
     totals = Tally().count([record(team=f"team{number}") for number in range(200)])
-    exposition = Exposition(lambda: totals, dict)
+    made: list[None] = []
+    exposition = Exposition(lambda: made.append(None) or totals, lambda _: {}, Tally())
     bodies: list[bytes] = []
-    threads = [threading.Thread(target=lambda: bodies.append(exposition.render("")[0])) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: bodies.append(exposition.render("").body)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert [bodies[0]] * 4 == bodies
+    assert [None] == made
 
 
 def test_every_metric_of_the_catalogue_is_announced() -> None:
     """Type and help stand there before the first exchange, so that dashboards know them."""
-    body, _ = Exposition(dict, dict).render("")
+    lines = page({}).splitlines()
 
-    assert set(catalogue.CATALOGUE) == {
-        line.split()[2].removesuffix("_total") for line in body.decode().splitlines() if line.startswith("# TYPE")
-    }
+    assert [metric.exported for metric in catalogue.CATALOGUE.values()] == [
+        line.split()[2] for line in lines if line.startswith("# TYPE")
+    ]

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from gateway.core.record import OUTCOMES, Attempt, Job, Record
 from gateway.core.usage import Usage
 from gateway.metrics import catalogue
-from gateway.metrics.totals import MAX_MODELS, OTHER, Tally, TotalKey
+from gateway.metrics.bounds import MAX_MODELS, OTHER
+from gateway.metrics.debts import TotalKey
+from gateway.metrics.totals import Tally
 from tests.records import record
 
 
@@ -26,11 +28,15 @@ def test_one_exchange_in_full() -> None:
         first_token_ms=300.0,
         overhead_us=900,
         usage=Usage(input_total=100, output_total=20, input_cached_read=30, output_reasoning=5),
-        attempts=[Attempt(provider="openai", model="gpt-4o-mini", result="429"), Attempt(provider="openai")],
+        attempts=[
+            Attempt(provider="openai", model="gpt-4o-mini", result="429"),
+            Attempt(provider="openai", duration_ms=500),
+        ],
     )
     labels = ("openai", "gpt-4o-mini")
 
     assert {
+        ("tollway_exchanges_stored", (), ""): 1,
         ("tollway_requests", ("fast", *labels, "chat", "true", "ok"), ""): 1,
         ("tollway_team_requests", ("search", "ok"), ""): 1,
         ("tollway_cost_usd", (*labels, "search"), ""): 27_000,
@@ -48,8 +54,19 @@ def test_one_exchange_in_full() -> None:
         ("tollway_time_to_first_token_seconds", labels, "sum"): 300_000,
         ("tollway_overhead_seconds", ("total",), "0.001"): 1,
         ("tollway_overhead_seconds", ("total",), "sum"): 900,
+        ("tollway_time_per_output_token_seconds", labels, "0.03"): 1,
+        ("tollway_time_per_output_token_seconds", labels, "sum"): 26_966,
+        ("tollway_queue_seconds", ("fast",), "0.0005"): 1,
+        ("tollway_request_tokens", ("openai", "input"), "256.0"): 1,
+        ("tollway_request_tokens", ("openai", "input"), "sum"): 100,
+        ("tollway_request_tokens", ("openai", "output"), "64.0"): 1,
+        ("tollway_request_tokens", ("openai", "output"), "sum"): 20,
         ("tollway_upstream_attempts", (*labels, "429"), ""): 1,
         ("tollway_upstream_attempts", (*labels, "ok"), ""): 1,
+        ("tollway_upstream_attempt_duration_seconds", ("openai", "429"), "0.05"): 1,
+        ("tollway_upstream_attempt_duration_seconds", ("openai", "ok"), "0.5"): 1,
+        ("tollway_upstream_attempt_duration_seconds", ("openai", "ok"), "sum"): 500_000,
+        ("tollway_retries", ("openai", "429"), ""): 1,
     } == Tally().count([one])
 
 
@@ -65,7 +82,8 @@ def test_edges_belong_to_their_bucket() -> None:
         totals = Tally().count([record(duration_ms=duration_ms)])
         parts = {part for (name, _, part) in totals if name == catalogue.DURATION.name}
 
-        assert {bucket, "sum"} == parts
+        assert {bucket, "sum"} - parts == ({"sum"} if not duration_ms else set())
+        assert bucket in parts
 
 
 @settings(deadline=None)
@@ -215,7 +233,8 @@ def test_a_booking_lets_no_counter_fall() -> None:
         # As the store moves them: the new record is counted first.
         moved = tally.count([after])
         moved.subtract(tally.count([before]))
-        assert [] == [key for key, value in moved.items() if value < 0], asked
+        fallen = {key for key, value in moved.items() if value < 0}
+        assert not fallen - {("tollway_metrics_label_overflow", ("tollway_requests", "model"), "")}, asked
         assert 1 == total(first + moved, catalogue.REQUESTS.name)
 
 
