@@ -31,6 +31,13 @@ class News(NamedTuple):
     position: Position
 
 
+class _Waiting(NamedTuple):
+    """Who waits for it. `looked`: the same position, as of the last look: files that rest need not be opened again."""
+
+    future: "asyncio.Future[News | None]"
+    looked: Position
+
+
 class Tail:
     """One poll for all. It runs while somebody watches; `watchers` counts them."""
 
@@ -40,7 +47,7 @@ class Tail:
         self._following = following
         self._poll_s = poll_s
         self._most_behind = most_behind
-        self._wishes: dict[Wish, asyncio.Future[News | None]] = {}
+        self._wishes: dict[Wish, _Waiting] = {}
         self._polling: asyncio.Task[None] | None = None
         self._newest = BEGINNING
 
@@ -67,10 +74,10 @@ class Tail:
         if self.has_ended:
             return None
         wish = Wish(position, query)
-        future = self._wishes.get(wish)
-        if future is None:
-            future = self._wishes[wish] = asyncio.get_running_loop().create_future()
-        return await asyncio.shield(future)  # who waits no longer takes nobody else's answer away
+        waiting = self._wishes.get(wish)
+        if waiting is None:
+            waiting = self._wishes[wish] = _Waiting(asyncio.get_running_loop().create_future(), position)
+        return await asyncio.shield(waiting.future)  # who waits no longer takes nobody else's answer away
 
     def end(self) -> None:
         """Let everybody who waits know that this is the end."""
@@ -81,27 +88,27 @@ class Tail:
         if self._polling is not None:
             self._polling.cancel()
             self._polling = None
-        for future in self._wishes.values():
-            future.set_result(None)
+        for waiting in self._wishes.values():
+            waiting.future.set_result(None)
         self._wishes.clear()
 
     async def _poll(self) -> None:
         while True:
-            for wish in list(self._wishes):
+            for wish, waiting in list(self._wishes.items()):
                 try:
-                    news = await self._news(wish)
+                    found = await self._following.read(waiting.looked, wish.query)
+                    if found.position.seq == wish.position.seq:
+                        self._wishes[wish] = waiting._replace(looked=found.position)
+                        continue
+                    news = await self._news(found)
                 except Exception as error:  # whatever it is, those who watch are not left without a poll
                     log.warning("the live tail could not read the store, trying again error=%r", str(error))
                     await asyncio.sleep(RETRY_S)
                     break
-                if news is not None:
-                    self._wishes.pop(wish).set_result(news)
+                self._wishes.pop(wish).future.set_result(news)
             await asyncio.sleep(self._poll_s)
 
-    async def _news(self, wish: Wish) -> News | None:
-        found = await self._following.read(*wish)
-        if found.position.seq == wish.position.seq:
-            return None
+    async def _news(self, found: Followed) -> News:
         # On the loop workers wait for money.
         events = await asyncio.to_thread(_events, found)
         if not found.is_behind:

@@ -1,9 +1,13 @@
 """All who watch share one poll; each gets everything once, and who is far behind is told how much it missed."""
 
 import asyncio
+import contextlib
+import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import aiosqlite
 import orjson
 import pytest
 
@@ -13,6 +17,7 @@ from gateway.store.following import Followed, Following, Position
 from gateway.store.interface import Query
 from gateway.store.reader import QueryTimeout, StoreReader
 from gateway.store.sqlite import SqliteStore
+from tests.http.uv import until
 from tests.records import finished, record
 
 LIMIT_S = 20.0
@@ -33,9 +38,15 @@ class Counting(Following):
 
     def __init__(self, folder: Path) -> None:
         plain = StoreReader(folder).following()
-        super().__init__(plain._files, plain._connect)
+        super().__init__(plain._files, self._counted)
+        self.opened = 0
+        self._plain = plain
         self.reads: list[tuple[Position, Query]] = []
         self.fails = 0
+
+    def _counted(self, path: Path) -> contextlib.AbstractAsyncContextManager[aiosqlite.Connection]:
+        self.opened += 1
+        return self._plain._connect(path)
 
     async def read(self, position: Position, query: Query, most: int = 10) -> Followed:
         """Read."""
@@ -157,6 +168,23 @@ async def test_nobody_polls_for_nobody(store: SqliteStore, tail: Tail) -> None:
             assert 1 == polls()
         await asyncio.sleep(0)
         assert 0 == polls()
+
+
+async def test_while_nothing_is_stored_no_file_is_opened(
+    store: SqliteStore, tail: Tail, following: Counting, tmp_path: Path
+) -> None:
+    """To look when files were written is enough: watching an idle gateway costs next to nothing."""
+    position = await tail.newest()
+    long_ago_s = time.time() - 3600
+    store.close()
+    os.utime(tmp_path / "2026-11-23.db", (long_ago_s, long_ago_s))
+    opened = following.opened
+    with tail.watching():
+        waiting = asyncio.create_task(tail.next(position, EVERYTHING))
+        await until(lambda: len(following.reads) > 5)
+
+        assert following.opened <= opened + 1
+    waiting.cancel()
 
 
 def polls() -> int:
