@@ -1,7 +1,7 @@
 """Compile: from what people wrote to what decisions use."""
 
-from decimal import Decimal
 import time
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from gateway.config.load import parse
 from gateway.config.problems import ConfigError
 from gateway.core.usage import Usage
 from gateway.policies.access import Principal
-from gateway.policies.redaction import DEFAULT, Effort
 from gateway.policies.price_table import PriceList
+from gateway.policies.redaction import DEFAULT, Effort
 from gateway.policies.snapshot import Address, PriceSource, Server
 
 COMPANY = """
