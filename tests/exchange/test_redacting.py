@@ -291,3 +291,47 @@ def test_recorded_exchanges_lose_nothing_but_sealed_data() -> None:
         assert (request, 0) == keep(cut(request, 4096), redaction=redaction)
         kept, count = keep(cut(answer, 4096), form, redaction, answer=True)
         assert count == kept.count(b'"logprobs":"[redacted]"') + kept.count(b'"logprobs": "[redacted]"')
+
+
+@given(
+    st.lists(
+        st.binary(max_size=12)
+        | st.sampled_from([each.encode() for each in ALL])
+        | st.sampled_from(
+            [
+                b'{"a":',
+                b'"',
+                b"\\",
+                b"\\u00",
+                b"[",
+                b"]",
+                b"{",
+                b"}",
+                b",",
+                b":",
+                b"1",
+                b"null",
+                b"data: ",
+                b"\n",
+                b"\r\n",
+                b'{"choices":[{"index":0,"delta":{"content":"',
+                b'"}}]}\n\n',
+                b"\xef\xbb\xbf",
+                b'"index":',
+                b'"logprobs":',
+            ]
+        ),
+        max_size=30,
+    ),
+    st.sampled_from([JSON, EVENTS, PLAIN, Form(None)]),
+    st.integers(1, 400),
+    st.booleans(),
+    st.booleans(),
+)
+def test_no_body_makes_it_fail(pieces: list[bytes], form: Form, most_bytes: int, answer: bool, whole: bool) -> None:
+    """Whatever a caller or a provider sends: an exchange must not end for what is only to be written down of it."""
+    redaction = Redaction(patterns=["[a-c]+"], paths=["a", "choices[*]", "*.a"])
+    kept, count = keep(pieces, form, redaction, most_bytes=most_bytes, answer=answer, whole=whole)
+
+    assert count >= 0
+    assert kept == b"" or len(pieces) > 0

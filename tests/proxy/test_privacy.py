@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.wire.transcript import Turn, answer_turns, request_turns
 from tests.canaries import ALL, PASSWORD, URLS
 from tests.gateway import KEY, Gateway, standing_before, team_file
 from tests.provider import EVENTS, JSON, Answer, Provider, answer, providing
@@ -128,6 +129,12 @@ def found(where: bytes) -> list[str]:
     return [each for each in WANTED if each.encode() in where or json.dumps(each)[1:-1].encode() in where]
 
 
+def turns(row: dict[str, Any]) -> list[Turn]:
+    """Return a kept conversation as its readers see it."""
+    asked, answered = ((row[name] or "").encode() for name in ("request_body", "response_body"))
+    return [*request_turns(asked), *answer_turns(answered)]
+
+
 def on_disk(folder: Path) -> bytes:
     """Return everything in the data directory, with what is compressed there taken apart."""
     return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size)
@@ -151,7 +158,9 @@ def test_canaries_are_nowhere(provider: Provider, gateway: Gateway) -> None:
     said.append(gateway.ask("POST", "/v1/audio/transcriptions", headers, form(TEXT)))
     rows = gateway.wait_rows(len(CALLS) + 1)
     shown = [json.dumps(gateway.api(f"/api/exchanges/{row['id']}")).encode() for row in rows]
+    kept = [json.loads(each) for each in shown]
     parts = [
+        *(turn.text.encode() for each in kept for turn in turns(each)),  # pieces of streams put together again
         on_disk(gateway.folder / "data"),
         json.dumps(rows).encode(),
         *shown,
@@ -166,7 +175,6 @@ def test_canaries_are_nowhere(provider: Provider, gateway: Gateway) -> None:
     assert len(rows) - 5 <= sum(row["redactions"] > 0 for row in rows)
     assert [] == found(b"\n".join(parts))
     # Not for want of bodies: only what cannot be read is missing.
-    kept = [json.loads(each) for each in shown]
     assert 2 == sum(each["request_body"] is None for each in kept)
     assert 2 == sum(each["response_body"] is None for each in kept)
 
