@@ -164,6 +164,8 @@ def _reason_in(text: bytes, near: int, mark: bytes) -> str | None:
         return None
     start = at + len(mark)
     reason = text[start : text.find(b'"', start)]
+    if reason == b"stop":
+        return "stop"
     return word(reason.decode("utf-8", "replace")) if reason.find(b"\\") < 0 else None
 
 

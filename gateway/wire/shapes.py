@@ -1,6 +1,7 @@
 """The few members that are read of what clients ask and providers answer; the decoder skips all others.
 
-They stand apart because a class whose annotations msgspec reads cannot be compiled.
+They stand apart because a class whose annotations msgspec reads cannot be compiled. `gc=False`: made for every answer,
+and nothing in it points back, so the garbage collector need not look.
 """
 
 from typing import Any
@@ -54,7 +55,7 @@ class Conversation(msgspec.Struct):
     id: Any = None
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """The members of a JSON answer, or of a stream's chunk, that some dialect reads. All others are skipped."""
 
     model: Any = None
@@ -77,27 +78,27 @@ class Answer(msgspec.Struct):
     incomplete_details: Any = None
 
 
-class Block(msgspec.Struct):
+class Block(msgspec.Struct, gc=False):
     """A block of content, or an item of output, of which only the kind counts."""
 
     type: Any = None
 
 
-class ChatMessage(msgspec.Struct):
+class ChatMessage(msgspec.Struct, gc=False):
     """What a chat answers: only the calls in it count. `function_call`: the one, of before there could be many."""
 
     tool_calls: list[msgspec.Raw] | None = None
     function_call: Any = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     """One of the answers of a chat."""
 
     finish_reason: Any = None
     message: ChatMessage | None = None
 
 
-class Part(msgspec.Struct):
+class Part(msgspec.Struct, gc=False):
     """A part of Gemini's content: the member that is there tells its kind."""
 
     functionCall: msgspec.Raw = msgspec.Raw(b"")
@@ -105,13 +106,13 @@ class Part(msgspec.Struct):
     toolCall: msgspec.Raw = msgspec.Raw(b"")
 
 
-class Parts(msgspec.Struct):
+class Parts(msgspec.Struct, gc=False):
     """Gemini's content."""
 
     parts: list[Part] | None = None
 
 
-class Candidate(msgspec.Struct):
+class Candidate(msgspec.Struct, gc=False):
     """One of the answers of Gemini."""
 
     finishReason: Any = None
@@ -147,7 +148,7 @@ class Wanted(msgspec.Struct):
     parameters: Any = None
 
 
-class Sight(msgspec.Struct):
+class Sight(msgspec.Struct, gc=False):
     """What a closer look at an answer found. `guessed`: part of the usage is an estimate.
 
     `job`: the work that goes on after this answer, or that it tells of. `polled`: another exchange asked for that work,
@@ -165,7 +166,7 @@ class Sight(msgspec.Struct):
     polled: bool = False
 
 
-class ChatChunk(msgspec.Struct):
+class ChatChunk(msgspec.Struct, gc=False):
     """The members of a chat chunk that are read."""
 
     id: Any = None
