@@ -8,7 +8,8 @@ from pathlib import Path
 
 import orjson
 
-from deploy.source import cases, handbook
+from deploy.source import handbook
+from deploy.source.cases import files as cases
 from deploy.source.dashboards.cost import COST
 from deploy.source.dashboards.gateway import GATEWAY
 from deploy.source.dashboards.latency import LATENCY

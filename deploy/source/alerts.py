@@ -1,7 +1,7 @@
 """Which causes call somebody, and what shall they do?
 
 `hold` is how long an expression must be true; `page` wakes somebody, `ticket` waits for the morning. Every row becomes
-a rule and a section of docs/monitoring.md, and has a case in `cases.py`.
+a rule and a section of docs/monitoring.md, and has a case in `cases/causes.py`.
 """
 
 from typing import NamedTuple

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from deploy.source.alerts import GROUPS
-from deploy.source.cases import BURN, CAUSES, files
+from deploy.source.cases.burn import BURN
+from deploy.source.cases.causes import CAUSES
+from deploy.source.cases.files import files
 from deploy.source.promql import rehearsed, shortened
 from deploy.source.rules import alerting, recording
 from deploy.source.scrape import configuration
@@ -50,7 +52,7 @@ def test_switched_on_comments_are_valid(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(files()))
 def test_alerts_fire_and_resolve(name: str) -> None:
-    """Every case of `deploy/source/cases.py` holds."""
+    """Every case of `deploy/source/cases` holds."""
     promtool("test", "rules", str(PROMETHEUS / "tests" / f"{name}.yml"))
 
 

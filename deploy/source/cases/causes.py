@@ -1,179 +1,6 @@
-"""When must each alert fire, and when not? Cases for `promtool test rules`, one or more for every alert.
+"""When must each cause alarm, and when not? One case or more for every alert of `alerts.py`."""
 
-Time is told in minutes, one sample each. Nothing depends on the edge of a window: Prometheus 2 and 3 differ by a sample
-there.
-"""
-
-from typing import Any, NamedTuple
-
-from deploy.source.alerts import GROUPS, PAGE, TICKET
-from deploy.source.slo import OBJECTIVES
-
-HOST = 'job="tollway",instance="a"'
-_LONG_MINUTES = 400
-# Counters count as newly born only where the host was watched before.
-WATCHED = (f"tollway_build_info{{{HOST}}}", "1x3200")
-
-
-class Case(NamedTuple):
-    """Under these series an alert is quiet at some minutes and fires, with these labels, at others.
-
-    `severity`: of the alerts that burn error budgets only this one is looked at.
-    """
-
-    alert: str
-    about: str
-    series: tuple[tuple[str, str], ...]
-    fires: tuple[int, ...]
-    quiet: tuple[int, ...]
-    labels: str = HOST
-    severity: str = ""
-
-
-def series(name: str, labels: str = "") -> str:
-    """Name a series of the one host."""
-    return f"{name}{{{HOST}{',' if labels else ''}{labels}}}"
-
-
-def gauge(alert: str, name: str, good: float, bad: float, labels: str = "") -> Case:
-    """A gauge is bad for twenty minutes."""
-    shown = ((series(name, labels), f"{good}x9 {bad}x19 {good}x60"),)
-    return Case(alert, f"{name} is bad for twenty minutes", shown, (28,), (5, 60), _joined(labels))
-
-
-def rise(alert: str, name: str, window: int, labels: str = "", shown: str = HOST) -> tuple[Case, ...]:
-    """A counter rises once; another is born with its first rise. What was before the watch began says nothing."""
-    at = window + 10
-    fires, quiet = (at + 2,), (5, at - 3, at + window + 5)
-    jump = (WATCHED, (series(name, labels), f"7x{at - 1} 9x{2 * window}"))
-    birth = (WATCHED, (series(name, labels), f"_x{at} 1x{2 * window}"))
-    return (
-        Case(alert, f"{name} rises", jump, fires, quiet, shown),
-        Case(alert, f"{name} is born", birth, fires, quiet, shown),
-    )
-
-
-def _joined(*labels: str) -> str:
-    return ",".join(label for label in (HOST, *labels) if label)
-
-
-def _requests(ok: str, failed: str, mistaken: str = "0+9x4500") -> tuple[tuple[str, str], ...]:
-    name = "tollway_requests_total"
-    return (
-        (series(name, 'outcome="ok"'), ok),
-        (series(name, 'outcome="upstream_error"'), failed),
-        (series(name, 'outcome="client_error"'), mistaken),
-    )
-
-
-def _above(name: str, edge: str, within: str, everything: str, labels: str = "") -> tuple[tuple[str, str], ...]:
-    split = f"{labels}," if labels else ""
-    return ((series(f"{name}_bucket", f'{split}le="{edge}"'), within), (series(f"{name}_count", labels), everything))
-
-
-def _slo(name: str) -> str:
-    return f'job="tollway",slo="{name}"'
-
-
-_FAILING, _SLOW, _OVERHEAD = (objective.alert for objective in OBJECTIVES)
-_SUCCESS_LABELS, _SLOW_LABELS, _OVERHEAD_LABELS = (_slo(objective.name) for objective in OBJECTIVES)
-
-BURN = (
-    Case(
-        _FAILING,
-        "a tenth fails for 90 minutes; mistakes of callers change nothing",
-        _requests("0+54x90 4860+60x200", "0+6x90 540+0x200", "0+500x290"),
-        (80,),
-        (150,),
-        _SUCCESS_LABELS,
-        PAGE,
-    ),
-    Case(
-        _FAILING,
-        "a fiftieth fails: a ticket, and nobody is woken",
-        _requests("0+98x400", "0+2x400"),
-        (200,),
-        (),
-        _SUCCESS_LABELS,
-        TICKET,
-    ),
-    Case(_FAILING, "a fiftieth fails", _requests("0+98x400", "0+2x400"), (), (200, 300), severity=PAGE),
-    Case(
-        _FAILING,
-        "an outage long over opens no ticket: the short window is clean",
-        _requests("0+54x60 3240+60x400", "0+6x60 360+0x400"),
-        (50,),
-        (440,),
-        _SUCCESS_LABELS,
-        TICKET,
-    ),
-    *(
-        Case(
-            _FAILING, "only callers are mistaken", _requests("0+10x400", "0x400", "0+500x400"), (), (100, 200), "", each
-        )
-        for each in (PAGE, TICKET)
-    ),
-    *(
-        Case(
-            _FAILING,
-            "counters fall to zero with a new data directory",
-            _requests("90000+50x100 0+50x300", "700x100 0x300"),
-            (),
-            (100, 101, 103, 105, 110, 200),
-            "",
-            each,
-        )
-        for each in (PAGE, TICKET)
-    ),
-    *(
-        Case(_FAILING, "there is no traffic", _requests("5000x400", "4000x400", "0x400"), (), (50, 150), "", each)
-        for each in (PAGE, TICKET)
-    ),
-    Case(
-        _FAILING,
-        "one of three fails at night",
-        _requests("5000x100 5002x200", "10x100 11x200"),
-        (),
-        (102, 104, 110, 150),
-        severity=PAGE,
-    ),
-    Case(
-        _SLOW,
-        "four of five answers begin late",
-        _above("tollway_time_to_first_token_seconds", "2.0", "0+20x90 1800+100x200", "0+100x290"),
-        (80,),
-        (150,),
-        _SLOW_LABELS,
-        PAGE,
-    ),
-    Case(
-        _SLOW,
-        "a quarter begins late",
-        _above("tollway_time_to_first_token_seconds", "2.0", "0+75x400", "0+100x400"),
-        (200,),
-        (),
-        _SLOW_LABELS,
-        TICKET,
-    ),
-    Case(
-        _OVERHEAD,
-        "a fifth waits for the gateway",
-        _above("tollway_overhead_seconds", "0.01", "0+80x90 7200+100x200", "0+100x290", 'phase="total"'),
-        (80,),
-        (150,),
-        _OVERHEAD_LABELS,
-        PAGE,
-    ),
-    Case(
-        _OVERHEAD,
-        "a twentieth waits for the gateway",
-        _above("tollway_overhead_seconds", "0.01", "0+95x400", "0+100x400", 'phase="total"'),
-        (200,),
-        (),
-        _OVERHEAD_LABELS,
-        TICKET,
-    ),
-)
+from deploy.source.cases.case import WATCHED, Case, gauge, joined, rise, series
 
 
 def _contract(stored: str, *, dropped: bool) -> tuple[tuple[str, str], ...]:
@@ -232,7 +59,7 @@ CAUSES = (
         "tollway_exchanges_dropped_total",
         10,
         'reason="append_failed"',
-        _joined('reason="append_failed"'),
+        joined('reason="append_failed"'),
     ),
     Case(
         "TollwayLossContractBroken",
@@ -263,7 +90,7 @@ CAUSES = (
         ((series("tollway_store_errors_total", 'op="commit"'), "0x9 0+4x20 80x60"),),
         (28,),
         (5, 60),
-        _joined('op="commit"'),
+        joined('op="commit"'),
     ),
     gauge("TollwayDiskLow", "tollway_journal_disk_free_bytes", 9e9, 1e9),
     Case(
@@ -452,42 +279,7 @@ CAUSES = (
         ),
         (28,),
         (5, 110),
-        _joined('metric="tollway_requests",label="model"'),
+        joined('metric="tollway_requests",label="model"'),
     ),
     gauge("TollwayTooManySeries", "scrape_samples_scraped", 3000, 17_000),
 )
-
-
-def files() -> dict[str, dict[str, Any]]:
-    """Give the files of tests for promtool; what takes days is evaluated less often, to be done in seconds."""
-    brief = tuple(case for case in CAUSES if max(*case.fires, *case.quiet, 0) <= _LONG_MINUTES)
-    return {
-        "burn": _tests(BURN, "1m"),
-        "causes": _tests(brief, "1m"),
-        "causes-of-days": _tests(tuple(case for case in CAUSES if case not in brief), "10m"),
-    }
-
-
-def _tests(cases: tuple[Case, ...], interval: str) -> dict[str, Any]:
-    severities = {alert.name: alert.severity for group in GROUPS.values() for alert in group}
-    return {
-        "rule_files": ["../rules/recording.yml", "../rules/alerts.yml"],
-        "evaluation_interval": interval,
-        "tests": [_test(case, case.severity or severities[case.alert]) for case in cases],
-    }
-
-
-def _test(case: Case, severity: str) -> dict[str, Any]:
-    asked = f'ALERTS{{alertname="{case.alert}",alertstate="firing",severity="{severity}"'
-    labels = f",{case.labels}" if case.labels else ""
-    fired = [{"labels": f"{asked}{labels}}}", "value": 1}]
-    checks = [
-        {"expr": f"{asked}}}", "eval_time": f"{minute}m", **({"exp_samples": fired} if minute in case.fires else {})}
-        for minute in sorted({*case.fires, *case.quiet})
-    ]
-    return {
-        "interval": "1m",
-        "name": f"{case.alert} ({severity}): {case.about}",
-        "input_series": [{"series": name, "values": values} for name, values in case.series],
-        "promql_expr_test": checks,
-    }

@@ -1,0 +1,1 @@
+"""Cases in which alerts must fire, and in which they must not: tables."""
