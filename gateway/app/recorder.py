@@ -63,7 +63,15 @@ class Recorder:
         data_dir = Path(server.data_dir)
         self._owners = owners
         self._told = LoopLedger(ledger)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book, self._told)
+        self._recording = Recording(
+            data_dir / "journal",
+            store_dir,
+            self._tally,
+            self._settle,
+            self._book,
+            self._told,
+            full_text=server.full_text,
+        )
         self._watch = BudgetWatch(ledger, owners)
         budgets = BudgetGauges(self._watch, ledger).samples
         self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher, budgets)

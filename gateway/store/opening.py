@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
-
 from gateway.store import schema
 from gateway.store.bodies import decompress
 from gateway.store.dayfile import refuse_other_schema
+from gateway.store.texts import needles
 
 # SQLite asks about the deadline each so many steps of its machine: about a millisecond.
 _STEPS = 20_000
@@ -92,14 +91,6 @@ def _text_search(deadline: Deadline) -> Callable[[int | None, bytes | None, str]
         if deadline.has_passed:
             raise deadline.exceeded()
         plain = decompress((codec, None, None, None, bodies)).lower()
-        needles = (wanted.encode(), msgspec.json.encode(wanted)[1:-1], _escaped(wanted))
-        return any(needle.lower() in plain for needle in needles)
+        return any(needle.encode().lower() in plain for needle in needles(wanted))
 
     return has_text
-
-
-def _escaped(text: str) -> bytes:
-    r"""Write text as JSON encoders do that keep to ASCII: "é" as \u00e9."""
-    units = text.encode("utf-16-be", "surrogatepass")
-    codes = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
-    return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes).encode()

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.core.record import Record, decode
-from gateway.store import schema
-from gateway.store.filters import conditions, id_bounds, key_of, named
+from gateway.store import schema, texts
+from gateway.store.filters import Clause, conditions, id_bounds, key_of, named
 from gateway.store.interface import Query
 
 _ROWS = "exchanges CROSS JOIN contents USING (seq)"
@@ -27,11 +27,12 @@ class Stretch(NamedTuple):
 def stretches(sql: sqlite3.Connection, query: Query) -> list[Stretch]:
     """Return where in a day there may be exchanges that match, newest first.
 
-    Hours that follow each other are one stretch; but text is looked for hour by hour, so that one can go on there.
+    Hours that follow each other are one stretch; but where bodies are read for a text, it is hour by hour, so that one
+    can go on there.
     """
     span = _span(sql, query)
     kinds = named(query, "kinds").perhaps
-    by_hour = query.text is not None
+    by_hour = query.text is not None and _looked_up(sql, query) is None
     if kinds.sql == "1" and not by_hour:
         return [span] if span.first_ms < span.end_ms else []
     hours = sql.execute(
@@ -53,7 +54,7 @@ def stretches(sql: sqlite3.Connection, query: Query) -> list[Stretch]:
 
 def matches(sql: sqlite3.Connection, query: Query, where: Stretch, limit: int) -> Iterator[Record]:
     """Give the newest exchanges of a stretch that match."""
-    clause = conditions(query)
+    clause = _conditions(sql, query)
     rows = sql.execute(
         f"SELECT record FROM {_ROWS} WHERE {_WHERE} {clause.sql} ORDER BY exchanges.id DESC LIMIT ?",  # noqa: S608 as above
         (*_keys(where), *clause.values, limit),
@@ -64,13 +65,26 @@ def matches(sql: sqlite3.Connection, query: Query, where: Stretch, limit: int) -
 
 def count(sql: sqlite3.Connection, query: Query, where: Stretch, most: int) -> int:
     """Count what matches in a stretch, up to a number."""
-    clause = conditions(query)
+    clause = _conditions(sql, query)
     table = _ROWS if query.text is not None else "exchanges"
     ((found,),) = sql.execute(
         f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {_WHERE} {clause.sql} LIMIT ?)",  # noqa: S608 as above
         (*_keys(where), *clause.values, most),
     )
     return int(found)
+
+
+def _conditions(sql: sqlite3.Connection, query: Query) -> Clause:
+    """Return what a query asks; where the file has an index over its bodies, that narrows the search for text."""
+    clause = conditions(query)
+    looked_up = _looked_up(sql, query)
+    return clause if looked_up is None else Clause(f"{texts.FIND} AND {clause.sql}", (looked_up, *clause.values))
+
+
+def _looked_up(sql: sqlite3.Connection, query: Query) -> str | None:
+    """Return what to ask the index for; None: nothing, or there is none."""
+    has_index = query.text is not None and sql.execute(texts.HAS_INDEX).fetchone() is not None
+    return texts.wanted(query.text) if has_index and query.text is not None else None
 
 
 def bounds(query: Query) -> Stretch:

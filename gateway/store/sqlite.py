@@ -16,7 +16,7 @@ import msgspec
 from gateway.core.record import decode
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
-from gateway.store import schema
+from gateway.store import schema, texts
 from gateway.store.bodies import Stretches, unpack
 from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
@@ -31,12 +31,16 @@ _log = logging.getLogger(__name__)
 
 
 class SqliteStore:
-    """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals."""
+    """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals.
 
-    def __init__(self, folder: Path, count: Count) -> None:
+    `full_text`: whether files that are made from now on get an index over the bodies.
+    """
+
+    def __init__(self, folder: Path, count: Count, *, full_text: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = count
+        self._full_text = full_text
         self._files: dict[Path, DayFile] = {}
         self._totals: Counter[TotalKey] = Counter()
         self._totals_lock = threading.Lock()
@@ -186,6 +190,11 @@ class SqliteStore:
             moves.add(one.key, one.record, named.kind, named.claim)
         file.sql.executemany(schema.INSERT_EXCHANGE, rows)
         file.sql.executemany(schema.INSERT_CONTENTS, contents)
+        if file.has_index:
+            said = [
+                (row[0], texts.said_by(one.request, one.response)) for row, one in zip(contents, fresh, strict=True)
+            ]
+            file.sql.executemany(texts.INSERT, said)
         return sum(schema.row_bytes(row) for row in contents)
 
     def _amend(self, file: DayFile, one: Finished, changes: Counter[TotalKey], charges: Charges, moves: Moves) -> bool:
@@ -210,6 +219,9 @@ class SqliteStore:
         )
         file.sql.execute(schema.REPLACE_EXCHANGE, schema.exchange_row(one.key, seq, named, one.record))
         file.sql.execute(schema.REPLACE_CONTENTS, schema.contents_row(seq, whole))
+        if file.has_index:
+            file.sql.execute(texts.FORGET, (seq, texts.said(request, response)))
+            file.sql.execute(texts.INSERT, (seq, texts.said_by(whole.request, whole.response)))
         return True
 
     def _file(self, path: Path) -> DayFile:
@@ -218,7 +230,7 @@ class SqliteStore:
         if file is not None and not path.exists():
             file.close()
             file = None
-        self._files[path] = file = file or DayFile(path)
+        self._files[path] = file = file or DayFile(path, full_text=self._full_text)
         for surplus in list(self._files)[:-OPEN_FILES]:
             self._files.pop(surplus).close()
         return file
