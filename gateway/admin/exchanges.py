@@ -2,15 +2,16 @@
 
 import asyncio
 import re
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from gateway.admin.answers import NotKept, NotThere, bound, only, parameters, shown
 from gateway.admin.sources import Sources
 from gateway.core.record import Record, public, public_json
-from gateway.store.asking import query
-from gateway.store.interface import Body, Page
+from gateway.store.asking import query, truth
+from gateway.store.filters import BadFilter
+from gateway.store.interface import Body, Counted, Page
 from gateway.store.shown import public_exchange
 
 # Kinds of content that no browser runs; everything else is handed over as mere bytes. Never HTML, SVG or XML.
@@ -34,14 +35,28 @@ def routes(sources: Sources) -> list[web.RouteDef]:
 
 
 async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
-    page = await sources.store.exchanges(query(parameters(request), sources.now_ms()))
+    asked = parameters(request)
+    counting = _truth("count", asked.pop("count", "false"))
+    wanted = query(asked, sources.now_ms())
+    page = await sources.store.exchanges(wanted)
+    count = await sources.store.count(wanted) if counting else None
     # A page can be ten thousand records, and on the loop workers wait for money.
-    return web.Response(body=await asyncio.to_thread(_page_json, page), content_type="application/json")
+    return web.Response(body=await asyncio.to_thread(_page_json, page, count), content_type="application/json")
 
 
-def _page_json(page: Page) -> bytes:
+def _page_json(page: Page, count: Counted | None) -> bytes:
     exchanges = [public(record) for record in page.records]
-    return public_json({"exchanges": exchanges, "cursor": page.cursor, "complete": page.complete})
+    shown: dict[str, Any] = {"exchanges": exchanges, "cursor": page.cursor, "complete": page.complete}
+    if count is not None:
+        shown |= {"count": count.found, "capped": count.capped, "count_complete": count.complete}
+    return public_json(shown)
+
+
+def _truth(name: str, text: str) -> bool:
+    try:
+        return truth(text)
+    except ValueError as error:
+        raise BadFilter(name, str(error)) from None
 
 
 async def _exchange(sources: Sources, request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from gateway.admin.orders import BadOrder
 from gateway.config.problems import suggestion
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
-from gateway.store.reader import QueryTimeout
+from gateway.store.opening import QueryTimeout
 
 log = logging.getLogger("tollway.admin")
 

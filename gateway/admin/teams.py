@@ -11,7 +11,7 @@ from gateway.config.load import TEAMS
 from gateway.config.model import Team
 from gateway.core.clock import stamp
 from gateway.core.ids import started_ms
-from gateway.store.interface import Spend
+from gateway.store.interface import Query, Spend
 from gateway.store.shown import public_spend
 
 LATELY: Final = "7d"
@@ -58,7 +58,7 @@ async def _keys(sources: Sources, request: web.Request) -> web.Response:
 
 
 async def _used(sources: Sources, by: str, since_ms: int) -> dict[str, Spend]:
-    return {row.name: row for row in await sources.store.spend(by, since_ms=since_ms)}
+    return {row.name: row for row in (await sources.store.spend(by, Query(since_ms=since_ms))).rows}
 
 
 def _sums(used: Mapping[str, Spend], name: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ log = logging.getLogger("tollway.config")
 POLL_MS = 500
 TOLD_MOST = 9  # problems of one config that are told one by one: with the one that counts the others, no flood
 SETTLE_MS = 50  # an editor's several writes are one change
-NEEDS_RESTART = ("listen", "admin", "workers", "data_dir", "store_dir", "tls_cert", "tls_key")
+NEEDS_RESTART = ("listen", "admin", "workers", "data_dir", "store_dir", "full_text", "tls_cert", "tls_key")
 
 
 class Live:

@@ -74,7 +74,15 @@ class Recorder:
         shared = Board(data_dir / "board")
         reckoning = Reckoning(shared)
         journal_dir = data_dir / "journal"
-        self._recording = Recording(journal_dir, store_dir, self._tally, self._settle, self._book, self._told)
+        self._recording = Recording(
+            journal_dir,
+            store_dir,
+            self._tally,
+            self._settle,
+            self._book,
+            self._told,
+            full_text=server.full_text,
+        )
         self._recording.quiet = reckoning.look
         self._watch = BudgetWatch(ledger, owners)
         self._gauges = Gauges(

@@ -32,7 +32,7 @@ class Recording:
     be. `refused`: why it never will be, and what to do.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 the parts that work together here
         self,
         journal_dir: Path,
         store_dir: Path,
@@ -40,6 +40,8 @@ class Recording:
         settle: Callable[[Finished], Finished],
         book: Book,
         ledger: Ledger,
+        *,
+        full_text: bool = False,
     ) -> None:
         self.complaints = Complaints()
         self.refused: str | None = None
@@ -48,6 +50,7 @@ class Recording:
         self.quiet: Callable[[Quiet], object] = _nobody
         self._journal_dir = journal_dir
         self._store_dir = store_dir
+        self._full_text = full_text
         self._tally = tally
         self._settle = settle
         self._book = book
@@ -97,7 +100,7 @@ class Recording:
         while not self._stop.is_set() or self._drain:
             try:
                 self._jobs = self._jobs or Jobs(self._store_dir, self._book)
-                store = SqliteStore(self._store_dir, self._tally.count, self._tally.owe)
+                store = SqliteStore(self._store_dir, self._tally.count, self._tally.owe, full_text=self._full_text)
             except (StoreBusy, OSError) as error:
                 self.complaints.add("open", error)
                 self.tried.set()

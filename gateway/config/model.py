@@ -249,6 +249,7 @@ class Store(Section):
     """[store]; without a url: data_dir/store."""
 
     url: Annotated[str, AfterValidator(_store_url)] | None = None
+    full_text: bool = False
 
 
 class Ledger(Section):

@@ -103,11 +103,11 @@ class Following:
         return newest
 
     async def _rows(self, files: Sequence[Path], after: int, end: int, query: Query) -> list[tuple[int, Record]]:
-        clauses, values = conditions(query)
-        sql = f"SELECT seq, record FROM exchanges JOIN contents USING (seq) WHERE seq > ? AND seq <= ? AND {clauses}"  # noqa: S608 clauses are ours, values are bound
+        clause = conditions(query)
+        sql = f"SELECT seq, record FROM contents CROSS JOIN exchanges USING (id, seq) WHERE seq > ? AND seq <= ? AND {clause.sql}"  # noqa: E501, S608 clauses are ours, values are bound
         found: list[tuple[int, Record]] = []
         for path in files:
-            async with self._connect(path) as db, db.execute(sql, (after, end, *values)) as cursor:
+            async with self._connect(path) as db, db.execute(sql, (after, end, *clause.values)) as cursor:
                 found += [(seq, decode(meta)) async for seq, meta in cursor]
         return sorted(found, key=lambda row: row[0])
 

@@ -16,7 +16,16 @@ Count = Callable[[Iterable[Record]], Mapping[TotalKey, int]]
 # Of the committed totals and of changes: what must be added beside them, so that nothing that was shown of them falls.
 Owe = Callable[[Mapping[TotalKey, int], Mapping[TotalKey, int]], Mapping[TotalKey, int]]
 
-GROUPS = ("team", "key", "model", "day", "provider")
+# What sums can be told by -> in which tables of sums it stands.
+_OF_ALL = ("kinds", "claims", "tags")
+GROUPS = {
+    "team": _OF_ALL,
+    "key": _OF_ALL,
+    **dict.fromkeys(("model", "provider", "route", "endpoint", "outcome"), ("kinds",)),
+    **dict.fromkeys(("user", "session", "agent", "client"), ("claims",)),
+    "tag": ("tags",),
+}
+STEPS = ("minute", "hour", "day", "week", "month")
 DEFAULT_LIMIT = 50
 
 
@@ -73,23 +82,46 @@ class Store(Protocol):
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Which exchanges, newest first. Text fields match exactly, or as a pattern if they hold `*`, `?` or `[`.
 
-    `status`: a number or a class such as "4xx". `model`: the requested or the served one. `text`: looked for in both
-    bodies. `before`: only exchanges older than this id (the cursor of the page before).
+    `status`: a number or a class such as "4xx". `model`: the requested or the served one. `error`: a part of it.
+    `id`: it begins so. `any_tag`: at least one of these; `all_tags`: each of them. `metadata`: a name, and a pattern of
+    its text. `*_tokens`: input and output together. `text`: looked for in both bodies. `before`: only exchanges older
+    than this id (the cursor of the page before).
     """
 
     team: str | None = None
     key: str | None = None
     model: str | None = None
     provider: str | None = None
+    route: str | None = None
+    endpoint: str | None = None
     status: str | None = None
     outcome: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    usage_source: str | None = None
+    bodies: str | None = None
+    stream: bool | None = None
+    has_tool_calls: bool | None = None
     session: str | None = None
     user: str | None = None
+    agent: str | None = None
+    client: str | None = None
+    any_tag: tuple[str, ...] | None = None
+    all_tags: tuple[str, ...] | None = None
+    metadata: tuple[str, str] | None = None
+    id: str | None = None
+    response_id: str | None = None
+    trace_id: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
     min_cost_nano_usd: int | None = None
     max_cost_nano_usd: int | None = None
+    min_tokens: int | None = None
+    max_tokens: int | None = None
     min_duration_ms: float | None = None
+    max_duration_ms: float | None = None
+    min_first_token_ms: float | None = None
+    max_first_token_ms: float | None = None
     text: str | None = None
     limit: int = DEFAULT_LIMIT
     before: str | None = None
@@ -100,6 +132,14 @@ class Page(NamedTuple):
 
     records: list[Record]
     cursor: str | None
+    complete: bool
+
+
+class Counted(NamedTuple):
+    """How many match. `capped`: more than that. `complete`: False if time ran out before all were counted."""
+
+    found: int
+    capped: bool
     complete: bool
 
 
@@ -129,17 +169,30 @@ class Exchange(NamedTuple):
 
 
 class Spend(msgspec.Struct, kw_only=True):
-    """What one team, key, model, day or provider used."""
+    """What one group (a team, a session, …) used, from `start_s` on where it is told by time.
 
-    name: str
+    `failures`: requests with any outcome but `ok`. `timed`: of how many the duration is known. `buckets`: how the
+    durations spread over `schema.BUCKETS`, where that was asked for. `sources`: how many requests said by which header
+    or field who they were for.
+    """
+
+    name: str = ""
+    start_s: int | None = None
     requests: int = 0
+    failures: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     cost_nano_usd: int = 0
+    duration_us: int = 0
+    timed: int = 0
+    buckets: list[int] = []
+    sources: dict[str, int] = {}
 
-    def add(self, requests: int, input_tokens: int, output_tokens: int, cost_nano_usd: int) -> None:
-        """Add to the sums."""
-        self.requests += requests
-        self.input_tokens += input_tokens
-        self.output_tokens += output_tokens
-        self.cost_nano_usd += cost_nano_usd
+
+class Spending(NamedTuple):
+    """Sums by group, or by time and group. `rest`: how many more groups there are, which `total` holds, too."""
+
+    rows: list[Spend]
+    total: Spend
+    rest: int

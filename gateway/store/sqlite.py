@@ -16,11 +16,12 @@ import msgspec
 from gateway.core.record import decode
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
-from gateway.store import schema
+from gateway.store import schema, texts
 from gateway.store.bodies import Stretches, unpack
 from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
 from gateway.store.interface import Committed, Count, Owe, StoreBusy, TotalKey
+from gateway.store.moves import Moves
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 4
@@ -31,13 +32,17 @@ _log = logging.getLogger("tollway.store")
 
 class SqliteStore:
     """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals; `owe` what is
-    added where that takes back what was counted."""
+    added where that takes back what was counted.
 
-    def __init__(self, folder: Path, count: Count, owe: Owe = lambda *_: {}) -> None:
+    `full_text`: whether files that are made from now on get an index over the bodies.
+    """
+
+    def __init__(self, folder: Path, count: Count, owe: Owe = lambda *_: {}, *, full_text: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = count
         self._owe = owe
+        self._full_text = full_text
         self._files: dict[Path, DayFile] = {}
         self._totals: Counter[TotalKey] = Counter()
         self._totals_lock = threading.Lock()
@@ -118,7 +123,7 @@ class SqliteStore:
     def _load_file(self, path: Path, sql: sqlite3.Connection) -> int:
         totals = sql.execute("SELECT metric, labels, part, value FROM totals").fetchall()
         watermarks = sql.execute("SELECT segment, offset FROM watermarks").fetchall()
-        (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM exchanges").fetchone()
+        (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM contents").fetchone()
         late = sql.execute(schema.LATE).fetchall()
         for metric, labels, part, value in totals:
             self._totals[metric, msgspec.json.decode(labels, type=tuple[str, ...]), part] += value
@@ -136,14 +141,14 @@ class SqliteStore:
             file = self._file(path)
             rows, amendments = _by_key(finished)
             try:
-                done = self._transact(file, rows, amendments, watermarks)
+                done = self._transact(file, day, rows, amendments, watermarks)
             except sqlite3.IntegrityError:
                 # A replay: some are there already. Rare, so looking for them first is not the usual path.
                 for key in _known(file.sql, list(rows)):
                     there = rows.pop(key)
                     if there.amends:
                         amendments[key] = there
-                done = self._transact(file, rows, amendments, watermarks)
+                done = self._transact(file, day, rows, amendments, watermarks)
             if file.written_bytes >= CHECKPOINT_BYTES:
                 file.checkpoint()
         return done._replace(duplicates=len(finished) - done.inserted - done.amended)
@@ -151,6 +156,7 @@ class SqliteStore:
     def _transact(
         self,
         file: DayFile,
+        day: int,
         rows: Mapping[bytes, Finished],
         amendments: Mapping[bytes, Finished],
         watermarks: Mapping[str, int],
@@ -159,14 +165,16 @@ class SqliteStore:
         charges = Charges()
         fresh = list(rows.values())
         with file.transaction():
+            moves = Moves(file.naming)
             for one in amendments.values():
-                if not self._amend(file.sql, one, changes, charges):
+                if not self._amend(file, one, changes, charges, moves):
                     fresh.append(one)  # its end was lost, but what amends it is a whole record
-            file.written_bytes += self._insert(file.sql, fresh)
+            file.written_bytes += self._insert(file, fresh, moves)
             changes.update(self._count([one.record for one in fresh]))
             changes.update(self._owe(self._totals, changes))
             for one in fresh:
                 charges.add(one.record)
+            moves.write(file.sql, day)
             file.sql.executemany(schema.ADD_TOTAL, _total_rows(changes))
             file.sql.executemany(schema.ADD_CHARGE, charges.rows())
             if watermarks:
@@ -180,35 +188,48 @@ class SqliteStore:
             self._charged[holder].add(file.path)
         return Committed(len(fresh), len(rows) + len(amendments) - len(fresh), 0)
 
-    def _insert(self, sql: sqlite3.Connection, fresh: Sequence[Finished]) -> int:
+    def _insert(self, file: DayFile, fresh: Sequence[Finished], moves: Moves) -> int:
         """Insert rows; return about how many bytes that writes."""
-        numbered = [(next(self._seq), one) for one in fresh]
-        sql.executemany(
-            schema.INSERT_EXCHANGE, [schema.exchange_row(seq, one.key, one.record) for seq, one in numbered]
-        )
-        contents = [schema.contents_row(seq, one) for seq, one in numbered]
-        sql.executemany(schema.INSERT_CONTENTS, contents)
+        rows, contents = [], []
+        for one in fresh:
+            seq, named = next(self._seq), file.naming.of(one.record)
+            rows.append(schema.exchange_row(one.key, seq, named, one.record))
+            contents.append(schema.contents_row(seq, one))
+            moves.add(one.key, one.record, named.kind, named.claim)
+        file.sql.executemany(schema.INSERT_EXCHANGE, rows)
+        file.sql.executemany(schema.INSERT_CONTENTS, contents)
+        if file.has_index:
+            said = [
+                (row[0], texts.said_by(one.request, one.response)) for row, one in zip(contents, fresh, strict=True)
+            ]
+            file.sql.executemany(texts.INSERT, said)
         return sum(schema.row_bytes(row) for row in contents)
 
-    def _amend(self, sql: sqlite3.Connection, one: Finished, changes: Counter[TotalKey], charges: Charges) -> bool:
+    def _amend(self, file: DayFile, one: Finished, changes: Counter[TotalKey], charges: Charges, moves: Moves) -> bool:
         """Replace the record of an exchange that is there, add to its bodies; False: it is not there."""
-        found = sql.execute(schema.SELECT_CONTENTS, (one.key,)).fetchone()
+        found = file.sql.execute(schema.SELECT_AMENDED, (one.key,)).fetchone()
         if found is None:
             return False
-        seq, meta, *packed = found
+        kind, claim, seq, meta, *packed = found
         # The new one first: the model that it names is known from then on, and the old one counts under it, too.
         before, after = decode(meta), self._count([one.record])
         changes.subtract(self._count([before]))
         changes.update(after)
         charges.add(before, -1)
         charges.add(one.record)
+        named = file.naming.of(one.record)
+        moves.add(one.key, before, kind, claim, -1)
+        moves.add(one.key, one.record, named.kind, named.claim)
         request, response = unpack(packed)
         whole = one._replace(
             request=[*_pieces(REQUEST, request), *one.request],
             response=[*_pieces(RESPONSE, response), *one.response],
         )
-        sql.execute(schema.UPDATE_EXCHANGE, schema.exchange_row(seq, one.key, one.record))
-        sql.execute(schema.REPLACE_CONTENTS, schema.contents_row(seq, whole))
+        file.sql.execute(schema.REPLACE_EXCHANGE, schema.exchange_row(one.key, seq, named, one.record))
+        file.sql.execute(schema.REPLACE_CONTENTS, schema.contents_row(seq, whole))
+        if file.has_index:
+            file.sql.execute(texts.FORGET, (seq, texts.said(request, response)))
+            file.sql.execute(texts.INSERT, (seq, texts.said_by(whole.request, whole.response)))
         return True
 
     def _file(self, path: Path) -> DayFile:
@@ -217,7 +238,7 @@ class SqliteStore:
         if file is not None and not path.exists():
             file.close()
             file = None
-        self._files[path] = file = file or DayFile(path)
+        self._files[path] = file = file or DayFile(path, full_text=self._full_text)
         for surplus in list(self._files)[:-OPEN_FILES]:
             self._files.pop(surplus).close()
         return file
