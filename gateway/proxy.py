@@ -207,8 +207,7 @@ class Flight:
     def _opened(self, intro: Introduction) -> Entry:
         proxy, started_ns = self._proxy, self._started_ns
         record = replace(intro.record, id=self.id, started_at=proxy.stamps.text(started_ns), attempts=[])
-        begun_ns = self._request.begun_ns
-        return new_entry(proxy.journal, record, begun_ns=begun_ns, started_ns=started_ns, keeping=intro.keeping)
+        return new_entry(proxy.journal, record, intro.keeping, begun_ns=self._request.begun_ns, started_ns=started_ns)
 
     def _answer_ourselves(self, status: int, block: bytes, body: bytes) -> None:
         self._over = True

@@ -109,7 +109,7 @@ class RedactedEntry(Entry):
         return encode(redacted_record(self.record, self._keeping.redaction, Effort(time.thread_time_ns)))
 
 
-def new_entry(journal: Journal, record: Record, *, begun_ns: int, started_ns: int, keeping: Keeping) -> Entry:
+def new_entry(journal: Journal, record: Record, keeping: Keeping, *, begun_ns: int, started_ns: int) -> Entry:
     """Open an entry in the books for an exchange, as its record says what may be kept of it."""
     if record.bodies == "full":
         return Entry(journal, record, begun_ns=begun_ns, started_ns=started_ns, keep=keeping.most_bytes)

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from gateway.metrics import board
 from gateway.metrics.board import Board
-from tests.admin.test_api import Port
+from tests.admin.parts import Port, serving
 from tests.gateway import Gateway, standing_before
 from tests.provider import answer, providing, until
 from tests.records import finished, record
@@ -26,18 +26,15 @@ TOKENS = 'admin_token = "file:admin.token"\nmetrics_token = "file:metrics.token"
 @pytest.fixture
 async def port(tmp_path: Path) -> AsyncIterator[Port]:
     """An admin port."""
-    port = Port(tmp_path)
-    await port.client.start_server()
-    yield port
-    await port.client.close()
-    port.store.close()
+    async with serving(tmp_path) as port:
+        yield port
 
 
 async def test_the_page_is_packed_for_who_can_unpack_it(port: Port) -> None:
     """By gzip, and only where that was offered."""
     port.store.commit([finished(record())], {})
-    packed = await port.get("/metrics", Accept_Encoding="gzip")
-    unpacked = await port.get("/metrics", Accept_Encoding="identity")
+    packed = await port.ask("/metrics", Accept_Encoding="gzip")
+    unpacked = await port.ask("/metrics", Accept_Encoding="identity")
 
     assert ("gzip", None) == (packed.headers.get("Content-Encoding"), unpacked.headers.get("Content-Encoding"))
     assert b"tollway_team_requests_total" in await unpacked.read()
@@ -48,7 +45,7 @@ async def test_the_page_is_packed_for_who_can_unpack_it(port: Port) -> None:
 async def test_openmetrics_where_it_is_accepted(port: Port) -> None:
     """Exemplars are only there."""
     port.store.commit([finished(record())], {})
-    answers = [await port.get("/metrics", Accept=accept) for accept in ("", OPENMETRICS)]
+    answers = [await port.ask("/metrics", Accept=accept) for accept in ("", OPENMETRICS)]
     texts = [await one.text() for one in answers]
 
     assert ["text/plain", "application/openmetrics-text"] == [one.content_type for one in answers]
@@ -74,7 +71,7 @@ async def test_prometheus_needs_no_key_to_the_budgets(
     """With a metrics_token the page wants that one or the admin's, and it opens nothing else."""
     port.token, port.metrics_token = admin, metrics
     headers = {"Authorization": f"Bearer {given}"} if given else {}
-    answers = [await port.get(path, **headers) for path in ("/metrics", "/api/spend")]
+    answers = [await port.ask(path, **headers) for path in ("/metrics", "/api/spend")]
 
     assert statuses == tuple(answer.status for answer in answers)
 

@@ -36,7 +36,7 @@ def entry(journal: Journal, *, bodies: str = "redacted", most_bytes: int = 1 << 
     for name, value in fields.items():
         setattr(record, name, value)
     keeping = Keeping(DEFAULT, most_bytes)
-    return new_entry(journal, record, begun_ns=time.perf_counter_ns(), started_ns=0, keeping=keeping)
+    return new_entry(journal, record, keeping, begun_ns=time.perf_counter_ns(), started_ns=0)
 
 
 def written(folder: Path) -> bytes:
