@@ -14,7 +14,7 @@ from gateway.metrics.board import SLOTS, Board, Slot
 from gateway.metrics.render import Samples
 
 FRESH_MS = 10_000
-_OPS = ("open", "read", "jobs", "alarm", "commit", "charges", "sync")
+_OPS = ("open", "read", "jobs", "alarm", "commit", "charges", "sync", "retention")
 
 
 class Gauges:

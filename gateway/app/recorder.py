@@ -24,7 +24,7 @@ from gateway.app.closing import LoopLedger
 from gateway.app.gauges import Gauges
 from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
-from gateway.app.recording import Recording
+from gateway.app.recording import Recording, Rules
 from gateway.app.snapshots import Snapshots
 from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
@@ -63,7 +63,8 @@ class Recorder:
         data_dir = Path(server.data_dir)
         self._owners = owners
         self._told = LoopLedger(ledger)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, self._settle, self._book, self._told)
+        rules = Rules(self._settle, self._book, lambda: self._snapshot.retention)
+        self._recording = Recording(data_dir / "journal", store_dir, self._tally, rules, self._told)
         self._watch = BudgetWatch(ledger, owners)
         budgets = BudgetGauges(self._watch, ledger).samples
         self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher, budgets)

@@ -9,8 +9,7 @@ from gateway.audit.findings import Findings
 from gateway.cli.options import load
 from gateway.config.budgets import compile_budgets
 from gateway.ledger.file import Kept
-from gateway.ledger.lease import Place
-from gateway.ledger.server import unasked_over_s
+from gateway.ledger.lease import Place, unasked_over_s
 from gateway.ledger.view import look
 from gateway.policies.standing import owner_of, owners
 from gateway.store.interface import Query

@@ -24,6 +24,8 @@ import msgspec
 
 # No amount is larger, nor a second: sums of some of them still fit into the 64 bits of a file.
 MOST: Final = 1 << 60
+# A balance that no ask has ever been about: longer than any window.
+UNASKED_KEPT_S: Final = 400 * 86_400
 
 Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
@@ -328,3 +330,8 @@ def share(room: int, need: int, want: int) -> int:
     """Decide how much to grant: all that is wanted, or what there is, unless that is less than is needed."""
     most = min(want, room)
     return most if most >= need and most > 0 else 0
+
+
+def unasked_over_s(place: Place) -> int:
+    """Say when a balance is over of which only its beginning is known; one that began with time itself never is."""
+    return place.start_s + UNASKED_KEPT_S if place.start_s else MOST

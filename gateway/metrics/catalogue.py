@@ -115,8 +115,12 @@ BOUND_EXCEEDED = Metric(
     "Exchanges under a strict budget that cost more than they could: the bound of that model is wrong.",
     ("model",),
 )
+RETENTION_REMOVED = Metric(
+    "tollway_retention_removed", COUNTER, "What was removed from the log because its time was over.", ("what",)
+)
 
-# What records move; everything below is read from the board or from the recorder itself.
+# What records move; everything below is read from the board or from the recorder itself,
+# but for what the store counts of its own work, in the same totals.
 FROM_RECORDS = (
     REQUESTS,
     DURATION,
@@ -209,6 +213,7 @@ LEDGER_HOLDERS = Metric(
 )
 BUILD = Metric("tollway_build_info", GAUGE, "1; the labels say what runs.", ("version", "python"))
 
+FROM_STORE = (RETENTION_REMOVED,)
 FROM_PROCESSES = (
     IN_FLIGHT,
     CONNECTIONS,
@@ -243,4 +248,4 @@ FROM_PROCESSES = (
     LEDGER_HOLDERS,
     BUILD,
 )
-CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_PROCESSES}
+CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_STORE + FROM_PROCESSES}

@@ -57,11 +57,7 @@ class DayView:
 
     async def totals(self) -> dict[TotalKey, int]:
         """Return the totals of the whole file."""
-        found = await self._db.execute_fetchall("SELECT metric, labels, part, value FROM totals")
-        return {
-            (metric, msgspec.json.decode(labels, type=tuple[str, ...]), part): value
-            for metric, labels, part, value in found
-        }
+        return schema.totals_of(tuple(row) for row in await self._db.execute_fetchall(schema.SELECT_TOTALS))
 
     async def charges(self) -> dict[ChargeKey, tuple[int, int]]:
         """Return what the whole file's exchanges were charged: all of it, and the part that became known late."""

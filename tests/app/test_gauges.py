@@ -11,7 +11,7 @@ from gateway.app.gauges import FRESH_MS, Gauges
 from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.price_shelf import Shelf
-from gateway.app.recording import Recording
+from gateway.app.recording import Recording, Rules
 from gateway.ledger.server import Server
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import Board
@@ -26,7 +26,7 @@ from tests.records import Ledger, unbooked
 def make(folder: Path) -> tuple[Board, Gauges]:
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
-    recording = Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked, Ledger())
+    recording = Recording(folder / "journal", folder / "store", Tally(), Rules(lambda one: one, unbooked), Ledger())
     return shared, Gauges(shared, recording, folder / "store", Refresher(Shelf(folder)), dict)
 
 
@@ -88,7 +88,7 @@ async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> No
     refresher = Refresher(shelf)
     gauges = Gauges(
         Board(tmp_path / "board"),
-        Recording(tmp_path / "journal", tmp_path / "store", Tally(), lambda one: one, unbooked, Ledger()),
+        Recording(tmp_path / "journal", tmp_path / "store", Tally(), Rules(lambda one: one, unbooked), Ledger()),
         tmp_path / "store",
         refresher,
         dict,

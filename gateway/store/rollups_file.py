@@ -1,0 +1,155 @@
+"""What is left of days whose files are gone? Their sums, in one small file: each day's are added exactly once.
+
+A file is folded in one transaction of this one, which names it; then it is unlinked. Whoever finds a file that is named
+here knows that its sums are counted already, and that it only was not unlinked yet.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.store import schema
+from gateway.store.charges import Balance, ChargeKey
+from gateway.store.dayfile import LOCK_WAIT_S, newer_schema
+from gateway.store.interface import StoreRefused, TotalKey
+
+FILE_NAME = "rollups.db"
+
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folded (
+    file TEXT PRIMARY KEY, day TEXT NOT NULL, rows INTEGER NOT NULL, seq INTEGER NOT NULL
+) WITHOUT ROWID;
+{schema.WATERMARKS}
+{schema.TOTALS}
+{schema.CHARGES}
+INSERT OR IGNORE INTO meta VALUES ('schema_version', '{schema.VERSION}');
+COMMIT;
+"""  # noqa: S608 a number
+# A holder that is gone is never asked for again; what became known late is, as long as its balance counts.
+_FORGET = """DELETE FROM charges WHERE CASE WHEN late = 0
+    THEN holder NOT IN (SELECT value FROM json_each(?))
+    ELSE (series, start_s) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)) END"""
+_LATE_BALANCES = "SELECT DISTINCT series, start_s FROM charges WHERE late != 0"
+
+
+class Past(NamedTuple):
+    """What the writer goes on from. `holders`: of whom it has charges; `seq`: the highest number that it has seen."""
+
+    totals: dict[TotalKey, int]
+    watermarks: dict[str, int]
+    late: dict[ChargeKey, int]
+    holders: frozenset[str]
+    folded: frozenset[str]
+    seq: int
+
+
+class Asked(NamedTuple):
+    """What may still be asked about days that are gone.
+
+    `holders`: whose charges may be; of all others only those that became known late, unless their balance `is_over`.
+    `watermarks`: how far the journal was read when everything in the file was committed and safe on the disk.
+    """
+
+    holders: Collection[str]
+    is_over: Callable[[Balance], bool]
+    watermarks: Mapping[str, int]
+
+
+class RollupsFile:
+    """The file, for its only writer. There is none before something was folded. Raises sqlite3.Error, StoreRefused."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self._sql: sqlite3.Connection | None = None
+
+    def load(self) -> Past:
+        """Read everything that the writer goes on from."""
+        if not self.path.exists():
+            return Past({}, {}, {}, frozenset(), frozenset(), 0)
+        sql = self._connect()
+        late = {(holder, series, start_s): amount for holder, series, start_s, amount in sql.execute(schema.LATE)}
+        (seq,) = sql.execute("SELECT coalesce(max(seq), 0) FROM folded").fetchone()
+        return Past(
+            schema.totals_of(sql.execute(schema.SELECT_TOTALS)),
+            dict(sql.execute("SELECT segment, offset FROM watermarks").fetchall()),
+            late,
+            frozenset(holder for (holder,) in sql.execute(schema.HOLDERS)),
+            frozenset(name for (name,) in sql.execute("SELECT file FROM folded")),
+            seq,
+        )
+
+    def spent(self, holder: str) -> dict[Balance, int]:
+        """Return what a holder's exchanges were charged when they ended, as far as it stands here."""
+        if not self.path.exists():
+            return {}
+        found = self._connect().execute(schema.SPENT, (holder,))
+        return {(series, start_s): amount for series, start_s, amount in found}
+
+    def fold(self, day: Path, asked: Asked) -> int:
+        """Add the sums of a day file, once, and return how many exchanges it held; after that it may be unlinked."""
+        sql = self._connect()
+        # Not read-only: its side files may have to be made. Nothing is written there.
+        sql.execute("ATTACH ? AS day", (f"file:{quote(str(day))}?mode=rw",))
+        try:
+            sql.execute("BEGIN IMMEDIATE")
+            rows = _add(sql, day.stem, asked)
+            sql.execute("COMMIT")
+        finally:
+            if sql.in_transaction:
+                with suppress(sqlite3.Error):
+                    sql.execute("ROLLBACK")
+            sql.execute("DETACH day")
+        return rows
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._sql is not None:
+            self._sql.close()
+            self._sql = None
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._sql is not None and self.path.exists():
+            return self._sql
+        self.close()
+        sql = sqlite3.connect(self.path, isolation_level=None, timeout=LOCK_WAIT_S, uri=True)
+        try:
+            sql.execute("PRAGMA journal_mode=WAL")
+            # What is unlinked after a commit here must not be gone before it has reached the disk.
+            sql.execute("PRAGMA synchronous=FULL")
+            sql.executescript(_SCHEMA)
+            ((version,),) = sql.execute(schema.SELECT_META, ("schema_version",)).fetchall()
+            if int(version) > schema.VERSION:
+                raise StoreRefused(newer_schema(self.path, version))
+        except BaseException:
+            sql.close()
+            raise
+        self._sql = sql
+        return sql
+
+
+def _add(sql: sqlite3.Connection, day: str, asked: Asked) -> int:
+    ((name,),) = sql.execute("SELECT value FROM day.meta WHERE name = ?", (schema.FILE,)).fetchall()
+    if sql.execute("SELECT 1 FROM folded WHERE file = ?", (name,)).fetchone():
+        return 0
+    rows, seq = sql.execute("SELECT count(*), coalesce(max(seq), 0) FROM day.exchanges").fetchone()
+    sql.execute("INSERT INTO folded VALUES (?,?,?,?)", (name, day, rows, seq))
+    for statement in schema.FOLD:
+        sql.execute(statement)
+    if rows:
+        sql.execute(schema.ADD_TOTAL, (schema.REMOVED, '["rows"]', "", rows))
+    over = [balance for balance in sql.execute(_LATE_BALANCES) if asked.is_over(balance)]
+    sql.execute(_FORGET, (_json(list(asked.holders)), _json(over)))
+    sql.execute("DELETE FROM watermarks")
+    sql.executemany("INSERT INTO watermarks VALUES (?,?)", asked.watermarks.items())
+    return int(rows)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
