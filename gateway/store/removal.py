@@ -28,7 +28,9 @@ _PREPARE = (
         seq INTEGER PRIMARY KEY, id BLOB NOT NULL, team TEXT NOT NULL,
         due INTEGER NOT NULL, gone INTEGER NOT NULL, bare INTEGER NOT NULL, total INTEGER NOT NULL
     )""",
+    f"CREATE TEMP TABLE IF NOT EXISTS kept AS SELECT {', '.join(schema.BARE)} FROM contents WHERE 0",  # noqa: S608
     "DELETE FROM stretch",
+    "DELETE FROM kept",
 )
 _IS_OF = "((team IN (SELECT value FROM json_each(:{0}))) != :{0}_others)"
 _LOOK = f"""WITH some AS (
@@ -49,10 +51,13 @@ _CUT = "DELETE FROM stretch WHERE total > ? AND seq > (SELECT min(seq) FROM stre
 _SEEN = "SELECT max(seq), max(total), min(CASE WHEN due AND NOT gone THEN seq END), sum(gone), sum(bare) FROM stretch"
 _REMOVE = (
     schema.ADD_REMOVED.format("SELECT team, sum(gone), sum(bare) FROM stretch WHERE gone OR bare GROUP BY team"),
-    "DELETE FROM contents WHERE seq IN (SELECT seq FROM stretch WHERE gone)",
     "DELETE FROM exchanges WHERE id IN (SELECT id FROM stretch WHERE gone)",
-    f"""UPDATE contents SET codec = {REMOVED}, bodies = NULL, layout = NULL
-    WHERE seq IN (SELECT seq FROM stretch WHERE bare)""",  # noqa: S608 a number
+    # Taken out and put back: an update would leave every page as empty as the body has left it.
+    f"""INSERT INTO kept SELECT {", ".join(schema.BARE)} FROM contents
+    WHERE seq IN (SELECT seq FROM stretch WHERE bare) ORDER BY seq""",  # noqa: S608 names of ours
+    "DELETE FROM contents WHERE seq IN (SELECT seq FROM stretch WHERE gone OR bare)",
+    f"""INSERT INTO contents ({", ".join(schema.BARE)}, codec)
+    SELECT {", ".join(schema.BARE)}, {REMOVED} FROM kept ORDER BY seq""",  # noqa: S608
 )
 _LONGEST = f"""SELECT max(id), max(seq), max(coalesce(duration_us, {_UNENDED_US}))
     FROM (SELECT id, seq, duration_us FROM exchanges WHERE id > ? ORDER BY id LIMIT ?)"""  # noqa: S608 a number

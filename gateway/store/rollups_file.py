@@ -40,12 +40,11 @@ _LATE_BALANCES = "SELECT DISTINCT series, start_s FROM charges WHERE late != 0"
 
 
 class Past(NamedTuple):
-    """What the writer goes on from. `holders`: of whom it has charges; `seq`: the highest number that it has seen."""
+    """What the writer goes on from. `folded`: the names of files that are counted; `seq`: the highest number so far."""
 
     totals: dict[TotalKey, int]
     watermarks: dict[str, int]
     late: dict[ChargeKey, int]
-    holders: frozenset[str]
     folded: frozenset[str]
     seq: int
 
@@ -72,7 +71,7 @@ class RollupsFile:
     def load(self) -> Past:
         """Read everything that the writer goes on from."""
         if not self.path.exists():
-            return Past({}, {}, {}, frozenset(), frozenset(), 0)
+            return Past({}, {}, {}, frozenset(), 0)
         sql = self._connect()
         late = {(holder, series, start_s): amount for holder, series, start_s, amount in sql.execute(schema.LATE)}
         (seq,) = sql.execute("SELECT coalesce(max(seq), 0) FROM folded").fetchone()
@@ -80,7 +79,6 @@ class RollupsFile:
             schema.totals_of(sql.execute(schema.SELECT_TOTALS)),
             dict(sql.execute("SELECT segment, offset FROM watermarks").fetchall()),
             late,
-            frozenset(holder for (holder,) in sql.execute(schema.HOLDERS)),
             frozenset(name for (name,) in sql.execute("SELECT file FROM folded")),
             seq,
         )

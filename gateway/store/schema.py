@@ -77,6 +77,8 @@ COLUMNS = (
     "seq", "id", "team", "key", "user", "session", "provider", "model_requested", "model_served", "status", "outcome",
     "cost_nano_usd", "input_total", "output_total", "duration_us",
 )  # fmt: skip
+# What stays of `contents` without the bodies.
+BARE = ("seq", "record", "request_kept", "response_kept")
 CONTENTS = ("record", "codec", "request_kept", "response_kept", "layout", "bodies")
 
 INSERT_META = "INSERT OR IGNORE INTO meta VALUES (?, ?)"

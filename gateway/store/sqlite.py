@@ -139,7 +139,7 @@ class SqliteStore:
 
     def _load(self) -> None:
         """Read what all files sum up to, and put broken ones aside."""
-        past = Past({}, {}, {}, frozenset(), frozenset(), 0)
+        past = Past({}, {}, {}, frozenset(), 0)
         with suppress(PutAside), self._translated(self._rollups.path):
             past = self._rollups.load()
         self._totals.update(past.totals)
