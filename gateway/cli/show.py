@@ -11,7 +11,7 @@ from gateway.cli.reading import answer, open_store
 from gateway.core.money import usd_text
 from gateway.core.record import Job, Record, public_usage
 from gateway.core.usage import Usage
-from gateway.store.interface import Body, Exchange
+from gateway.store.interface import Exchange
 from gateway.store.shown import joined, public_exchange
 from gateway.wire.decode import Decoder
 from gateway.wire.transcript import answer_turns, request_turns
@@ -24,6 +24,7 @@ _JOB_STATES = {
     "seen": "was asked for by another exchange, which is billed for it",
 }
 NOT_KEPT = "(the body was not kept)"
+REMOVED = "(removed by retention: body_retention_days)"
 
 Raw = Annotated[
     Literal["request", "response"] | None,
@@ -42,15 +43,18 @@ def show(
     store = open_store(config or context.obj)
     exchange = answer(store.exchange(exchange_id))
     if raw is not None:
-        _write_raw(exchange.request if raw == "request" else exchange.response, raw)
+        _write_raw(exchange, raw)
     elif as_json:
         print_json_line(public_exchange(exchange))
     else:
         _print(exchange)
 
 
-def _write_raw(body: Body | None, name: str) -> None:
+def _write_raw(exchange: Exchange, name: str) -> None:
+    body = exchange.request if name == "request" else exchange.response
     if body is None:
+        if exchange.bodies_removed:
+            fail(f"the {name}'s body was removed by retention (body_retention_days)")
         fail(f'the {name}\'s body was not kept (bodies = "none"), or it had none')
     write_bytes(b"".join(data for _, data in body.pieces))
     if not body.is_whole:
@@ -146,7 +150,8 @@ def _print_conversation(exchange: Exchange) -> None:
     for name, body, total_bytes, read, encoding in sides:
         out.print(f"\n[bold]{name}[/bold] {total_bytes} bytes" + ("" if body is None or body.is_whole else ", cut"))
         if body is None:
-            out.print(NOT_KEPT if total_bytes else "(empty)")
+            gone = REMOVED if exchange.bodies_removed else NOT_KEPT
+            out.print(gone if total_bytes else "(empty)")
             continue
         for role, text in read(_decoded(joined(body), encoding)):
             out.print(f"{role}:", style=ROLE_STYLES.get(role, "yellow"), markup=False)

@@ -138,6 +138,12 @@ class Balance(msgspec.Struct):
         """Whether all that was granted is spent: nobody holds anything of it."""
         return all(lease.granted == lease.settled for lease in self.leases.values())
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says no more than that there is one."""
+        used = any(lease.granted or lease.settled for lease in self.leases.values())
+        return not (used or self.spent or self.corrected or any(self.late.values()))
+
 
 class Stale(Exception):
     """The ask was overtaken by a later one, or its holder is known to be gone: there is no answer."""
@@ -290,14 +296,16 @@ class Books:
             self._series.setdefault(place.series, {})[place.start_s] = balance
         self._gone.update(gone)
 
-    def prune(self, now_s: int, over: Callable[[Place], int]) -> None:
-        """Forget balances that count no more and that nobody holds anything of.
+    def prune(
+        self, now_s: int, over: Callable[[Place], int], busy: Callable[[str], bool] = lambda series: False
+    ) -> None:
+        """Forget balances that count no more and that nobody holds anything of, and empty ones.
 
-        `over`: says it of those that no ask has been about.
+        `over`: says it of those that no ask has been about. `busy`: an ask about the series waits for its answer.
         """
-        quiet = [(place, balance.over_s or over(place)) for place, balance in self.balances() if balance.is_quiet]
-        for place, over_s in quiet:
-            if over_s <= now_s:
+        quiet = [(place, balance) for place, balance in self.balances() if balance.is_quiet]
+        for place, balance in quiet:
+            if (balance.over_s or over(place)) <= now_s or (balance.is_empty and not busy(place.series)):
                 self.forget(place)
 
     def forget(self, place: Place) -> None:

@@ -26,6 +26,7 @@ from gateway.ledger.sockets import bound, uid_of
 
 GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
 TIDY_S: Final = 10.0
+STALE_EVERY_S: Final = 86_400
 AT_ONCE: Final = 4_096  # so many balances are reset before others have their turn
 CONNECTIONS_MOST: Final = 1_024
 
@@ -64,6 +65,7 @@ class Server:
         self.unclosed = self.absent = frozenset(self._known)
         self.grants = 0
         self.passing = Passing(kept.passed, lambda: self._commits.batch)
+        self._next_stale_s = 0
         self._touched = {place.series for place, _ in kept.balances}
         self._tidying = loop.call_later(TIDY_S, self._tidy)
         self._listening: asyncio.AbstractServer | None = None
@@ -341,13 +343,16 @@ class Server:
     def _tidy(self) -> None:
         now_s = int(self._now())
         self._tidying = asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
-        self._books.prune(now_s - GRACE_S, self._over)
+        self._books.prune(now_s - GRACE_S, self._over, self._desk.is_waited_for)
         self._desk.tidy()
         self._rates.prune()
         self._rate_desk.tidy()
         forgotten = self._books.forget_gone(now_s - GONE_KEPT_S)
         self._commits.batch.forgotten += [(name,) for name in forgotten]
         self.passing.tidy(now_s)
+        if now_s >= self._next_stale_s:
+            self._next_stale_s = now_s + STALE_EVERY_S
+            self._commits.batch.stale.append((now_s,))
         self._commits.soon()
 
 

@@ -10,7 +10,7 @@ import zstandard
 
 from gateway.core.record import Record, decode
 from gateway.store import schema
-from gateway.store.bodies import Stretches, unpack
+from gateway.store.bodies import REMOVED, Stretches, unpack
 from gateway.store.charges import ChargeKey
 from gateway.store.filters import conditions
 from gateway.store.interface import Body, Exchange, Query, Spend, TotalKey
@@ -99,7 +99,9 @@ def exchange_of(row: Sequence[Any]) -> Exchange:
     _, meta, *packed = row
     record = decode(meta)
     request, response = unpack(tuple(packed))
-    return Exchange(record, _body(request, record.request_bytes), _body(response, record.response_bytes))
+    return Exchange(
+        record, _body(request, record.request_bytes), _body(response, record.response_bytes), packed[0] == REMOVED
+    )
 
 
 def _body(stretches: Stretches | None, total_bytes: int) -> Body | None:
