@@ -11,7 +11,7 @@ from gateway.policies.price_table import PriceList
 from gateway.policies.routing import Routing
 from gateway.store.dayview import Row
 from gateway.store.filters import BadFilter, key_of
-from gateway.store.schema import COLUMNS, exchange_row
+from gateway.store.schema import facts
 
 
 class Now(NamedTuple):
@@ -34,8 +34,7 @@ def check_row(day: str, row: Row, now: Now, found: Findings) -> None:
         key = key_of(record.id)
     except BadFilter:
         key = b""
-    expected = dict(zip(COLUMNS, exchange_row(columns["seq"], key, record), strict=True))
-    for name, recomputed in expected.items():
+    for name, recomputed in facts(key, record).items():
         found.expect("row", name, _shown(columns[name]), _shown(recomputed))
     try:
         usage = check_usage(record, found)

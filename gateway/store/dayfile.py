@@ -2,13 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from gateway.store import schema
 from gateway.store.interface import StoreBusy, StoreRefused
+from gateway.store.naming import Naming
 
 LOCK_WAIT_S = 0.25  # then the batch waits in the recorder, which has other things to do
 TRUNCATE_BYTES = 256 * 1024 * 1024
@@ -31,9 +32,9 @@ class DayFile:
             _make(path)
         self.was_left_open = Path(f"{path}-wal").exists()
         self.sql = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WAIT_S)
+        self._naming: Naming | None = None
         try:
-            self._refuse_newer()
-            self.sql.executescript(schema.CHARGES)
+            refuse_other_schema(self.path, self.sql.execute(schema.SELECT_VERSION).fetchone())
             # The journal is the durable copy until a checkpoint, so a commit need not wait for the disk.
             self.sql.execute("PRAGMA synchronous=NORMAL")
             self.sql.execute("PRAGMA wal_autocheckpoint=0")
@@ -53,6 +54,12 @@ class DayFile:
         if found != "ok":
             raise sqlite3.DatabaseError(f"malformed: {found}")
 
+    @property
+    def naming(self) -> Naming:
+        """The numbers of what exchanges have in common; to be asked within a transaction."""
+        self._naming = self._naming or Naming(self.sql)
+        return self._naming
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what happens inside, or nothing of it."""
@@ -62,6 +69,7 @@ class DayFile:
             yield
             self.sql.execute("COMMIT")
         except BaseException:
+            self._naming = None  # it knows numbers that are gone
             with suppress(sqlite3.Error):
                 self.sql.execute("ROLLBACK")
             raise
@@ -82,11 +90,6 @@ class DayFile:
         """Close the file; where nobody else reads, this folds the log in."""
         self.sql.close()
 
-    def _refuse_newer(self) -> None:
-        (version,) = self.sql.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
-        if int(version) > schema.VERSION:
-            raise StoreRefused(newer_schema(self.path, version))
-
 
 def _make(path: Path) -> None:
     """Make an empty day file under another name: readers must never see one without its tables.
@@ -103,12 +106,24 @@ def _make(path: Path) -> None:
         # What retention frees is given back in small steps. Can be said only here.
         sql.execute("PRAGMA auto_vacuum=INCREMENTAL")
         sql.execute("PRAGMA journal_mode=WAL")
-        sql.executescript(schema.SCHEMA)
+        sql.executescript(schema.SCHEMA + schema.VIEW)
         sql.execute(schema.INSERT_META, ("schema_version", str(schema.VERSION)))
         sql.execute(schema.INSERT_META, (schema.FILE, uuid4().hex))
     finally:
         sql.close()
     hidden.rename(path)
+
+
+def refuse_other_schema(path: Path, row: Sequence[str] | None) -> None:
+    """Raise StoreRefused unless a file has this release's tables; the message says what to do."""
+    version = int(row[0]) if row else 0
+    if version > schema.VERSION:
+        raise StoreRefused(newer_schema(path, str(version)))
+    if version < schema.VERSION:
+        raise StoreRefused(
+            f"{path} was written by an earlier release (schema {version}, this one reads {schema.VERSION}): "
+            "move it away, and read it with that release"
+        )
 
 
 def newer_schema(path: Path, version: str, known: int = schema.VERSION) -> str:

@@ -1,7 +1,6 @@
 """One day file, row by row, as it is at one instant: for whoever must see all of it, also what cannot be read."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from sqlite3 import OperationalError
 from typing import Any, NamedTuple
 
 import aiosqlite
@@ -18,9 +17,10 @@ from gateway.store.interface import Body, Exchange, Query, Spend, TotalKey
 _ROWS_AT_ONCE = 16  # each with its bodies, compressed: what is in memory at a time
 _UNREADABLE = (msgspec.MsgspecError, zstandard.ZstdError, TypeError, ValueError)
 
-_COLUMNS = ", ".join([*(f"exchanges.{name}" for name in schema.COLUMNS), *schema.CONTENTS])
-_ROWS = f"SELECT {_COLUMNS} FROM exchanges LEFT JOIN contents USING (seq) WHERE"  # noqa: S608 names of ours
-SUMS = "count(*), sum(input_total), sum(output_total), sum(cost_nano_usd)"
+_COLUMNS = ", ".join([*schema.EXPRESSIONS.values(), *(f"contents.{name}" for name in schema.CONTENTS)])
+_NAMED = "CROSS JOIN kinds USING (kind) CROSS JOIN claims USING (claim)"
+_ROWS = f"SELECT {_COLUMNS} FROM exchanges {_NAMED} LEFT JOIN contents USING (seq) WHERE"  # noqa: S608 names of ours
+SUMS = "count(*), sum(input_total), sum(output_total), sum(exchanges.cost_nano_usd)"
 
 
 class Row(NamedTuple):
@@ -40,7 +40,7 @@ class DayView:
         self.name = name
         self.whole = whole
         self._db = db
-        self._clauses, self._values = conditions(query)
+        self._clauses, self._values = conditions(query).rows
 
     async def count(self) -> int:
         """Return how many rows match."""
@@ -49,8 +49,8 @@ class DayView:
         return int(found)
 
     async def rows(self) -> AsyncIterator[Row]:
-        """Give the rows in the order in which they were stored, a few in memory at a time."""
-        async with self._db.execute(f"{_ROWS} {self._clauses} ORDER BY seq", self._values) as cursor:
+        """Give the rows in the order in which they began, a few in memory at a time."""
+        async with self._db.execute(f"{_ROWS} {self._clauses} ORDER BY exchanges.id", self._values) as cursor:
             while found := await cursor.fetchmany(_ROWS_AT_ONCE):
                 for row in found:
                     yield row_of(row)
@@ -61,17 +61,12 @@ class DayView:
 
     async def charges(self) -> dict[ChargeKey, tuple[int, int]]:
         """Return what the whole file's exchanges were charged: all of it, and the part that became known late."""
-        try:
-            found = await self._db.execute_fetchall("SELECT holder, series, start_s, amount, late FROM charges")
-        except OperationalError as error:
-            if "no such table" not in str(error):
-                raise
-            return {}  # the file was made before there were budgets
+        found = await self._db.execute_fetchall("SELECT holder, series, start_s, amount, late FROM charges")
         return {(holder, series, start_s): (amount, late) for holder, series, start_s, amount, late in found}
 
     async def spend(self) -> dict[str, Spend]:
         """Return what `tollway spend` says of these rows, by team."""
-        sql = f"SELECT team, {SUMS} FROM exchanges WHERE {self._clauses} GROUP BY 1"  # noqa: S608 as above
+        sql = f"SELECT team, {SUMS} FROM exchanges CROSS JOIN kinds USING (kind) WHERE {self._clauses} GROUP BY 1"  # noqa: S608 as above
         spent: dict[str, Spend] = {}
         for team, *numbers in await self._db.execute_fetchall(sql, self._values):
             spent[team] = Spend(name=team)

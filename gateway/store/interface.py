@@ -71,23 +71,46 @@ class Store(Protocol):
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Which exchanges, newest first. Text fields match exactly, or as a pattern if they hold `*`, `?` or `[`.
 
-    `status`: a number or a class such as "4xx". `model`: the requested or the served one. `text`: looked for in both
-    bodies. `before`: only exchanges older than this id (the cursor of the page before).
+    `status`: a number or a class such as "4xx". `model`: the requested or the served one. `error`: a part of it.
+    `id`: it begins so. `any_tag`: at least one of these; `all_tags`: each of them. `metadata`: a name, and a pattern of
+    its text. `*_tokens`: input and output together. `text`: looked for in both bodies. `before`: only exchanges older
+    than this id (the cursor of the page before).
     """
 
     team: str | None = None
     key: str | None = None
     model: str | None = None
     provider: str | None = None
+    route: str | None = None
+    endpoint: str | None = None
     status: str | None = None
     outcome: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    usage_source: str | None = None
+    bodies: str | None = None
+    stream: bool | None = None
+    has_tool_calls: bool | None = None
     session: str | None = None
     user: str | None = None
+    agent: str | None = None
+    client: str | None = None
+    any_tag: tuple[str, ...] | None = None
+    all_tags: tuple[str, ...] | None = None
+    metadata: tuple[str, str] | None = None
+    id: str | None = None
+    response_id: str | None = None
+    trace_id: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
     min_cost_nano_usd: int | None = None
     max_cost_nano_usd: int | None = None
+    min_tokens: int | None = None
+    max_tokens: int | None = None
     min_duration_ms: float | None = None
+    max_duration_ms: float | None = None
+    min_first_token_ms: float | None = None
+    max_first_token_ms: float | None = None
     text: str | None = None
     limit: int = DEFAULT_LIMIT
     before: str | None = None

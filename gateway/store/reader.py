@@ -16,7 +16,7 @@ import msgspec
 from gateway.core.record import Record, decode
 from gateway.store import schema
 from gateway.store.bodies import decompress
-from gateway.store.dayfile import newer_schema
+from gateway.store.dayfile import refuse_other_schema
 from gateway.store.dayview import SUMS, DayView, exchange_of
 from gateway.store.filters import BadFilter, conditions, id_bounds, key_of
 from gateway.store.interface import (
@@ -27,7 +27,6 @@ from gateway.store.interface import (
     Page,
     Query,
     Spend,
-    StoreRefused,
 )
 
 DEADLINE_S = 10.0
@@ -39,10 +38,11 @@ _FOLLOWED_FILES = 3
 _GROUP_COLUMNS = {
     "team": "team",
     "key": "team || '/' || key",
-    "model": "coalesce(model_served, model_requested, '-')",
-    "provider": "coalesce(provider, '-')",
+    "model": f"coalesce({schema.EXPRESSIONS['model_served']}, {schema.EXPRESSIONS['model_requested']}, '-')",
+    "provider": f"coalesce({schema.EXPRESSIONS['provider']}, '-')",
     "day": "?",
 }
+_FOLLOWED = "FROM contents CROSS JOIN exchanges USING (id, seq) WHERE"
 _FROM = "FROM exchanges JOIN contents USING (seq) WHERE"
 
 
@@ -64,8 +64,8 @@ class StoreReader:
 
     async def exchanges(self, query: Query) -> Page:
         """Return the newest exchanges that match; if time runs out, those found so far."""
-        clauses, values = conditions(query)
-        sql = f"SELECT record {_FROM} {clauses} ORDER BY id DESC LIMIT ?"
+        clauses, values = conditions(query).rows
+        sql = f"SELECT record {_FROM} {clauses} ORDER BY exchanges.id DESC LIMIT ?"
         deadline = time.monotonic() + self._deadline_s
         records: list[Record] = []
         complete = True
@@ -104,8 +104,9 @@ class StoreReader:
         if by not in GROUPS:
             raise BadFilter("by", f"one of {', '.join(GROUPS)}, not {by!r}")
         query = Query(since_ms=since_ms, until_ms=until_ms)
-        clauses, values = conditions(query)
-        sql = f"SELECT {_GROUP_COLUMNS[by]}, {SUMS} FROM exchanges WHERE {clauses} GROUP BY 1"  # noqa: S608 clauses are ours, values are bound
+        clauses, values = conditions(query).rows
+        named = "exchanges CROSS JOIN kinds USING (kind)"
+        sql = f"SELECT {_GROUP_COLUMNS[by]}, {SUMS} FROM {named} WHERE {clauses} GROUP BY 1"  # noqa: S608 clauses are ours, values are bound
         deadline = time.monotonic() + self._deadline_s
         found: dict[str, Spend] = {}
         for day in self._days_within(query):
@@ -140,8 +141,8 @@ class StoreReader:
 
     async def follow(self, after: int, query: Query) -> tuple[list[Record], int]:
         """Return what matches and was stored after number `after`, in order of storing, and the newest number."""
-        clauses, values = conditions(query)
-        sql = f"SELECT seq, record {_FROM} seq > ? AND {clauses}"
+        clauses, values = conditions(query).rows
+        sql = f"SELECT seq, record {_FOLLOWED} seq > ? AND {clauses}"
         deadline = time.monotonic() + self._deadline_s
         found: list[tuple[int, Record]] = []
         newest = 0
@@ -149,7 +150,7 @@ class StoreReader:
         for day in self._days()[:_FOLLOWED_FILES]:
             async with self._connect(day, deadline) as db:
                 await db.execute("BEGIN")  # one view for both, so that the number fits the rows
-                for (seq,) in await db.execute_fetchall("SELECT coalesce(max(seq), 0) FROM exchanges"):
+                for (seq,) in await db.execute_fetchall("SELECT coalesce(max(seq), 0) FROM contents"):
                     newest = max(newest, seq)
                 async with db.execute(sql, (after, *values)) as cursor:
                     found += [(seq, decode(meta)) async for seq, meta in cursor]
@@ -175,7 +176,7 @@ class StoreReader:
         try:
             await db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
             await db.create_function("has_text", 3, _text_search(deadline), deterministic=True)
-            await _refuse_newer(db, path)
+            await _refuse_other_schema(db, path)
             yield db
         except OperationalError as error:
             if time.monotonic() > deadline:
@@ -199,10 +200,9 @@ async def _open(path: Path) -> aiosqlite.Connection:
     return db
 
 
-async def _refuse_newer(db: aiosqlite.Connection, path: Path) -> None:
-    for (version,) in await db.execute_fetchall("SELECT value FROM meta WHERE name = 'schema_version'"):
-        if int(version) > schema.VERSION:
-            raise StoreRefused(newer_schema(path, version))
+async def _refuse_other_schema(db: aiosqlite.Connection, path: Path) -> None:
+    for row in await db.execute_fetchall(schema.SELECT_VERSION):
+        refuse_other_schema(path, tuple(row))
 
 
 def _text_search(deadline: float) -> Callable[[int | None, bytes | None, str], bool]:

@@ -15,8 +15,8 @@ import msgspec
 
 from gateway.store import schema
 from gateway.store.charges import Balance, ChargeKey
-from gateway.store.dayfile import LOCK_WAIT_S, newer_schema
-from gateway.store.interface import StoreRefused, TotalKey
+from gateway.store.dayfile import LOCK_WAIT_S, refuse_other_schema
+from gateway.store.interface import TotalKey
 
 FILE_NAME = "rollups.db"
 
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS folded (
 ) WITHOUT ROWID;
 {schema.WATERMARKS}
 {schema.TOTALS}
+{schema.SUMS}
 {schema.CHARGES}
 INSERT OR IGNORE INTO meta VALUES ('schema_version', '{schema.VERSION}');
 COMMIT;
@@ -36,6 +37,11 @@ COMMIT;
 _FORGET = """DELETE FROM charges WHERE CASE WHEN late = 0
     THEN holder NOT IN (SELECT value FROM json_each(?))
     ELSE (series, start_s) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)) END"""
+# Counted without a look at each.
+_ROWS_LEFT = """SELECT
+    (SELECT coalesce(sum(requests), 0) FROM day.rollups WHERE step_s = 86400)
+        - (SELECT coalesce(sum(rows), 0) FROM day.removed),
+    (SELECT coalesce(max(seq), 0) FROM day.contents)"""
 _LATE_BALANCES = "SELECT DISTINCT series, start_s FROM charges WHERE late != 0"
 
 
@@ -122,9 +128,7 @@ class RollupsFile:
             # What is unlinked after a commit here must not be gone before it has reached the disk.
             sql.execute("PRAGMA synchronous=FULL")
             sql.executescript(_SCHEMA)
-            ((version,),) = sql.execute(schema.SELECT_META, ("schema_version",)).fetchall()
-            if int(version) > schema.VERSION:
-                raise StoreRefused(newer_schema(self.path, version))
+            refuse_other_schema(self.path, sql.execute(schema.SELECT_VERSION).fetchone())
         except BaseException:
             sql.close()
             raise
@@ -136,9 +140,9 @@ def _add(sql: sqlite3.Connection, day: str, asked: Asked) -> int:
     ((name,),) = sql.execute("SELECT value FROM day.meta WHERE name = ?", (schema.FILE,)).fetchall()
     if sql.execute("SELECT 1 FROM folded WHERE file = ?", (name,)).fetchone():
         return 0
-    rows, seq = sql.execute("SELECT count(*), coalesce(max(seq), 0) FROM day.exchanges").fetchone()
+    rows, seq = sql.execute(_ROWS_LEFT).fetchone()
     sql.execute("INSERT INTO folded VALUES (?,?,?,?)", (name, day, rows, seq))
-    for statement in schema.FOLD:
+    for statement in schema.FOLD_BOOKS + schema.FOLD:
         sql.execute(statement)
     if rows:
         sql.execute(schema.ADD_TOTAL, (schema.REMOVED, '["rows"]', "", rows))

@@ -1,8 +1,8 @@
-"""The tables of a day file, and how an exchange becomes rows of them."""
+"""The tables of a day file, and how an exchange becomes rows of them. docs/store.md explains them."""
 
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,11 +11,65 @@ from gateway.journal.reader import Finished
 from gateway.store.bodies import pack
 from gateway.store.interface import TotalKey
 
-VERSION = 1
+VERSION = 2
+HOUR_S = 3_600
+DAY_S = 86_400
 DAY_MS = 86_400_000
 # Bodies are blobs of some kilobytes: with fewer and larger pages than the default of 4096 bytes a row costs half as
 # much to write, and wastes less of the file.
 PAGE_BYTES = 32_768
+
+# What sums count, in the order in which they stand in every table of them. `timed`: of how many the duration is known.
+MEASURES = (
+    "requests", "failures", "input_tokens", "output_tokens", "cached_tokens", "cost_nano_usd", "duration_us", "timed",
+)  # fmt: skip
+# Upper edges of the durations' histogram, those of tollway_request_duration_seconds; None: without an end.
+EDGES_MS: tuple[int | None, ...] = (
+    50, 100, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, None,
+)  # fmt: skip
+BUCKETS = tuple("ms_more" if edge is None else f"ms_{edge}" for edge in EDGES_MS)
+
+# What many exchanges have in common stands once, under a number: rows stay narrow, filters compare numbers.
+# None of it is ever NULL, so that a unique index works; "" is what was not said.
+KIND = (
+    "team", "key", "provider", "model_requested", "model_served", "route", "endpoint", "outcome", "status",
+    "usage_source",
+)  # fmt: skip
+CLAIM = (
+    "team", "key", "user", "session", "agent", "client", "user_source", "session_source", "agent_source",
+)  # fmt: skip
+TAG = ("tag", "team", "key")
+# Of names that callers make up, so many have numbers and sums of their own in a day; all others share this one.
+OTHER = "other"
+
+
+def _columns(names: Iterable[str], kind: str) -> str:
+    return ", ".join(f"{name} {'INTEGER NOT NULL' if name == 'status' else kind}" for name in names)
+
+
+# Sums over the rows, moved in the same transaction. `rollups`: by hour and by day (step_s: 3600, 86400) and kind.
+# `claims` and `tags`: by day. The same tables hold the sums of days whose rows are gone, in rollups.db.
+SUMS = f"""
+CREATE TABLE IF NOT EXISTS kinds (
+    kind INTEGER PRIMARY KEY, {_columns(KIND, "TEXT NOT NULL")},
+    UNIQUE ({", ".join(KIND)})
+);
+CREATE TABLE IF NOT EXISTS rollups (
+    step_s INTEGER NOT NULL, start_s INTEGER NOT NULL, kind INTEGER NOT NULL,
+    {_columns(MEASURES + BUCKETS, "INTEGER NOT NULL")},
+    PRIMARY KEY (step_s, start_s, kind)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (
+    claim INTEGER PRIMARY KEY, start_s INTEGER NOT NULL, {_columns(CLAIM, "TEXT NOT NULL")},
+    first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, {_columns(MEASURES, "INTEGER NOT NULL")},
+    UNIQUE (session, user, agent, client, team, key, user_source, session_source, agent_source, start_s)
+);
+CREATE TABLE IF NOT EXISTS tags (
+    start_s INTEGER NOT NULL, {_columns(TAG, "TEXT NOT NULL")},
+    first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, {_columns(MEASURES, "INTEGER NOT NULL")},
+    PRIMARY KEY (tag, team, key, start_s)
+) WITHOUT ROWID;
+"""
 
 # What the day's exchanges were charged, by who held the money for them and of which balance. `amount`: all of it;
 # `late`: the part of it that became known after the exchange.
@@ -42,23 +96,30 @@ REMOVED = "tollway_retention_removed"
 # Names a file, whatever it is called: a day may get another one after its first was folded into the sums.
 FILE = "file"
 
-# `exchanges` is narrow, since filters and sums scan it; what is shown of one exchange stands in `contents`.
+# Names that callers make up: where they stand as `other` in a kind or a claim, the row has them under `more`.
+MADE_UP = ("model_requested", "model_served", *CLAIM[2:])
+# Facts that few exchanges have stand under `more`, too: JSON, null where there are none of them.
+RARE = ("tags", "metadata", "bodies", "error", "trace_id")
+ROW = (
+    "id", "seq", "kind", "claim", "stream", "finish_reason", "tool_calls", "response_id", "cost_nano_usd",
+    "input_total", "output_total", "cached_total", "duration_us", "first_token_us", "more",
+)  # fmt: skip
+
+# `exchanges` is narrow and lies in the order of ids, which is that of time: filters and sums scan stretches of it.
+# What is shown of one exchange stands in `contents`, in the order in which it was stored.
 # seq grows over all files and restarts (it begins at the clock's microseconds), so that a follower needs one number.
 SCHEMA = (
     """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exchanges (
-    seq INTEGER PRIMARY KEY,
-    id BLOB NOT NULL UNIQUE,
-    team TEXT NOT NULL, key TEXT NOT NULL, user TEXT, session TEXT,
-    provider TEXT, model_requested TEXT, model_served TEXT,
-    status INTEGER, outcome TEXT,
+    id BLOB PRIMARY KEY, seq INTEGER NOT NULL, kind INTEGER NOT NULL, claim INTEGER NOT NULL,
+    stream INTEGER NOT NULL, finish_reason TEXT, tool_calls INTEGER NOT NULL, response_id TEXT,
     cost_nano_usd INTEGER NOT NULL, input_total INTEGER NOT NULL, output_total INTEGER NOT NULL,
-    duration_us INTEGER
-);
+    cached_total INTEGER NOT NULL, duration_us INTEGER, first_token_us INTEGER, more TEXT
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contents (
     seq INTEGER PRIMARY KEY,
-    record BLOB NOT NULL,
+    id BLOB NOT NULL, record BLOB NOT NULL,
     codec INTEGER, request_kept INTEGER, response_kept INTEGER, layout TEXT, bodies BLOB
 );
 CREATE TABLE IF NOT EXISTS removed (
@@ -67,32 +128,54 @@ CREATE TABLE IF NOT EXISTS removed (
 """
     + WATERMARKS
     + TOTALS
+    + SUMS
     + CHARGES
 )
 
 # With bodies, team and duration of each exchange, for whoever goes through them in the order in which they were stored.
-WHOSE = "contents JOIN exchanges USING (seq)"
+WHOSE = "contents JOIN exchanges USING (id) JOIN kinds USING (kind)"
 
-COLUMNS = (
-    "seq", "id", "team", "key", "user", "session", "provider", "model_requested", "model_served", "status", "outcome",
-    "cost_nano_usd", "input_total", "output_total", "duration_us",
-)  # fmt: skip
+# Where a fact of an exchange stands, by the name that it has in the record.
+EXPRESSIONS = {
+    **{name: f"exchanges.{name}" for name in ROW if name != "more"},
+    **{name: f"json_extract(exchanges.more, '$.{name}')" for name in RARE},
+    **{name: f"nullif(kinds.{name}, '')" for name in KIND if name not in MADE_UP},
+    **{
+        name: f"coalesce(json_extract(exchanges.more, '$.{name}'), "
+        f"nullif({'kinds' if name in KIND else 'claims'}.{name}, ''))"
+        for name in MADE_UP
+    },
+}
+COLUMNS = tuple(EXPRESSIONS)
 # What stays of `contents` without the bodies.
-BARE = ("seq", "record", "request_kept", "response_kept")
+BARE = ("seq", "id", "record", "request_kept", "response_kept")
 CONTENTS = ("record", "codec", "request_kept", "response_kept", "layout", "bodies")
+# CROSS: rows first, in their order, never the names.
+NAMED_ROWS = "exchanges CROSS JOIN kinds USING (kind) CROSS JOIN claims USING (claim)"
+# For people who open a file by hand.
+VIEW = f"CREATE VIEW IF NOT EXISTS log AS SELECT {', '.join(f'{sql} AS {name}' for name, sql in EXPRESSIONS.items())} FROM {NAMED_ROWS};"  # noqa: E501, S608 names of ours
 
+
+def _marks(count: int) -> str:
+    return ",".join("?" * count)
+
+
+def _adding(names: Iterable[str]) -> str:
+    return ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
+
+
+SELECT_VERSION = "SELECT value FROM meta WHERE name = 'schema_version'"
 INSERT_META = "INSERT OR IGNORE INTO meta VALUES (?, ?)"
 SELECT_META = "SELECT value FROM meta WHERE name = ?"
 REPLACE_META = "REPLACE INTO meta VALUES (?, ?)"
-INSERT_EXCHANGE = "INSERT INTO exchanges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-INSERT_CONTENTS = "INSERT INTO contents VALUES (?,?,?,?,?,?,?)"
-UPDATE_EXCHANGE = """UPDATE exchanges SET id=?2, team=?3, key=?4, user=?5, session=?6, provider=?7, model_requested=?8,
-    model_served=?9, status=?10, outcome=?11, cost_nano_usd=?12, input_total=?13, output_total=?14, duration_us=?15
-    WHERE seq=?1"""
+INSERT_EXCHANGE = f"INSERT INTO exchanges VALUES ({_marks(len(ROW))})"  # noqa: S608 names of ours
+REPLACE_EXCHANGE = INSERT_EXCHANGE.replace("INSERT", "REPLACE")
+INSERT_CONTENTS = "INSERT INTO contents VALUES (?,?,?,?,?,?,?,?)"
 REPLACE_CONTENTS = INSERT_CONTENTS.replace("INSERT", "REPLACE")
-SELECT_CONTENTS = """SELECT seq, record, codec, request_kept, response_kept, layout, bodies
-    FROM exchanges JOIN contents USING (seq) WHERE id = ?"""
+SELECT_CONTENTS = """SELECT seq, record, codec, request_kept, response_kept, layout, contents.bodies
+    FROM exchanges JOIN contents USING (seq) WHERE exchanges.id = ?"""
 SELECT_BETWEEN = SELECT_CONTENTS.replace("id = ?", "id BETWEEN ? AND ? LIMIT 2")
+SELECT_AMENDED = SELECT_CONTENTS.replace("SELECT seq", "SELECT kind, claim, seq")
 ADD_CHARGE = """INSERT INTO charges VALUES (?,?,?,?,?)
     ON CONFLICT (holder, series, start_s) DO UPDATE
     SET amount = amount + excluded.amount, late = late + excluded.late"""
@@ -108,8 +191,8 @@ LATE = "SELECT holder, series, start_s, late FROM charges WHERE late != 0"
 ADD_TOTAL = """INSERT INTO totals VALUES (?,?,?,?)
     ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value"""
 SELECT_TOTALS = "SELECT metric, labels, part, value FROM totals"
-# Add the sums of a file that is attached as `day`.
-FOLD = (
+# Totals and charges of a file attached as `day`, added to those of this one.
+FOLD_BOOKS = (
     """INSERT INTO main.totals SELECT * FROM day.totals WHERE true
     ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value""",
     """INSERT INTO main.charges SELECT * FROM day.charges WHERE true
@@ -117,31 +200,104 @@ FOLD = (
     SET amount = amount + excluded.amount, late = late + excluded.late""",
 )
 
+# How sums move: values in the order of the tables' columns.
+INSERT_KIND = f"INSERT INTO kinds VALUES ({_marks(1 + len(KIND))})"  # noqa: S608 names of ours
+ADD_ROLLUP = f"""INSERT INTO rollups VALUES ({_marks(3 + len(MEASURES) + len(BUCKETS))})
+    ON CONFLICT (step_s, start_s, kind) DO UPDATE SET {_adding(MEASURES + BUCKETS)}"""  # noqa: S608 names of ours
+_SPAN = "first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms)"
+INSERT_CLAIM = f"INSERT INTO claims VALUES ({_marks(4 + len(CLAIM) + len(MEASURES))})"  # noqa: S608 names of ours
+FIND_CLAIM = f"SELECT claim FROM claims WHERE ({', '.join(CLAIM)}) = ({_marks(len(CLAIM))})"  # noqa: S608 names of ours
+# First and last instant, the measures, which claim.
+MOVE_CLAIM = f"""UPDATE claims SET first_ms = min(first_ms, ?), last_ms = max(last_ms, ?),
+    {", ".join(f"{name} = {name} + ?" for name in MEASURES)} WHERE claim = ?"""  # noqa: S608 names of ours
+FIND_TAG = "SELECT 1 FROM tags WHERE (tag, team, key) = (?,?,?)"
+ADD_TAG = f"""INSERT INTO tags VALUES ({_marks(3 + len(TAG) + len(MEASURES))})
+    ON CONFLICT (tag, team, key, start_s) DO UPDATE SET {_SPAN}, {_adding(MEASURES)}"""  # noqa: S608 names of ours
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
-_columns = attrgetter(
-    "team", "key", "user", "session", "provider", "model_requested", "model_served", "status", "outcome",
-    "cost_nano_usd",
-)  # fmt: skip
+# The sums of a file attached as `day`, added to those of this one: its kinds and claims get numbers of this one.
+FOLD = (
+    f"""INSERT OR IGNORE INTO main.kinds ({", ".join(KIND)}) SELECT {", ".join(KIND)} FROM day.kinds""",  # noqa: S608 names of ours
+    f"""INSERT INTO main.rollups
+    SELECT step_s, start_s, own.kind, {", ".join(MEASURES + BUCKETS)} FROM day.rollups
+    JOIN day.kinds AS theirs ON theirs.kind = day.rollups.kind
+    JOIN main.kinds AS own ON ({", ".join(f"own.{name}" for name in KIND)}) = ({", ".join(f"theirs.{name}" for name in KIND)})
+    WHERE true ON CONFLICT (step_s, start_s, kind) DO UPDATE SET {_adding(MEASURES + BUCKETS)}""",  # noqa: E501, S608 names of ours
+    f"""INSERT INTO main.claims (start_s, {", ".join(CLAIM)}, first_ms, last_ms, {", ".join(MEASURES)})
+    SELECT start_s, {", ".join(CLAIM)}, first_ms, last_ms, {", ".join(MEASURES)} FROM day.claims
+    WHERE true ON CONFLICT DO UPDATE SET {_SPAN}, {_adding(MEASURES)}""",  # noqa: S608 names of ours
+    f"""INSERT INTO main.tags SELECT * FROM day.tags
+    WHERE true ON CONFLICT (tag, team, key, start_s) DO UPDATE SET {_SPAN}, {_adding(MEASURES)}""",  # noqa: S608 names of ours
+)
 
 
-def exchange_row(seq: int, key: bytes, record: Record) -> tuple[object, ...]:
+class Named(NamedTuple):
+    """The numbers of an exchange's kind and claim, and those of its names that they do not tell."""
+
+    kind: int
+    claim: int
+    made_up: Mapping[str, str] = {}
+
+
+kind_of = attrgetter(*KIND)
+claim_of = attrgetter(*CLAIM)
+rare_of = attrgetter(*RARE)
+_NOTHING_RARE: tuple[object, ...] = ([], {}, "full", None, None)
+_encode = msgspec.json.Encoder().encode
+
+
+def exchange_row(key: bytes, seq: int, named: Named, record: Record) -> tuple[object, ...]:
     """Lay out the row of `exchanges`."""
     usage = record.usage
-    duration_ms = record.duration_ms
+    duration_ms, first_token_ms = record.duration_ms, record.first_token_ms
     return (
-        seq,
         key,
-        *_columns(record),
+        seq,
+        named.kind,
+        named.claim,
+        record.stream,
+        record.finish_reason,
+        record.tool_calls,
+        record.response_id,
+        record.cost_nano_usd,
         usage.input_total if usage else 0,
         usage.output_total if usage else 0,
+        usage.input_cached_read if usage else 0,
         None if duration_ms is None else round(duration_ms * 1000),
+        None if first_token_ms is None else round(first_token_ms * 1000),
+        _more(record, named.made_up) if named.made_up or rare_of(record) != _NOTHING_RARE else None,
     )
+
+
+def facts(key: bytes, record: Record) -> dict[str, object]:
+    """Return what the columns of `log` must say of an exchange, without its numbers in this file."""
+    row = dict(zip(ROW, exchange_row(key, 0, Named(0, 0), record), strict=True))
+    for name in ("seq", "kind", "claim", "more"):
+        del row[name]
+    rare = _rare(record)
+    shown = {name: rare.get(name) for name in RARE}
+    for name in ("tags", "metadata"):
+        if shown[name]:
+            shown[name] = _encode(shown[name]).decode()
+    return {**row, **shown, **{name: getattr(record, name) for name in (*KIND, *CLAIM)}}
+
+
+def _more(record: Record, made_up: Mapping[str, str]) -> str:
+    return _encode({**_rare(record), **made_up}).decode()
+
+
+def _rare(record: Record) -> dict[str, object]:
+    return {name: value for name, value in zip(RARE, rare_of(record), strict=True) if value and value != "full"}
 
 
 def contents_row(seq: int, finished: Finished) -> tuple[object, ...]:
     """Lay out the row of `contents`."""
-    return (seq, finished.meta, *pack(finished.request, finished.response))
+    return (seq, finished.key, finished.meta, *pack(finished.request, finished.response))
+
+
+def ms_of(key: bytes) -> int:
+    """Return the millisecond in which an exchange began, as its id tells."""
+    return int.from_bytes(key[:6])
 
 
 def total_rows(totals: Mapping[TotalKey, int]) -> list[tuple[str, str, str, int]]:
@@ -161,9 +317,9 @@ def totals_of(rows: Iterable[tuple[Any, ...]]) -> dict[TotalKey, int]:
 
 def day_number(key: bytes) -> int:
     """Return the day since the epoch to whose file an id belongs."""
-    return int.from_bytes(key[:6]) // DAY_MS
+    return ms_of(key) // DAY_MS
 
 
 def row_bytes(row: tuple[Any, ...]) -> int:
     """Say about how much a row of `contents` takes in the file, its row of `exchanges` included."""
-    return 200 + len(row[1]) + len(row[-1] or b"")
+    return 200 + len(row[2]) + len(row[-1] or b"")

@@ -18,6 +18,7 @@ from gateway.store.bodies import Packed, Stretches, unpack
 from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside, unlink
 from gateway.store.interface import Committed, Count, StoreBusy, TotalKey
+from gateway.store.moves import Moves
 from gateway.store.rollups_file import Asked, Past, RollupsFile
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
@@ -161,7 +162,7 @@ class SqliteStore:
     def _load_file(self, path: Path, sql: sqlite3.Connection) -> int:
         totals = schema.totals_of(sql.execute(schema.SELECT_TOTALS))
         watermarks = sql.execute("SELECT segment, offset FROM watermarks").fetchall()
-        (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM exchanges").fetchone()
+        (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM contents").fetchone()
         late = sql.execute(schema.LATE).fetchall()
         self._totals.update(totals)
         for segment, offset in watermarks:
@@ -178,14 +179,14 @@ class SqliteStore:
             file = self._file(path)
             rows, amendments = _by_key(finished)
             try:
-                done = self._transact(file, rows, amendments, watermarks)
+                done = self._transact(file, day, rows, amendments, watermarks)
             except sqlite3.IntegrityError:
                 # A replay: some are there already. Rare, so looking for them first is not the usual path.
                 for key in _known(file.sql, list(rows)):
                     there = rows.pop(key)
                     if there.amends:
                         amendments[key] = there
-                done = self._transact(file, rows, amendments, watermarks)
+                done = self._transact(file, day, rows, amendments, watermarks)
             if file.written_bytes >= CHECKPOINT_BYTES:
                 file.checkpoint()
         return done._replace(duplicates=len(finished) - done.inserted - done.amended)
@@ -193,6 +194,7 @@ class SqliteStore:
     def _transact(
         self,
         file: DayFile,
+        day: int,
         rows: Mapping[bytes, Finished],
         amendments: Mapping[bytes, Finished],
         watermarks: Mapping[str, int],
@@ -201,13 +203,15 @@ class SqliteStore:
         charges = Charges()
         fresh = list(rows.values())
         with file.transaction():
+            moves = Moves(file.naming)
             for one in amendments.values():
-                if not self._amend(file.sql, one, changes, charges):
+                if not self._amend(file, one, changes, charges, moves):
                     fresh.append(one)  # its end was lost, but what amends it is a whole record
-            file.written_bytes += self._insert(file.sql, fresh)
+            file.written_bytes += self._insert(file, fresh, moves)
             changes.update(self._count([one.record for one in fresh]))
             for one in fresh:
                 charges.add(one.record)
+            moves.write(file.sql, day)
             file.sql.executemany(schema.ADD_TOTAL, schema.total_rows(changes))
             file.sql.executemany(schema.ADD_CHARGE, charges.rows())
             if watermarks:
@@ -221,31 +225,36 @@ class SqliteStore:
             self._charged[holder].add(file.path)
         return Committed(len(fresh), len(rows) + len(amendments) - len(fresh), 0)
 
-    def _insert(self, sql: sqlite3.Connection, fresh: Sequence[Finished]) -> int:
+    def _insert(self, file: DayFile, fresh: Sequence[Finished], moves: Moves) -> int:
         """Insert rows; return about how many bytes that writes."""
-        numbered = list(enumerate(fresh, self._next_seq))
+        rows, contents = [], []
+        for seq, one in enumerate(fresh, self._next_seq):
+            named = file.naming.of(one.record)
+            rows.append(schema.exchange_row(one.key, seq, named, one.record))
+            contents.append(schema.contents_row(seq, one))
+            moves.add(one.key, one.record, named.kind, named.claim)
         self._next_seq += len(fresh)
-        sql.executemany(
-            schema.INSERT_EXCHANGE, [schema.exchange_row(seq, one.key, one.record) for seq, one in numbered]
-        )
-        contents = [schema.contents_row(seq, one) for seq, one in numbered]
-        sql.executemany(schema.INSERT_CONTENTS, contents)
+        file.sql.executemany(schema.INSERT_EXCHANGE, rows)
+        file.sql.executemany(schema.INSERT_CONTENTS, contents)
         return sum(schema.row_bytes(row) for row in contents)
 
-    def _amend(self, sql: sqlite3.Connection, one: Finished, changes: Counter[TotalKey], charges: Charges) -> bool:
+    def _amend(self, file: DayFile, one: Finished, changes: Counter[TotalKey], charges: Charges, moves: Moves) -> bool:
         """Replace the record of an exchange that is there, add to its bodies; False: it is not there."""
-        found = sql.execute(schema.SELECT_CONTENTS, (one.key,)).fetchone()
+        found = file.sql.execute(schema.SELECT_AMENDED, (one.key,)).fetchone()
         if found is None:
             return False
-        seq, meta, *packed = found
+        kind, claim, seq, meta, *packed = found
         # The new one first: the model that it names is known from then on, and the old one counts under it, too.
         before, after = decode(meta), self._count([one.record])
         changes.subtract(self._count([before]))
         changes.update(after)
         charges.add(before, -1)
         charges.add(one.record)
-        sql.execute(schema.UPDATE_EXCHANGE, schema.exchange_row(seq, one.key, one.record))
-        sql.execute(schema.REPLACE_CONTENTS, _added(seq, one, tuple(packed)))
+        named = file.naming.of(one.record)
+        moves.add(one.key, before, kind, claim, -1)
+        moves.add(one.key, one.record, named.kind, named.claim)
+        file.sql.execute(schema.REPLACE_EXCHANGE, schema.exchange_row(one.key, seq, named, one.record))
+        file.sql.execute(schema.REPLACE_CONTENTS, _added(seq, one, tuple(packed)))
         return True
 
     def _file(self, path: Path) -> DayFile:
@@ -316,7 +325,7 @@ def _known(sql: sqlite3.Connection, keys: list[bytes]) -> list[bytes]:
 def _added(seq: int, one: Finished, packed: Packed) -> tuple[object, ...]:
     """Lay out the row of `contents` for an amendment, with the bodies that were there before."""
     if not one.request and not one.response:
-        return (seq, one.meta, *packed)
+        return (seq, one.key, one.meta, *packed)
     request, response = unpack(packed)
     return schema.contents_row(
         seq,

@@ -8,6 +8,7 @@ import pytest
 from gateway.store import dayfile
 from gateway.store.dayfile import DayFile, is_broken, put_aside
 from gateway.store.interface import StoreRefused
+from tests.records import record
 
 
 def test_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
@@ -67,12 +68,12 @@ def test_refused_file_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "2026-11-23.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
-    connection.execute("INSERT INTO meta VALUES ('schema_version', '2')")
+    connection.execute("INSERT INTO meta VALUES ('schema_version', '99')")
     connection.commit()
     connection.close()
     before = path.read_bytes()
 
-    with pytest.raises(StoreRefused, match="schema 2"):
+    with pytest.raises(StoreRefused, match="schema 99"):
         DayFile(path)
     assert before == path.read_bytes()
 
@@ -92,3 +93,31 @@ def test_locked_is_not_broken() -> None:
     assert not is_broken(sqlite3.OperationalError("database is locked"))
     assert not is_broken(sqlite3.OperationalError("database or disk is full"))
     assert is_broken(sqlite3.DatabaseError("database disk image is malformed"))
+
+
+def test_file_of_an_earlier_release_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Its tables are others: it is neither changed nor half understood."""
+    path = tmp_path / "2026-11-23.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
+    connection.execute("INSERT INTO meta VALUES ('schema_version', '1')")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StoreRefused, match=r"earlier release .schema 1.*move it away"):
+        DayFile(path)
+    assert before == path.read_bytes()
+
+
+def test_numbers_given_in_a_failed_transaction_are_forgotten(tmp_path: Path) -> None:
+    """What the file does not hold nobody may refer to."""
+    file = DayFile(tmp_path / "2026-11-23.db")
+    with pytest.raises(ZeroDivisionError), file.transaction():
+        file.naming.of(record())
+        raise ZeroDivisionError
+    with file.transaction():
+        named = file.naming.of(record())
+
+    assert [(named.kind,)] == file.sql.execute("SELECT kind FROM kinds").fetchall()
+    file.close()

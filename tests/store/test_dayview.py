@@ -48,9 +48,9 @@ def change(folder: Path, sql: str, *values: object) -> None:
         connection.execute(sql, values)
 
 
-async def test_rows_come_whole_in_the_order_of_storing(store: SqliteStore, reader: StoreReader) -> None:
+async def test_rows_come_whole_in_the_order_of_time(store: SqliteStore, reader: StoreReader) -> None:
     """Columns by name, the record, and both bodies; more than fit into memory at a time."""
-    records = [record(NOON_MS - number) for number in range(40)]
+    records = [record(NOON_MS + number) for number in range(40)]
     store.commit([finished(one, b"ask", one.id.encode()) for one in records], {})
     found = await rows(reader)
 

@@ -19,18 +19,39 @@ WORDS = st.text(max_size=12)
 @given(WORDS, WORDS, WORDS, WORDS)
 def test_text_never_becomes_sql(team: str, model: str, session: str, user: str) -> None:
     """Whatever stands in a filter is a value: the statement is always one that SQLite takes."""
-    clauses, values = conditions(Query(team=team, model=model, session=session, user=user))
+    asked = conditions(
+        Query(
+            team=team,
+            model=model,
+            session=session,
+            user=user,
+            any_tag=(team,),
+            all_tags=(user,),
+            metadata=(model, session),
+            error=user,
+            trace_id=team,
+            response_id=user,
+        )
+    )
     connection = sqlite3.connect(":memory:")
     connection.executescript(schema.SCHEMA)
 
-    assert [] == connection.execute(f"SELECT 1 FROM exchanges WHERE {clauses}", values).fetchall()
+    for table, (clauses, values) in (
+        ("exchanges", asked.rows),
+        ("kinds", asked.kinds),
+        ("claims", asked.claims),
+        ("tags", asked.tags),
+    ):
+        assert [] == connection.execute(f"SELECT 1 FROM {table} WHERE {clauses}", values).fetchall()
     connection.close()
 
 
 @pytest.mark.parametrize(("wanted", "low", "high"), [("429", 429, 429), ("5xx", 500, 599), ("2XX", 200, 299)])
 def test_status_is_a_number_or_a_class(wanted: str, low: int, high: int) -> None:
     """429 is itself, 5xx a hundred."""
-    assert [low, high] == conditions(Query(status=wanted))[1]
+    asked = conditions(Query(status=wanted))
+
+    assert [(low, high), (low, high)] == [asked.rows.values, asked.kinds.values]
 
 
 @pytest.mark.parametrize("wanted", ["9xx", "abc", "", "-1", "5x", "12345", "²00"])
@@ -43,8 +64,8 @@ def test_bad_status_is_named(wanted: str) -> None:
 
 def test_patterns_only_where_there_are_signs() -> None:
     """A plain name is compared as it is, so that it can use an index and means nothing else."""
-    assert "team = ?" in conditions(Query(team="web"))[0]
-    assert "team GLOB ?" in conditions(Query(team="web-*"))[0]
+    assert "team = ?" in conditions(Query(team="web")).rows.sql
+    assert "team GLOB ?" in conditions(Query(team="web-*")).rows.sql
 
 
 def test_id_prefix_is_a_range() -> None:

@@ -61,7 +61,7 @@ def test_rows_of_a_team_go_with_their_contents(file: DayFile) -> None:
     """Others are left alone, and what was removed is told and written down by team."""
     assert [Removed(1, 0), Removed(2, 0), Removed(1, 0), Removed(1, 0)] == swept(file, Due(rows=ADS))
 
-    assert [("search", 5)] == file.sql.execute("SELECT team, count(*) FROM exchanges GROUP BY team").fetchall()
+    assert [("search", 5)] == file.sql.execute("SELECT team, count(*) FROM log GROUP BY team").fetchall()
     assert [0, 2, 4, 6, 8] == seqs(file)
     assert [("ads", 5, 0)] == file.sql.execute("SELECT * FROM removed").fetchall()
 

@@ -22,6 +22,7 @@ from gateway.store.interface import Store, StoreBusy, StoreRefused
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished, record
 from tests.store.conformance import Conformance, counted, nonzero
+from tests.store.recount import sums_agree
 
 ROOT = Path(__file__).parents[2]
 DAY = "2026-11-23.db"
@@ -49,6 +50,7 @@ class TestSqliteStore(Conformance):
         return SqliteStore(self.folder, Tally().count)
 
     def stored(self) -> list[Record]:
+        sums_agree(self.folder)
         return rows(self.folder)
 
 
@@ -201,6 +203,7 @@ def test_killed_writer_leaves_sound_files_and_exact_books(tmp_path: Path) -> Non
         found = rows(tmp_path)
         store = SqliteStore(tmp_path, Tally().count)
         assert counted(found) == nonzero(store.totals())
+        sums_agree(tmp_path)
         assert len(found) >= store.watermarks().get("a.seg", 0)
         assert len(found) == len({one.id for one in found})
         store.close()
@@ -322,20 +325,6 @@ def test_only_a_few_files_stay_open(tmp_path: Path, store: SqliteStore) -> None:
 
     assert sqlite_module.OPEN_FILES == len(store._files)
     assert 10 == len(list(tmp_path.glob("*.db")))
-
-
-def test_a_file_without_charges_gets_their_table(tmp_path: Path, store: SqliteStore) -> None:
-    """One that was made before there were budgets goes on."""
-    store.commit([finished(record())], {})
-    store.close()
-    with contextlib.closing(sqlite3.connect(tmp_path / DAY)) as sql:
-        sql.execute("DROP TABLE charges")
-        sql.commit()
-    again = SqliteStore(tmp_path, Tally().count)
-    again.commit([finished(record(holder="w1", holds=[Hold("a", 0, "usd", 9, charged=5)]))], {})
-
-    assert {("a", 0): 5} == again.spent("w1")
-    again.close()
 
 
 def test_only_days_of_a_holder_are_looked_at(tmp_path: Path, store: SqliteStore) -> None:
