@@ -84,9 +84,13 @@ class Keeper:
             raise
         return self._pass is not None
 
+    def hurry(self) -> None:
+        """Let the next pass begin now."""
+        self._next_s = self._monotonic_s()
+
     def finish(self) -> None:
         """Do all that there is to do now."""
-        self._next_s = self._monotonic_s()
+        self.hurry()
         while self.step():
             pass
 

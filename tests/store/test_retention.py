@@ -169,7 +169,7 @@ class Days(RuleBasedStateMachine):
     @rule(steps=st.integers(0, 12))
     def the_recorder_is_killed(self, steps: int) -> None:
         """In the midst of a pass; what it left is found by the next one."""
-        self.world.keeper._next_s = 0.0
+        self.world.keeper.hurry()
         for _ in range(steps):
             if not self.world.keeper.step():
                 break
@@ -362,7 +362,7 @@ def test_rows_that_come_during_a_pass_wait_for_the_next(world: World) -> None:
     first = of_day(0)
     world.commit(first)
     world.rules, world.day = Retention(Keep(1), {"ads": Keep()}), 3
-    world.keeper._next_s = 0.0
+    world.keeper.hurry()
     while first.id in world.stored():
         world.keeper.step()
         world.commit(late := of_day(0))
@@ -398,7 +398,7 @@ def test_room_is_given_back_in_steps(world: World, monkeypatch: pytest.MonkeyPat
     before = path.stat().st_size
     monkeypatch.setattr(removal, "STEP_S", 0.0)  # as slow as can be: one row at a time, one page
     world.rules, world.day = Retention(Keep(None, 1)), 3
-    world.keeper._next_s = 0.0
+    world.keeper.hurry()
     steps = 0
     while world.keeper.step():
         steps += 1
@@ -415,7 +415,7 @@ def test_what_was_looked_at_is_not_looked_at_again(world: World) -> None:
     world.rules, world.day = Retention(Keep(None, 1)), 3
     world.keeper.rows.amount = 1
     world.keeper.finish()
-    world.keeper._next_s = 0.0
+    world.keeper.hurry()
     steps = 0
     while world.keeper.step():
         steps += 1
