@@ -19,6 +19,9 @@ from gateway.store.dayfile import LOCK_WAIT_S, refuse_other_schema
 from gateway.store.interface import TotalKey
 
 FILE_NAME = "rollups.db"
+# So much longer than the newest day here sums by hour, by caller and by tag stay: these grow with whatever callers say.
+# Those by day and kind stay for good.
+FINE_KEPT_S = 400 * 86_400
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -30,6 +33,8 @@ CREATE TABLE IF NOT EXISTS folded (
 {schema.TOTALS}
 {schema.SUMS}
 {schema.CHARGES}
+CREATE INDEX IF NOT EXISTS claims_by_day ON claims (start_s);
+CREATE INDEX IF NOT EXISTS tags_by_day ON tags (start_s);
 INSERT OR IGNORE INTO meta VALUES ('schema_version', '{schema.VERSION}');
 COMMIT;
 """  # noqa: S608 a number
@@ -42,6 +47,11 @@ _ROWS_LEFT = """SELECT
     (SELECT coalesce(sum(requests), 0) FROM day.rollups WHERE step_s = 86400)
         - (SELECT coalesce(sum(rows), 0) FROM day.removed),
     (SELECT coalesce(max(seq), 0) FROM day.contents)"""
+_TOO_FINE = (
+    f"DELETE FROM rollups WHERE step_s = {schema.HOUR_S} AND start_s < ?",  # noqa: S608 a number
+    "DELETE FROM claims WHERE start_s < ?",
+    "DELETE FROM tags WHERE start_s < ?",
+)
 _LATE_BALANCES = "SELECT DISTINCT series, start_s FROM charges WHERE late != 0"
 
 
@@ -144,6 +154,9 @@ def _add(sql: sqlite3.Connection, day: str, asked: Asked) -> int:
     sql.execute("INSERT INTO folded VALUES (?,?,?,?)", (name, day, rows, seq))
     for statement in schema.FOLD_BOOKS + schema.FOLD:
         sql.execute(statement)
+    (newest,) = sql.execute("SELECT unixepoch(max(day)) FROM folded").fetchone()
+    for statement in _TOO_FINE:
+        sql.execute(statement, (newest - FINE_KEPT_S,))
     if rows:
         sql.execute(schema.ADD_TOTAL, (schema.REMOVED, '["rows"]', "", rows))
     over = [balance for balance in sql.execute(_LATE_BALANCES) if asked.is_over(balance)]

@@ -9,9 +9,9 @@ import pytest
 from gateway.core.record import Hold
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreRefused
-from gateway.store.rollups_file import Asked, RollupsFile
+from gateway.store.rollups_file import FINE_KEPT_S, Asked, RollupsFile
 from gateway.store.sqlite import SqliteStore
-from tests.records import finished, record
+from tests.records import NOON_MS, finished, record
 from tests.store.conformance import counted
 
 NOTHING = Asked((), lambda balance: False, {})
@@ -42,6 +42,24 @@ def test_folding_the_same_file_twice_counts_it_once(tmp_path: Path) -> None:
     assert ({"w.seg": 4}, {("w", "a", 1): 2}) == (past.watermarks, past.late)
     assert past.seq > 0
     assert {("a", 1): 5} == RollupsFile(tmp_path).spent("w")
+
+
+def test_who_and_when_to_the_hour_is_not_kept_for_good(tmp_path: Path) -> None:
+    """Sums by team, model and day are; those by hour, session, user or tag go when they are more than a year old."""
+    old, new = NOON_MS - (FINE_KEPT_S + 86_400) * 1000, NOON_MS
+    store = SqliteStore(tmp_path, Tally().count)
+    store.commit([finished(record(at_ms, session="s", tags=["x"])) for at_ms in (old, new)], {})
+    store.close()
+    rollups = RollupsFile(tmp_path)
+    for path in sorted(tmp_path.glob("????-??-??.db")):
+        rollups.fold(path, NOTHING)
+    rollups.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "rollups.db")) as sql:
+        steps = sql.execute("SELECT step_s, count(*) FROM rollups GROUP BY 1").fetchall()
+        names = [sql.execute(f"SELECT sum(requests) FROM {table}").fetchone()[0] for table in ("claims", "tags")]  # noqa: S608
+
+    assert [(3600, 1), (86400, 2)] == steps
+    assert [1, 1] == names
 
 
 def test_file_of_a_later_release_is_refused(tmp_path: Path) -> None:
