@@ -36,6 +36,10 @@ SESSION_EXCHANGES = 50
 # Bytes of a request and its answer, and how many of a hundred exchanges are so large.
 SIZES = ((1_400, 900, 70), (12_000, 1_500, 25), (120_000, 3_000, 5))
 _WORDS = "the of a to in is that for it as was with on be by at this have from or an they which one you were all her "
+_RAW_USAGE = (
+    b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
+    b'"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0}}'
+)
 _PRICES = {"input": 150_000, "output": 600_000, "cache_read": 75_000}
 
 
@@ -103,8 +107,7 @@ class Rows:
             finish_reason="stop", response_id=f"chatcmpl-{exchange_id[9:]}",
             usage=Usage(
                 input_total=asked, output_total=answered, input_cached_read=asked // 2,
-                raw=msgspec.Raw(b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"prompt_tokens_details":'
-                                b'{"cached_tokens":%d,"audio_tokens":0}}' % (asked, answered, asked + answered, asked // 2)),
+                raw=msgspec.Raw(_RAW_USAGE % (asked, answered, asked + answered, asked // 2)),
             ),
             usage_source="provider", cost_nano_usd=asked * 150 + answered * 600, price_source="genai-prices",
             price_version="2026.11.20", rates=_RATES, first_byte_ms=duration_ms / 3, first_token_ms=duration_ms / 2,

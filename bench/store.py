@@ -112,8 +112,8 @@ async def questions(reader: StoreReader) -> list[Question]:
     }
     asked = [Question(name, lambda reader, query=query: reader.exchanges(query)) for name, query in page.items()]
     asked.append(Question("one exchange", lambda reader: reader.exchange(newest.id)))
+    month = Query(since_ms=month_ms)
     for by in ("team", "model", "user", "session", "tag", "day"):
-        month = Query(since_ms=month_ms)
         asked.append(Question(f"spend of 30 days by {by}", lambda reader, by=by: reader.spend(by, month, limit=50)))
     last = Query(since_ms=day_ms)
     asked.append(Question("series of a day by hour", lambda reader: reader.series(last, "hour", "team")))

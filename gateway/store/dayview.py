@@ -59,6 +59,11 @@ class DayView:
         """Return the totals of the whole file."""
         return schema.totals_of(tuple(row) for row in await self._db.execute_fetchall(schema.SELECT_TOTALS))
 
+    async def removed(self) -> dict[str, int]:
+        """Return how many rows of the whole file retention has removed, by team."""
+        found = await self._db.execute_fetchall("SELECT team, rows FROM removed WHERE rows > 0")
+        return {team: rows for team, rows in found}
+
     async def charges(self) -> dict[ChargeKey, tuple[int, int]]:
         """Return what the whole file's exchanges were charged: all of it, and the part that became known late."""
         found = await self._db.execute_fetchall("SELECT holder, series, start_s, amount, late FROM charges")

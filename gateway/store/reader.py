@@ -28,6 +28,7 @@ from gateway.store.interface import (
     Query,
     Spend,
 )
+from gateway.store.rollups_file import folded_days
 
 DEADLINE_S = 10.0
 # SQLite asks about the deadline each so many steps of its machine: about a millisecond.
@@ -121,6 +122,12 @@ class StoreReader:
     def days(self, query: Query) -> list[str]:
         """Name the days within a query's bounds that have a file, oldest first."""
         return [path.stem for path in reversed(self._days_within(query))]
+
+    def folded(self, query: Query) -> list[str]:
+        """Name the days within a query's bounds of which only the sums are left, oldest first."""
+        first = "" if query.since_ms is None else _day(query.since_ms)
+        last = "~" if query.until_ms is None else _day(query.until_ms)
+        return [day for day in folded_days(self._folder) if first <= day <= last]
 
     @asynccontextmanager
     async def view(self, day: str, query: Query) -> AsyncIterator[DayView]:

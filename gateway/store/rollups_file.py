@@ -4,6 +4,7 @@ A file is folded in one transaction of this one, which names it; then it is unli
 here knows that its sums are counted already, and that it only was not unlinked yet.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -144,6 +145,15 @@ class RollupsFile:
             raise
         self._sql = sql
         return sql
+
+
+def folded_days(folder: Path) -> list[str]:
+    """Name the days of which only the sums are left, oldest first. For whoever only looks. Raises sqlite3.Error."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as sql:
+        return [day for (day,) in sql.execute("SELECT DISTINCT day FROM folded WHERE rows > 0 ORDER BY day")]
 
 
 def _add(sql: sqlite3.Connection, day: str, asked: Asked) -> int:
