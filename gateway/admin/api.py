@@ -10,18 +10,18 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.admin.answers import parameters, refused, shown
+from gateway.admin.answers import refused, shown
 from gateway.admin.budgets import BudgetPaths, NoLedger, NoSuchBar, NoSuchBudget
+from gateway.admin.log import LogPaths
 from gateway.admin.orders import BadOrder
-from gateway.core.record import public
 from gateway.ledger.server import Server
 from gateway.metrics.render import Exposition
 from gateway.policies.snapshot import Snapshot
-from gateway.store.asking import instant_ms, query
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
-from gateway.store.reader import QueryTimeout, StoreReader
-from gateway.store.shown import public_exchange, public_spend
+from gateway.store.opening import QueryTimeout
+from gateway.store.reader import StoreReader
+from gateway.store.shown import public_exchange
 
 # Never ask for a token: load balancers and Kubernetes have none.
 _OPEN = frozenset({"/healthz", "/readyz"})
@@ -59,9 +59,8 @@ def make_app(sources: Sources) -> web.Application:
             web.get("/healthz", _healthz),
             web.get("/readyz", _bound(_readyz, sources)),
             web.get("/metrics", _bound(_metrics, sources)),
-            web.get("/api/exchanges", _bound(_exchanges, sources)),
+            *LogPaths(sources.store, sources.now).routes(),
             web.get("/api/exchanges/{id}", _bound(_exchange, sources)),
-            web.get("/api/spend", _bound(_spend, sources)),
             *BudgetPaths(sources.ledger, sources.snapshot, sources.now).routes(),
         ]
     )
@@ -86,36 +85,8 @@ async def _metrics(sources: Sources, request: web.Request) -> web.Response:
     return response
 
 
-async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
-    page = await sources.store.exchanges(query(parameters(request), _now_ms()))
-    return shown(
-        {
-            "exchanges": [public(record) for record in page.records],
-            "cursor": page.cursor,
-            "complete": page.complete,
-        }
-    )
-
-
 async def _exchange(sources: Sources, request: web.Request) -> web.Response:
     return shown(public_exchange(await sources.store.exchange(request.match_info["id"])))
-
-
-async def _spend(sources: Sources, request: web.Request) -> web.Response:
-    asked = parameters(request)
-    unknown = set(asked) - {"by", "since", "until"}
-    if unknown:
-        raise BadFilter(min(unknown), "there is no such parameter; there are by, since, until")
-    now_ms = _now_ms()
-    limits: dict[str, int] = {}
-    for name in ("since", "until"):
-        if name in asked:
-            try:
-                limits[f"{name}_ms"] = instant_ms(asked[name], now_ms)
-            except ValueError as error:
-                raise BadFilter(name, str(error)) from None
-    by = asked.get("by", "team")
-    return shown({"by": by, "spend": [public_spend(row, by) for row in await sources.store.spend(by, **limits)]})
 
 
 def _refusing(sources: Sources) -> Any:
@@ -179,7 +150,3 @@ def _bound(handler: Callable[[Sources, web.Request], Awaitable[web.Response]], s
         return await handler(sources, request)
 
     return handle
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

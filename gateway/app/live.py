@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 # The kernel tells of changes in the two folders. Looking twice a second finds the others: links, network file systems.
 POLL_MS = 500
 SETTLE_MS = 50  # an editor's several writes are one change
-NEEDS_RESTART = ("listen", "admin", "workers", "data_dir", "store_dir", "tls_cert", "tls_key")
+NEEDS_RESTART = ("listen", "admin", "workers", "data_dir", "store_dir", "full_text", "tls_cert", "tls_key")
 
 
 class Live:

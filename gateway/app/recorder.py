@@ -64,7 +64,9 @@ class Recorder:
         self._owners = owners
         self._told = LoopLedger(ledger)
         rules = Rules(self._settle, self._book, lambda: self._snapshot.retention)
-        self._recording = Recording(data_dir / "journal", store_dir, self._tally, rules, self._told)
+        self._recording = Recording(
+            data_dir / "journal", store_dir, self._tally, rules, self._told, full_text=server.full_text
+        )
         self._watch = BudgetWatch(ledger, owners)
         budgets = BudgetGauges(self._watch, ledger).samples
         self._gauges = Gauges(Board(data_dir / "board"), self._recording, store_dir, self._refresher, budgets)

@@ -48,6 +48,8 @@ class Recording:
         tally: Tally,
         rules: Rules,
         ledger: Ledger,
+        *,
+        full_text: bool = False,
     ) -> None:
         self.complaints = Complaints()
         self.refused: str | None = None
@@ -55,6 +57,7 @@ class Recording:
         self.conveyor: Conveyor | None = None
         self._journal_dir = journal_dir
         self._store_dir = store_dir
+        self._full_text = full_text
         self._tally = tally
         self._rules = rules
         self._ledger = ledger
@@ -103,7 +106,7 @@ class Recording:
         while not self._stop.is_set() or self._drain:
             try:
                 self._jobs = self._jobs or Jobs(self._store_dir, self._rules.book)
-                store = SqliteStore(self._store_dir, self._tally.count)
+                store = SqliteStore(self._store_dir, self._tally.count, full_text=self._full_text)
             except (StoreBusy, OSError) as error:
                 self.complaints.add("open", error)
                 self.tried.set()

@@ -1,13 +1,19 @@
 """Are the totals and the spending of a day what its rows add up to?"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from operator import add
+from typing import Any, TypeVar
 
 from gateway.audit.findings import Findings
 from gateway.core.record import Record
 from gateway.metrics.catalogue import CATALOGUE, FROM_STORE
 from gateway.metrics.totals import Tally
-from gateway.store.interface import Spend, TotalKey
+from gateway.store import schema
+from gateway.store.dayview import FileSums
+from gateway.store.interface import TotalKey
+from gateway.store.moves import amounts_of, bucket_of
 
 _AT_ONCE = 500  # records that are counted together, as a commit does
 # Which models have a series of their own is a matter of history, so it is left out of what is compared.
@@ -24,14 +30,23 @@ class Recount:
         self._tally = Tally()
         self._waiting: list[Record] = []
         self._totals: Counter[_Series] = Counter()
-        self._spent: dict[str, Spend] = {}
+        self._spent: dict[str, list[int]] = {}
+        self._rollups: dict[tuple[int, int, int], list[int]] = {}
+        self._claims: dict[int, list[int]] = {}
+        self._tags: dict[tuple[str, str, str], list[int]] = {}
 
-    def add(self, record: Record) -> None:
-        """Count a row."""
-        usage = record.usage
-        tokens = (usage.input_total, usage.output_total) if usage is not None else (0, 0)
-        spent = self._spent.setdefault(record.team, Spend(name=record.team))
-        spent.add(1, *tokens, record.cost_nano_usd)
+    def add(self, record: Record, columns: Mapping[str, Any]) -> None:
+        """Count a row. `columns`: those that it has in the file."""
+        amounts = amounts_of(record)
+        bucket = bucket_of(record)
+        spread = [*amounts, *(int(bucket == each) for each in range(len(schema.BUCKETS)))]
+        at_s = schema.ms_of(columns["id"]) // 1000
+        for step_s in (schema.HOUR_S, schema.DAY_S):
+            _add(self._rollups, (step_s, at_s // step_s * step_s, columns["kind"]), spread)
+        _add(self._claims, columns["claim"], amounts)
+        for tag in set(record.tags) or ("",):
+            _add(self._tags, (tag, record.team, record.key), amounts)
+        _add(self._spent, record.team, amounts)
         self._waiting.append(record)
         if len(self._waiting) >= _AT_ONCE:
             self._count()
@@ -53,17 +68,47 @@ class Recount:
             found.look_into("sums")
             found.expect("sums", _written(metric, labels, part), stored[series], counted[series])
 
-    def compare_spend(self, spend: Mapping[str, Spend], found: Findings) -> None:
+    def compare_spend(self, spend: Mapping[str, Sequence[int]], found: Findings) -> None:
         """Compare with what `tollway spend` says."""
-        for team in sorted(spend.keys() | self._spent.keys()):
-            said, counted = spend.get(team, Spend(name=team)), self._spent.get(team, Spend(name=team))
-            for name in ("requests", "input_tokens", "output_tokens", "cost_nano_usd"):
-                found.look_into("sums")
-                found.expect("sums", f"spend of {team}: {name}", getattr(said, name), getattr(counted, name))
+        _compare("spend of", spend, self._spent, found)
+
+    def compare_sums(self, stored: FileSums, found: Findings, team: str | None = None) -> None:
+        """Compare with the sums of the file by hour and day, caller and tag; of a team only where only its rows were
+        counted."""
+        kinds = {kind for _, _, kind in self._rollups}
+        rollups, claims, tags = stored
+        if team is not None:
+            rollups = {which: amounts for which, amounts in rollups.items() if which[2] in kinds}
+            claims = {which: amounts for which, amounts in claims.items() if which in self._claims}
+            tags = {which: amounts for which, amounts in tags.items() if which[1] == team}
+        counted: dict[tuple[str, str, str], list[int]] = {}
+        for which, amounts in self._tags.items():
+            _add(counted, which if which in tags else (schema.OTHER, *which[1:]), amounts)
+        _compare("rollup (seconds, start, kind)", rollups, self._rollups, found)
+        _compare("claim", claims, self._claims, found)
+        _compare("tag", tags, counted, found)
 
     def _count(self) -> None:
         self._totals.update(_series(self._tally.count(self._waiting)))
         self._waiting.clear()
+
+
+K = TypeVar("K")
+
+
+def _add(sums: dict[K, list[int]], which: K, amounts: Sequence[int]) -> None:
+    known = sums.get(which)
+    sums[which] = list(amounts) if known is None else list(map(add, known, amounts))
+
+
+def _compare(what: str, stored: Mapping[K, Sequence[int]], counted: Mapping[K, Sequence[int]], found: Findings) -> None:
+    for which in sorted(stored.keys() | counted.keys()):  # type: ignore[type-var]
+        names = (*schema.MEASURES, *schema.BUCKETS)
+        said, real = stored.get(which, ()), counted.get(which, ())
+        for name, recorded, recomputed in zip_longest(names, said, real, fillvalue=0):
+            if recorded or recomputed:
+                found.look_into("sums")
+                found.expect("sums", f"{what} {which}: {name}", recorded, recomputed)
 
 
 def _series(totals: Mapping[TotalKey, int]) -> Counter[_Series]:

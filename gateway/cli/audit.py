@@ -104,7 +104,7 @@ class _Walk:
         async for row in view.rows():
             check_row(view.name, row, self._now, found)
             if row.record is not None:
-                recount.add(row.record)
+                recount.add(row.record, row.columns)
                 self.sums.add(row.record)
                 self.estimated.add(row.record)
                 if self._bill is not None:
@@ -119,6 +119,7 @@ class _Walk:
         recount.compare_spend(await view.spend(), found)
         if view.whole:
             recount.compare_totals(await view.totals(), found, self._wanted.team)
+            recount.compare_sums(await view.sums(), found, self._wanted.team)
         else:
             found.skip("sums", "of this day only a part was asked for (--since, --until)")
         every_row = view.whole and self._wanted.team is None

@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import time
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli import show
-from gateway.cli.options import USAGE, AsJson, ConfigFile, Offered, fail, with_options
+from gateway.cli.filters import OFFERED, read
+from gateway.cli.options import AsJson, ConfigFile, Offered, fail, with_options
 from gateway.cli.output import Cell, console, duration, outcome_text, print_json_line, printable, table
 from gateway.cli.reading import answer, open_store
 from gateway.core.money import usd_text
 from gateway.core.record import Record, public
-from gateway.store.asking import query
-from gateway.store.filters import BadFilter
 from gateway.store.interface import DEFAULT_LIMIT, Query
 from gateway.store.reader import StoreReader
 
@@ -25,30 +23,13 @@ COLUMNS = ("TIME (UTC)", "TEAM/KEY", "MODEL", "PROVIDER", "STATUS", "OUTCOME", "
 NUMBERS = frozenset({"STATUS", "IN", "OUT", "COST USD"})
 FOLLOWED_WIDTHS = (19, 20, 28, 10, 6, 14, 7, 7, 12, 9, SHOWN_ID)
 
-# Option -> its value's name, and what it does. Names with `_` are written with `-`.
-FILTERS = {
-    "team": ("NAME", "Only of this team. Patterns such as 'web-*' work for all names."),
-    "key": ("NAME", "Only with the key of this name."),
-    "model": ("NAME", "Only of this model, as requested or as served."),
-    "provider": ("NAME", "Only from this provider."),
-    "status": ("STATUS", "Only with this status: 429, or 5xx."),
-    "outcome": ("OUTCOME", "Only with this outcome: ok, client_error, upstream_error, …"),
-    "since": ("WHEN", "From then on: 30m, 1h, 2d, or 2026-11-23T08:00 (UTC)."),
-    "until": ("WHEN", "Before then."),
-    "min_cost": ("USD", "At least this dear."),
-    "max_cost": ("USD", "At most this dear."),
-    "min_duration": ("TIME", "At least this long: 500ms, 2s."),
-    "text": ("TEXT", "Only with this text in the request or the answer."),
-    "session": ("ID", "Only of this session."),
-    "user": ("ID", "Only of this user."),
-    "limit": ("N", f"How many at most. Default: {DEFAULT_LIMIT}."),
-}
+LIMIT = {"limit": Offered(str, "N", f"How many at most. Default: {DEFAULT_LIMIT}.")}
 
 app = typer.Typer(help="Show the log of exchanges, newest first.", invoke_without_command=True)
 
 
 @app.callback()
-@with_options({name: Offered(str, metavar, meaning) for name, (metavar, meaning) in FILTERS.items()})
+@with_options(OFFERED | LIMIT)
 def logs(
     context: typer.Context,
     config: ConfigFile = None,
@@ -57,14 +38,10 @@ def logs(
     **filters: str | None,
 ) -> None:
     """Show the log of exchanges, newest first."""
-    asked = {name: value for name, value in filters.items() if value is not None}
     if context.invoked_subcommand is not None:
         context.obj = config
         return
-    try:
-        wanted = query(asked, time.time_ns() // 1_000_000)
-    except BadFilter as error:
-        fail(f"--{error.name.replace('_', '-')}: {error}", USAGE)
+    wanted = read(filters)
     store = open_store(config)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):

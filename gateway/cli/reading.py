@@ -16,7 +16,8 @@ from gateway.policies.price_table import PriceList
 from gateway.store.asking import instant_ms
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
-from gateway.store.reader import QueryTimeout, StoreReader
+from gateway.store.opening import QueryTimeout
+from gateway.store.reader import StoreReader
 
 T = TypeVar("T")
 

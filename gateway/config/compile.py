@@ -174,6 +174,7 @@ def _server(config: Config, env: Mapping[str, str]) -> Server:
     return Server(
         data_dir=str(config.data_dir),
         store_dir=str(config.store_dir),
+        full_text=config.company.store.full_text,
         listen=Address(*split_address(section.listen)),
         admin=Address(*split_address(section.admin)),
         admin_token=_admin_token(config, env),

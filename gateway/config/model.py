@@ -248,6 +248,7 @@ class Store(Section):
     url: Annotated[str, AfterValidator(_store_url)] | None = None
     retention_days: Days | None = None
     body_retention_days: Days | None = None
+    full_text: bool = False
 
 
 class Ledger(Section):

@@ -32,6 +32,7 @@ class Server:
 
     data_dir: str
     store_dir: str
+    full_text: bool = False
     listen: Address = Address("127.0.0.1", 8080)
     admin: Address = Address("127.0.0.1", 8081)
     admin_token: str | None = field(default=None, repr=False)

@@ -1,13 +1,13 @@
 """Filters as people write them, on the command line and in query strings: `since=1h`, `min_cost=0.05`, `status=5xx`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from gateway.core.money import nano_from_usd
-from gateway.core.record import OUTCOMES
+from gateway.core.record import BODIES, OUTCOMES, USAGE_SOURCES
 from gateway.store.filters import BadFilter, conditions
 from gateway.store.interface import Query
 
@@ -79,28 +79,76 @@ def _duration_ms(text: str, _: int) -> float:
     return float(found[1]) * _DURATIONS_MS[found[2] or "ms"]
 
 
+def _number(text: str, _: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ValueError(f"a number, not {text!r}")
+    return int(text)
+
+
 def _limit(text: str, _: int) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
         raise ValueError(f"a number from 1 to {MAX_LIMIT}, not {text!r}")
     return int(text)
 
 
+def truth(text: str, _: int = 0) -> bool:
+    """Read yes or no."""
+    if text not in ("true", "false"):
+        raise ValueError(f"true or false, not {text!r}")
+    return text == "true"
+
+
+def _words(text: str, now_ms: int) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in _text(text, now_ms).split(",") if word.strip())
+    if not words:
+        raise ValueError(f"names with commas between them, not {text!r}")
+    return words
+
+
+def _pair(text: str, now_ms: int) -> tuple[str, str]:
+    name, equals, value = _text(text, now_ms).partition("=")
+    if not equals or not name:
+        raise ValueError(f"NAME=VALUE, such as ticket=4711, not {text!r}")
+    return name, value
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str, int], str]:
+    def read(text: str, now_ms: int) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)}, not {text!r}")
+        return _text(text, now_ms)
+
+    return read
+
+
 # As written -> field of Query, and how it is read.
 _READERS: dict[str, tuple[str, Callable[[str, int], object]]] = {
-    "team": ("team", _text),
-    "key": ("key", _text),
-    "model": ("model", _text),
-    "provider": ("provider", _text),
-    "status": ("status", _text),
+    **{
+        name: (name, _text)
+        for name in (
+            "team", "key", "model", "provider", "route", "endpoint", "status", "error", "finish_reason", "session",
+            "user", "agent", "client", "id", "response_id", "trace_id",
+        )
+    },
     "outcome": ("outcome", _outcome),
-    "session": ("session", _text),
-    "user": ("user", _text),
+    "usage_source": ("usage_source", _one_of(USAGE_SOURCES)),
+    "bodies": ("bodies", _one_of(BODIES)),
+    "stream": ("stream", truth),
+    "tool_calls": ("has_tool_calls", truth),
+    "tag": ("any_tag", _words),
+    "all_tags": ("all_tags", _words),
+    "metadata": ("metadata", _pair),
     "since": ("since_ms", instant_ms),
     "until": ("until_ms", instant_ms),
     "min_cost": ("min_cost_nano_usd", _usd),
     "max_cost": ("max_cost_nano_usd", _usd),
+    "min_tokens": ("min_tokens", _number),
+    "max_tokens": ("max_tokens", _number),
     "min_duration": ("min_duration_ms", _duration_ms),
+    "max_duration": ("max_duration_ms", _duration_ms),
+    "min_first_token": ("min_first_token_ms", _duration_ms),
+    "max_first_token": ("max_first_token_ms", _duration_ms),
     "text": ("text", _text),
     "limit": ("limit", _limit),
     "cursor": ("before", _text),
-}
+}  # fmt: skip

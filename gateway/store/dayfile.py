@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from gateway.store import schema
+from gateway.store import schema, texts
 from gateway.store.interface import StoreBusy, StoreRefused
 from gateway.store.naming import Naming
 
@@ -22,19 +22,24 @@ class PutAside(StoreBusy):
 
 
 class DayFile:
-    """A day file open for writing. `written_bytes` grows with commits and is set to 0 by a checkpoint."""
+    """A day file open for writing. `written_bytes` grows with commits and is set to 0 by a checkpoint.
 
-    def __init__(self, path: Path) -> None:
+    `full_text`: whether a file that is made now gets an index over its bodies; `has_index`: whether this one has it.
+    """
+
+    def __init__(self, path: Path, *, full_text: bool = False) -> None:
         self.path = path
         self.written_bytes = 0
         self.unsynced = False
         if not path.exists():
-            _make(path)
+            _make(path, schema.SCHEMA + schema.VIEW + (texts.SCHEMA if full_text else ""))
         self.was_left_open = Path(f"{path}-wal").exists()
         self.sql = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WAIT_S)
         self._naming: Naming | None = None
         try:
             refuse_other_schema(self.path, self.sql.execute(schema.SELECT_VERSION).fetchone())
+            # Decided when the file was made: an index that lacks some of its rows would hide them.
+            self.has_index = self.sql.execute(texts.HAS_INDEX).fetchone() is not None
             # The journal is the durable copy until a checkpoint, so a commit need not wait for the disk.
             self.sql.execute("PRAGMA synchronous=NORMAL")
             self.sql.execute("PRAGMA wal_autocheckpoint=0")
@@ -91,7 +96,7 @@ class DayFile:
         self.sql.close()
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, tables: str) -> None:
     """Make an empty day file under another name: readers must never see one without its tables.
 
     The folder, too: somebody may have removed it under the running recorder.
@@ -106,7 +111,7 @@ def _make(path: Path) -> None:
         # What retention frees is given back in small steps. Can be said only here.
         sql.execute("PRAGMA auto_vacuum=INCREMENTAL")
         sql.execute("PRAGMA journal_mode=WAL")
-        sql.executescript(schema.SCHEMA + schema.VIEW)
+        sql.executescript(tables)
         sql.execute(schema.INSERT_META, ("schema_version", str(schema.VERSION)))
         sql.execute(schema.INSERT_META, (schema.FILE, uuid4().hex))
     finally:

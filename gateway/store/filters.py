@@ -1,14 +1,14 @@
 """Filters as SQL conditions, and ids as the bytes that stand in the files."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from gateway.store.interface import Query
-from gateway.store.schema import MADE_UP, OTHER
+from gateway.store.schema import MADE_UP, OTHER, first_key
 
 
 class BadFilter(ValueError):
@@ -29,43 +29,74 @@ class Clause(NamedTuple):
     values: tuple[object, ...] = ()
 
 
-class Conditions(NamedTuple):
-    """What a query asks of a day file. `rows`: of `exchanges` (and `contents`, where `needs_contents`).
+class Named(NamedTuple):
+    """What a query asks of a table of names: `exact`, and `perhaps`: where none is that matches it, there is no row.
 
-    `kinds`, `claims`, `tags`: where the sums hold none that matches these, no row matches either. Not the other way
-    round: names beyond a bound share one sum.
+    The two differ where names beyond the bound share one. `whole`: the table can answer all that the query asks.
     """
 
-    rows: Clause
-    kinds: Clause
-    claims: Clause
-    tags: Clause
-    needs_contents: bool
+    exact: Clause
+    perhaps: Clause
+    whole: bool
 
 
-def conditions(query: Query) -> Conditions:
-    """Return what a query asks, its bounds in time and ids included."""
+def conditions(query: Query) -> Clause:
+    """Return what a query asks of rows of `exchanges` (with their `contents`, where it asks for text)."""
     rows: list[Clause] = []
-    perhaps: dict[str, list[Clause]] = {"kind": [], "claim": []}
-    for name, (number, columns, sql, bind) in _OF_NAMES.items():
-        wanted = getattr(query, name)
-        if wanted is None:
-            continue
-        compared = sql.replace("{}", _comparison(wanted))
-        values = tuple(bind(wanted)) * len(columns)
-        named = Clause(_any(f"{column} {compared}" for column in columns), values)
-        row = Clause(f"{number} IN (SELECT {number} FROM {number}s WHERE {named.sql})", values)  # noqa: S608 names of ours
+    for name in _asked(query, _OF_NAMES):
+        number = "claim" if name in TABLES["claims"] and name not in TABLES["kinds"] else "kind"
+        named = _named(query, name)
+        row = Clause(f"exchanges.{number} IN (SELECT {number} FROM {number}s WHERE {named.sql})", named.values)  # noqa: S608 names of ours
         if name in _MADE_UP:
-            told = [f"json_extract(exchanges.more, '$.{column}') {compared}" for column in columns]
-            row = Clause(_any([row.sql, *told]), values * 2)
-            named = Clause(_any([named.sql, *(f"{column} = '{OTHER}'" for column in columns)]), values)
+            columns, compared, _ = _OF_NAMES[name]
+            sign = compared.replace("{}", _comparison(getattr(query, name)))
+            told = [f"json_extract(exchanges.more, '$.{column}') {sign}" for column in columns]
+            row = Clause(_any([row.sql, *told]), named.values * 2)
         rows.append(row)
-        perhaps[number].append(named)
-    for name, (sql, bind) in _OF_ROWS.items():
+    for name in _asked(query, _OF_ROWS):
+        sql, bind = _OF_ROWS[name]
         wanted = getattr(query, name)
-        if wanted is not None:
-            rows.append(Clause(sql.replace("{}", _comparison(wanted)), tuple(bind(wanted))))
-    return Conditions(_all(rows), _all(perhaps["kind"]), _all(perhaps["claim"]), _tags(query), query.text is not None)
+        rows.append(Clause(sql.replace("{}", _comparison(wanted)), tuple(bind(wanted))))
+    return _all(rows)
+
+
+def named(query: Query, table: str) -> Named:
+    """Return what a query asks of a table of names, as far as it has them."""
+    exact, perhaps = [], []
+    known = [name for name in _asked(query, _OF_NAMES) if name in TABLES[table]]
+    for name in known:
+        clause = _named(query, name)
+        exact.append(clause)
+        if name in _MADE_UP:
+            shared = [f"{column} = '{OTHER}'" for column in _OF_NAMES[name][0]]
+            clause = Clause(_any([clause.sql, *shared]), clause.values)
+        perhaps.append(clause)
+    tags = {*(query.any_tag or ()), *(query.all_tags or ())}
+    if table == "tags" and tags:
+        perhaps.append(Clause(f"(tag IN (SELECT value FROM json_each(?)) OR tag = '{OTHER}')", (_json([*tags]),)))  # noqa: S608 ours
+    others = {*_asked(query, _OF_NAMES), *_asked(query, _OF_ROWS)} - {*known, *_IN_TIME}
+    return Named(_all(exact), _all(perhaps), not others)
+
+
+# Table of sums -> the filters that it can answer.
+TABLES = {
+    "kinds": frozenset({"team", "key", "provider", "route", "endpoint", "outcome", "usage_source", "status", "model"}),
+    "claims": frozenset({"team", "key", "session", "user", "agent", "client"}),
+    "tags": frozenset({"team", "key"}),
+}
+_IN_TIME = ("since_ms", "until_ms")
+_MADE_UP = {"model", *MADE_UP}
+
+
+def _asked(query: Query, names: Iterable[str]) -> list[str]:
+    return [name for name in names if getattr(query, name) is not None]
+
+
+def _named(query: Query, name: str) -> Clause:
+    columns, compared, bind = _OF_NAMES[name]
+    wanted = getattr(query, name)
+    sign = compared.replace("{}", _comparison(wanted))
+    return Clause(_any(f"{column} {sign}" for column in columns), tuple(bind(wanted)) * len(columns))
 
 
 def _status_range(wanted: str) -> tuple[int, int]:
@@ -74,11 +105,6 @@ def _status_range(wanted: str) -> tuple[int, int]:
     if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 3:
         raise BadFilter("status", f"a number such as 429 or a class such as 5xx, not {wanted!r}")
     return int(wanted), int(wanted)
-
-
-def _first_key(instant_ms: int) -> bytes:
-    """Return the lowest id of a millisecond."""
-    return min(max(instant_ms, 0), (1 << 48) - 1).to_bytes(6) + bytes(10)
 
 
 def key_of(exchange_id: str) -> bytes:
@@ -105,42 +131,38 @@ def _json(wanted: Sequence[str]) -> str:
     return msgspec.json.encode(sorted(set(wanted))).decode()
 
 
-# Field of Query -> under which number its names stand, in which columns, how they are compared; `{}` is `=` or GLOB, as
-# the value asks.
-_OF_NAMES: dict[str, tuple[str, tuple[str, ...], str, Bind]] = {
-    **{name: ("kind", (name,), "{} ?", _one) for name in ("team", "key", "provider", "route", "endpoint", "outcome")},
-    "usage_source": ("kind", ("usage_source",), "= ?", _one),
-    "status": ("kind", ("status",), "BETWEEN ? AND ?", _status_range),
-    "model": ("kind", ("model_served", "model_requested"), "{} ?", _one),
-    **{name: ("claim", (name,), "{} ?", _one) for name in ("session", "user", "agent", "client")},
+# Field of Query -> in which columns its names stand, how they are compared; `{}` is `=` or GLOB, as the value asks.
+_OF_NAMES: dict[str, tuple[tuple[str, ...], str, Bind]] = {
+    **{name: ((name,), "{} ?", _one) for name in sorted(TABLES["kinds"] | TABLES["claims"])},
+    "status": (("status",), "BETWEEN ? AND ?", _status_range),
+    "model": (("model_served", "model_requested"), "{} ?", _one),
 }
-_MADE_UP = {"model", *MADE_UP}
 _TAGS = "json_each(exchanges.more, '$.tags') WHERE value IN (SELECT value FROM json_each(?))"
 # Field of Query -> condition on a row, and how its value is bound; `{}` is `=` or GLOB, as the value asks. What costs
 # most comes last: the search in bodies.
 _OF_ROWS: dict[str, tuple[str, Bind]] = {
-    "since_ms": ("exchanges.id >= ?", lambda instant_ms: [_first_key(instant_ms)]),
-    "until_ms": ("exchanges.id < ?", lambda instant_ms: [_first_key(instant_ms)]),
+    "since_ms": ("exchanges.id >= ?", lambda instant_ms: [first_key(instant_ms)]),
+    "until_ms": ("exchanges.id < ?", lambda instant_ms: [first_key(instant_ms)]),
     "before": ("exchanges.id < ?", lambda cursor: [key_of(cursor)]),
     "id": ("exchanges.id BETWEEN ? AND ?", lambda prefix: id_bounds(prefix)),  # noqa: PLW0108 it stands below
-    "stream": ("stream = ?", _one),
-    "finish_reason": ("finish_reason {} ?", _one),
-    "has_tool_calls": ("(tool_calls > 0) = ?", _one),
-    "response_id": ("response_id = ?", _one),
-    "min_cost_nano_usd": ("cost_nano_usd >= ?", _one),
-    "max_cost_nano_usd": ("cost_nano_usd <= ?", _one),
-    "min_tokens": ("input_total + output_total >= ?", _one),
-    "max_tokens": ("input_total + output_total <= ?", _one),
-    "min_duration_ms": ("duration_us >= ?", _us),
-    "max_duration_ms": ("duration_us <= ?", _us),
-    "min_first_token_ms": ("first_token_us >= ?", _us),
-    "max_first_token_ms": ("first_token_us <= ?", _us),
+    "stream": ("exchanges.stream = ?", _one),
+    "finish_reason": ("exchanges.finish_reason {} ?", _one),
+    "has_tool_calls": ("(exchanges.tool_calls > 0) = ?", _one),
+    "response_id": ("exchanges.response_id = ?", _one),
+    "min_cost_nano_usd": ("exchanges.cost_nano_usd >= ?", _one),
+    "max_cost_nano_usd": ("exchanges.cost_nano_usd <= ?", _one),
+    "min_tokens": ("exchanges.input_total + exchanges.output_total >= ?", _one),
+    "max_tokens": ("exchanges.input_total + exchanges.output_total <= ?", _one),
+    "min_duration_ms": ("exchanges.duration_us >= ?", _us),
+    "max_duration_ms": ("exchanges.duration_us <= ?", _us),
+    "min_first_token_ms": ("exchanges.first_token_us >= ?", _us),
+    "max_first_token_ms": ("exchanges.first_token_us <= ?", _us),
     "bodies": ("coalesce(json_extract(exchanges.more, '$.bodies'), 'full') = ?", _one),
     "trace_id": ("json_extract(exchanges.more, '$.trace_id') = ?", _one),
     "error": ("instr(lower(json_extract(exchanges.more, '$.error')), lower(?))", _one),
     "any_tag": (f"EXISTS (SELECT 1 FROM {_TAGS})", lambda tags: [_json(tags)]),  # noqa: S608 names of ours
     "all_tags": (
-        f"(SELECT count(DISTINCT value) FROM {_TAGS}) = ?",  # noqa: S608 names of ours
+        f"(SELECT count(*) FROM {_TAGS}) = ?",  # noqa: S608 names of ours
         lambda tags: [_json(tags), len(set(tags))],
     ),
     "metadata": (
@@ -157,13 +179,6 @@ def id_bounds(prefix: str) -> tuple[bytes, bytes]:
     if not digits or len(digits) > 32 or set(digits) - set("0123456789abcdef"):
         raise BadFilter("id", f"not the beginning of an exchange id: {prefix}")
     return bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
-
-
-def _tags(query: Query) -> Clause:
-    wanted = {*(query.any_tag or ()), *(query.all_tags or ())}
-    if not wanted:
-        return Clause("1")
-    return Clause(f"tag IN (SELECT value FROM json_each(?)) OR tag = '{OTHER}'", (_json([*wanted]),))  # noqa: S608 ours
 
 
 def _comparison(wanted: object) -> str:

@@ -14,7 +14,16 @@ TotalKey = tuple[str, tuple[str, ...], str]
 # How records move the totals; given to a store, so that it can count exactly the rows that it really inserted.
 Count = Callable[[Iterable[Record]], Mapping[TotalKey, int]]
 
-GROUPS = ("team", "key", "model", "day", "provider")
+# What sums can be told by -> in which tables of sums it stands.
+_OF_ALL = ("kinds", "claims", "tags")
+GROUPS = {
+    "team": _OF_ALL,
+    "key": _OF_ALL,
+    **dict.fromkeys(("model", "provider", "route", "endpoint", "outcome"), ("kinds",)),
+    **dict.fromkeys(("user", "session", "agent", "client"), ("claims",)),
+    "tag": ("tags",),
+}
+STEPS = ("minute", "hour", "day", "week", "month")
 DEFAULT_LIMIT = 50
 
 
@@ -124,6 +133,14 @@ class Page(NamedTuple):
     complete: bool
 
 
+class Counted(NamedTuple):
+    """How many match. `capped`: more than that. `complete`: False if time ran out before all were counted."""
+
+    found: int
+    capped: bool
+    complete: bool
+
+
 class Body(NamedTuple):
     """A body as kept: stretches of bytes with their offsets; `total_bytes` is its true length."""
 
@@ -151,17 +168,30 @@ class Exchange(NamedTuple):
 
 
 class Spend(msgspec.Struct, kw_only=True):
-    """What one team, key, model, day or provider used."""
+    """What one group (a team, a session, …) used, from `start_s` on where it is told by time.
 
-    name: str
+    `failures`: requests with any outcome but `ok`. `timed`: of how many the duration is known. `buckets`: how the
+    durations spread over `schema.BUCKETS`, where that was asked for. `sources`: how many requests said by which header
+    or field who they were for.
+    """
+
+    name: str = ""
+    start_s: int | None = None
     requests: int = 0
+    failures: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     cost_nano_usd: int = 0
+    duration_us: int = 0
+    timed: int = 0
+    buckets: list[int] = []
+    sources: dict[str, int] = {}
 
-    def add(self, requests: int, input_tokens: int, output_tokens: int, cost_nano_usd: int) -> None:
-        """Add to the sums."""
-        self.requests += requests
-        self.input_tokens += input_tokens
-        self.output_tokens += output_tokens
-        self.cost_nano_usd += cost_nano_usd
+
+class Spending(NamedTuple):
+    """Sums by group, or by time and group. `rest`: how many more groups there are, which `total` holds, too."""
+
+    rows: list[Spend]
+    total: Spend
+    rest: int

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.policies.retention import Due
-from gateway.store import schema
-from gateway.store.bodies import REMOVED
+from gateway.store import schema, texts
+from gateway.store.bodies import REMOVED, unpack
 from gateway.store.dayfile import DayFile
 from gateway.store.interface import TotalKey
 
@@ -61,6 +61,8 @@ _REMOVE = (
 )
 _LONGEST = f"""SELECT max(id), max(seq), max(coalesce(duration_us, {_UNENDED_US}))
     FROM (SELECT id, seq, duration_us FROM exchanges WHERE id > ? ORDER BY id LIMIT ?)"""  # noqa: S608 a number
+_INDEXED = """SELECT seq, codec, request_kept, response_kept, layout, bodies
+    FROM contents WHERE seq IN (SELECT seq FROM stretch WHERE gone OR bare)"""
 # What was removed already, so that it is not looked for again: JSON of what was due, and up to which row.
 _SWEPT = "swept"
 
@@ -184,6 +186,9 @@ def _asked(due: Due, stay: Stay) -> dict[str, object]:
 
 
 def _remove(file: DayFile, removed: Removed) -> None:
+    if file.has_index:
+        said = [(seq, texts.said(*unpack(tuple(packed)))) for seq, *packed in file.sql.execute(_INDEXED)]
+        file.sql.executemany(texts.FORGET, said)
     for statement in _REMOVE:
         file.sql.execute(statement)
     file.sql.executemany(schema.ADD_TOTAL, schema.total_rows(counted(removed)))

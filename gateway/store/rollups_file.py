@@ -18,15 +18,15 @@ from gateway.store import schema
 from gateway.store.charges import Balance, ChargeKey
 from gateway.store.dayfile import LOCK_WAIT_S, refuse_other_schema
 from gateway.store.interface import TotalKey
+from gateway.store.opening import connect
 
-FILE_NAME = "rollups.db"
 # So much longer than the newest day here sums by hour, by caller and by tag stay: these grow with whatever callers say.
 # Those by day and kind stay for good.
 FINE_KEPT_S = 400 * 86_400
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+{schema.META}
 CREATE TABLE IF NOT EXISTS folded (
     file TEXT PRIMARY KEY, day TEXT NOT NULL, rows INTEGER NOT NULL, seq INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -82,7 +82,7 @@ class RollupsFile:
     """The file, for its only writer. There is none before something was folded. Raises sqlite3.Error, StoreRefused."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
+        self.path = folder / schema.ROLLUPS_FILE
         self._sql: sqlite3.Connection | None = None
 
     def load(self) -> Past:
@@ -96,7 +96,7 @@ class RollupsFile:
             schema.totals_of(sql.execute(schema.SELECT_TOTALS)),
             dict(sql.execute("SELECT segment, offset FROM watermarks").fetchall()),
             late,
-            frozenset(name for (name,) in sql.execute("SELECT file FROM folded")),
+            frozenset(name for (name,) in sql.execute(schema.SELECT_FOLDED)),
             seq,
         )
 
@@ -149,10 +149,11 @@ class RollupsFile:
 
 def folded_days(folder: Path) -> list[str]:
     """Name the days of which only the sums are left, oldest first. For whoever only looks. Raises sqlite3.Error."""
-    path = folder / FILE_NAME
-    if not path.exists():
+    try:
+        sql = connect(folder / schema.ROLLUPS_FILE)
+    except FileNotFoundError:
         return []
-    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as sql:
+    with contextlib.closing(sql):
         return [day for (day,) in sql.execute("SELECT DISTINCT day FROM folded WHERE rows > 0 ORDER BY day")]
 
 

@@ -19,6 +19,9 @@ DAY_MS = 86_400_000
 # much to write, and wastes less of the file.
 PAGE_BYTES = 32_768
 
+# Beside the day files: the sums of days whose files are gone, in the same tables, and which files these were.
+ROLLUPS_FILE = "rollups.db"
+
 # What sums count, in the order in which they stand in every table of them. `timed`: of how many the duration is known.
 MEASURES = (
     "requests", "failures", "input_tokens", "output_tokens", "cached_tokens", "cost_nano_usd", "duration_us", "timed",
@@ -47,6 +50,7 @@ def _columns(names: Iterable[str], kind: str) -> str:
     return ", ".join(f"{name} {'INTEGER NOT NULL' if name == 'status' else kind}" for name in names)
 
 
+META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 # Sums over the rows, moved in the same transaction. `rollups`: by hour and by day (step_s: 3600, 86400) and kind.
 # `claims` and `tags`: by day. The same tables hold the sums of days whose rows are gone, in rollups.db.
 SUMS = f"""
@@ -110,7 +114,6 @@ ROW = (
 # seq grows over all files and restarts (it begins at the clock's microseconds), so that a follower needs one number.
 SCHEMA = (
     """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exchanges (
     id BLOB PRIMARY KEY, seq INTEGER NOT NULL, kind INTEGER NOT NULL, claim INTEGER NOT NULL,
     stream INTEGER NOT NULL, finish_reason TEXT, tool_calls INTEGER NOT NULL, response_id TEXT,
@@ -126,6 +129,7 @@ CREATE TABLE IF NOT EXISTS removed (
     team TEXT PRIMARY KEY, rows INTEGER NOT NULL, bodies INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+    + META
     + WATERMARKS
     + TOTALS
     + SUMS
@@ -168,6 +172,7 @@ SELECT_VERSION = "SELECT value FROM meta WHERE name = 'schema_version'"
 INSERT_META = "INSERT OR IGNORE INTO meta VALUES (?, ?)"
 SELECT_META = "SELECT value FROM meta WHERE name = ?"
 REPLACE_META = "REPLACE INTO meta VALUES (?, ?)"
+SELECT_FOLDED = "SELECT file FROM folded"
 INSERT_EXCHANGE = f"INSERT INTO exchanges VALUES ({_marks(len(ROW))})"  # noqa: S608 names of ours
 REPLACE_EXCHANGE = INSERT_EXCHANGE.replace("INSERT", "REPLACE")
 INSERT_CONTENTS = "INSERT INTO contents VALUES (?,?,?,?,?,?,?,?)"
@@ -287,7 +292,8 @@ def _more(record: Record, made_up: Mapping[str, str]) -> str:
 
 
 def _rare(record: Record) -> dict[str, object]:
-    return {name: value for name, value in zip(RARE, rare_of(record), strict=True) if value and value != "full"}
+    rare = {name: value for name, value in zip(RARE, rare_of(record), strict=True) if value and value != "full"}
+    return rare | {"tags": list(dict.fromkeys(record.tags))} if record.tags else rare
 
 
 def contents_row(seq: int, finished: Finished) -> tuple[object, ...]:
@@ -298,6 +304,11 @@ def contents_row(seq: int, finished: Finished) -> tuple[object, ...]:
 def ms_of(key: bytes) -> int:
     """Return the millisecond in which an exchange began, as its id tells."""
     return int.from_bytes(key[:6])
+
+
+def first_key(instant_ms: int) -> bytes:
+    """Return the lowest id of a millisecond."""
+    return min(max(instant_ms, 0), (1 << 48) - 1).to_bytes(6) + bytes(10)
 
 
 def total_rows(totals: Mapping[TotalKey, int]) -> list[tuple[str, str, str, int]]:

@@ -6,7 +6,12 @@ from typing import Any
 from gateway.core.money import usd_text
 from gateway.core.record import public
 from gateway.policies.explained import explain, public_bill
-from gateway.store.interface import Body, Exchange, Spend
+from gateway.store import schema
+from gateway.store.interface import STEPS, Body, Exchange, Spend, Spending
+from gateway.store.spending import percentile_ms, step_name
+from gateway.store.sums import SOURCES
+
+PERCENTILES = (50, 95, 99)
 
 
 def public_exchange(exchange: Exchange) -> dict[str, Any]:
@@ -23,15 +28,37 @@ def public_exchange(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def public_spend(spend: Spend, by: str) -> dict[str, Any]:
-    """Shape a sum for people and programs."""
-    return {
-        by: spend.name,
-        "requests": spend.requests,
-        "input_tokens": spend.input_tokens,
-        "output_tokens": spend.output_tokens,
-        "cost_nano_usd": spend.cost_nano_usd,
+def public_spend(spend: Spend, by: str | None, step: str | None = None) -> dict[str, Any]:
+    """Shape a sum for people and programs. `by`: what its name is one of; `step`: how long is the time it is of.
+
+    Its `sources` are there where they say how sure the name is, latencies where they were asked for.
+    """
+    named = {} if step is None or spend.start_s is None else {step: step_name(spend.start_s, step)}
+    if by is not None:
+        named[by] = spend.name
+    shown: dict[str, Any] = {
+        **named,
+        **{name: getattr(spend, name) for name in schema.MEASURES if name not in ("duration_us", "timed")},
         "cost_usd": usd_text(spend.cost_nano_usd),
+    }
+    if by in SOURCES:
+        shown["sources"] = spend.sources
+    if spend.buckets:
+        shown["mean_ms"] = spend.duration_us / 1000 / spend.timed if spend.timed else None
+        shown |= {f"p{share}_ms": percentile_ms(spend.buckets, share / 100) for share in PERCENTILES}
+    return shown
+
+
+def public_spending(told: Spending, by: str | None, step: str | None = None) -> dict[str, Any]:
+    """Shape sums: `rows`, their `total`, and how many groups there are beyond them."""
+    if by in STEPS and step is None:
+        by, step = None, by
+    return {
+        "by": by,
+        "step": step,
+        "spend": [public_spend(row, by, step) for row in told.rows],
+        "total": public_spend(told.total, None),
+        "rest": told.rest,
     }
 
 

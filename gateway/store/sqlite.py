@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.core.record import decode
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
-from gateway.store import schema
+from gateway.store import schema, texts
 from gateway.store.bodies import Packed, Stretches, unpack
 from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside, unlink
@@ -29,13 +29,17 @@ _log = logging.getLogger(__name__)
 
 
 class SqliteStore:
-    """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals."""
+    """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals.
 
-    def __init__(self, folder: Path, count: Count) -> None:
+    `full_text`: whether files that are made from now on get an index over the bodies.
+    """
+
+    def __init__(self, folder: Path, count: Count, *, full_text: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = count
         self._rollups = RollupsFile(folder)
+        self._full_text = full_text
         self._files: dict[Path, DayFile] = {}
         self._totals: Counter[TotalKey] = Counter()
         self._totals_lock = threading.Lock()
@@ -236,6 +240,11 @@ class SqliteStore:
         self._next_seq += len(fresh)
         file.sql.executemany(schema.INSERT_EXCHANGE, rows)
         file.sql.executemany(schema.INSERT_CONTENTS, contents)
+        if file.has_index:
+            said = [
+                (row[0], texts.said_by(one.request, one.response)) for row, one in zip(contents, fresh, strict=True)
+            ]
+            file.sql.executemany(texts.INSERT, said)
         return sum(schema.row_bytes(row) for row in contents)
 
     def _amend(self, file: DayFile, one: Finished, changes: Counter[TotalKey], charges: Charges, moves: Moves) -> bool:
@@ -255,6 +264,11 @@ class SqliteStore:
         moves.add(one.key, one.record, named.kind, named.claim)
         file.sql.execute(schema.REPLACE_EXCHANGE, schema.exchange_row(one.key, seq, named, one.record))
         file.sql.execute(schema.REPLACE_CONTENTS, _added(seq, one, tuple(packed)))
+        if file.has_index:
+            request, response = unpack(tuple(packed))
+            file.sql.execute(texts.FORGET, (seq, texts.said(request, response)))
+            whole = [*_pieces(REQUEST, request), *one.request], [*_pieces(RESPONSE, response), *one.response]
+            file.sql.execute(texts.INSERT, (seq, texts.said_by(*whole)))
         return True
 
     def _file(self, path: Path) -> DayFile:
@@ -263,7 +277,7 @@ class SqliteStore:
         if file is not None and not path.exists():
             file.close()
             file = None
-        self._files[path] = file = file or DayFile(path)
+        self._files[path] = file = file or DayFile(path, full_text=self._full_text)
         for surplus in list(self._files)[:-OPEN_FILES]:
             self._files.pop(surplus).close()
         return file

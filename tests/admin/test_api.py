@@ -181,7 +181,7 @@ async def test_foreign_names_are_refused_without_a_token(port: Port, host: str, 
 
 async def test_unknown_paths_and_methods_are_json_too(port: Port) -> None:
     """Programs always get an error object."""
-    assert "/metrics, /api/exchanges, /api/exchanges/{id}" in (await port.json("/", 404))["error"]["message"]
+    assert "/metrics, /api/exchanges, /api/spend" in (await port.json("/", 404))["error"]["message"]
     assert 405 == (await port.client.post("/api/spend")).status
 
 

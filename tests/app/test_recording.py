@@ -75,10 +75,10 @@ def test_locked_store_at_start_is_waited_for(tmp_path: Path, journal: Journal, m
     """The recorder is up at once, and begins to write when the store can be opened."""
     unlocked = threading.Event()
 
-    def open_store(folder: Path, count: object) -> SqliteStore:
+    def open_store(folder: Path, count: object, **options: bool) -> SqliteStore:
         if not unlocked.is_set():
             raise StoreBusy("locked")
-        return SqliteStore(folder, count)  # type: ignore[arg-type]
+        return SqliteStore(folder, count, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recording_module, "SqliteStore", open_store)
     monkeypatch.setattr(recording_module, "RETRY_S", 0.01)
@@ -130,7 +130,7 @@ def test_drain_gives_up_on_a_store_that_never_opens(
 ) -> None:
     """Told to drain before there was a store, it tries for a while, and leaves the journal as it is."""
 
-    def busy(*_: object) -> SqliteStore:
+    def busy(*_: object, **__: object) -> SqliteStore:
         raise StoreBusy("locked")
 
     monkeypatch.setattr(recording_module, "DRAIN_PATIENCE_S", 0.05)

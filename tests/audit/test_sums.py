@@ -1,13 +1,16 @@
 """The totals of a day, and what `tollway spend` says of it, are what its rows add up to."""
 
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from gateway.audit.findings import Findings
 from gateway.audit.sums import Recount
 from gateway.core.record import Record
 from gateway.metrics.totals import Tally
-from gateway.store.interface import Spend
-from tests.records import record
+from gateway.store.dayview import FileSums
+from tests.records import DAY_MS, NOON_MS, record
 
 RECORDS = [
     record(cost_nano_usd=5),
@@ -15,16 +18,21 @@ RECORDS = [
     record(cost_nano_usd=0, usage=None, status=429, outcome="rate_limited", price_source="none"),
 ]
 SPEND = {
-    "search": Spend(name="search", requests=2, input_tokens=100, output_tokens=20, cost_nano_usd=5),
-    "web": Spend(name="web", requests=1, input_tokens=100, output_tokens=20, cost_nano_usd=7),
+    "search": (2, 1, 100, 20, 0, 5, 2 * 812_345, 2),
+    "web": (1, 1, 100, 20, 0, 7, 812_345, 1),
 }
+
+
+def columns(one: Record) -> dict[str, Any]:
+    """Return what of its columns the sums need."""
+    return {"id": UUID(one.id).bytes, "kind": 1 + (one.team == "web"), "claim": 5 + (one.team == "web")}
 
 
 def counted(records: list[Record]) -> Recount:
     """Count rows again."""
     recount = Recount()
     for one in records:
-        recount.add(one)
+        recount.add(one, columns(one))
     return recount
 
 
@@ -102,9 +110,39 @@ def test_spending_is_added_up_again() -> None:
     found = Findings()
     counted(RECORDS).compare_spend(SPEND, found)
     assert {} == differences(found)
-    said = SPEND | {"web": Spend(name="web", requests=1, input_tokens=100, output_tokens=20, cost_nano_usd=8)}
+    said = SPEND | {"web": (1, 1, 100, 20, 0, 8, 812_345, 1)}
     counted(RECORDS).compare_spend(said, found)
     assert {"spend of web: cost_nano_usd": (8, 7)} == differences(found)
     counted(RECORDS[:1]).compare_spend(SPEND, found)
 
     assert (1, 0) == differences(found)["spend of web: requests"]
+
+
+def sums() -> FileSums:
+    """Return what a file of these rows must hold."""
+    search = (*SPEND["search"], *[0] * 4, 2, *[0] * 10)
+    web = (*SPEND["web"], *[0] * 4, 1, *[0] * 10)
+    noon, day = NOON_MS // 1000, NOON_MS // DAY_MS * 86_400
+    return FileSums(
+        {(3600, noon, 1): search, (86400, day, 1): search, (3600, noon, 2): web, (86400, day, 2): web},
+        {5: SPEND["search"], 6: SPEND["web"]},
+        {("", "search", "ci"): SPEND["search"], ("other", "web", "ci"): SPEND["web"]},
+    )
+
+
+def test_sums_by_hour_day_caller_and_tag_are_counted_again() -> None:
+    """A tag that has no sum of its own is in the one that all others share."""
+    found = Findings()
+    records = [*RECORDS[::2], msgspec.structs.replace(RECORDS[1], tags=["x"])]
+    counted(records).compare_sums(sums(), found)
+    assert {} == differences(found)
+    counted([one for one in records if one.team == "web"]).compare_sums(sums(), found, "web")
+    assert {} == differences(found)
+    for table in range(3):
+        for which in sums()[table]:
+            changed = sums()
+            changed[table][which] = tuple(amount + (at == 5) for at, amount in enumerate(changed[table][which]))
+            counted(records).compare_sums(changed, found)
+            ((what, (recorded, recomputed)),) = differences(found).items()
+            assert what.endswith(f"{which}: cost_nano_usd")
+            assert 1 == recorded - recomputed

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.cli.logs import FILTERS
+from gateway.cli.filters import FILTERS
 from gateway.core.record import public
 from gateway.core.usage import Usage
 from gateway.metrics.totals import Tally
@@ -57,7 +57,7 @@ def test_filters_reach_the_store(tmp_path: Path) -> None:
     """Options are the store's filters; each of them is offered."""
     store(tmp_path, [record(session="a"), record(session="b", status=500), record(session="c", cost_nano_usd=10**9)])
 
-    assert {"cursor"} == set(asking._READERS) - set(FILTERS)
+    assert {"cursor", "limit"} == set(asking._READERS) - set(FILTERS)
     for options, expected in (
         (("--status", "5xx"), "b"),
         (("--min-cost", "0.5"), "c"),

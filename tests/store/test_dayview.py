@@ -13,7 +13,7 @@ from gateway.core.usage import Usage
 from gateway.metrics.totals import Tally
 from gateway.store import schema
 from gateway.store.dayview import Row
-from gateway.store.interface import Query, Spend
+from gateway.store.interface import Query
 from gateway.store.reader import StoreReader
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished, record
@@ -71,7 +71,7 @@ async def test_view_is_of_one_instant(store: SqliteStore, reader: StoreReader) -
         totals, spend, count = await view.totals(), await view.spend(), await view.count()
 
     assert [one] == seen
-    assert (1, 1, 27_000) == (count, spend["search"].requests, spend["search"].cost_nano_usd)
+    assert (1, [1, 0, 100, 20, 0, 27_000, 812_345, 1]) == (count, spend["search"])
     assert 1 == totals["tollway_team_requests", ("search", "ok"), ""]
     assert 2 == len(await rows(reader))
 
@@ -82,7 +82,7 @@ async def test_sums_are_those_of_the_file(store: SqliteStore, reader: StoreReade
     records = [record(cost_nano_usd=1, usage=usage), record(team="web", cost_nano_usd=7, usage=None)]
     store.commit([finished(one) for one in records], {})
     async with reader.view(DAY, Query(team="web")) as view:
-        assert {"web": Spend(name="web", requests=1, cost_nano_usd=7)} == await view.spend()
+        assert {"web": [1, 0, 0, 0, 0, 7, 812_345, 1]} == await view.spend()
         assert (1, [records[1]]) == (await view.count(), [row.record async for row in view.rows()])
         assert store.totals() == await view.totals()
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from gateway.journal.frame import RESPONSE
 from gateway.metrics.totals import Tally
 from gateway.store import schema
 from gateway.store.filters import BadFilter
-from gateway.store.interface import AmbiguousId, NoSuchExchange, Query, Spend, StoreRefused
+from gateway.store.interface import AmbiguousId, NoSuchExchange, Query, StoreRefused
+from gateway.store.opening import Deadline, opened
 from gateway.store.reader import StoreReader
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished, record
@@ -62,7 +62,9 @@ async def test_nothing_stored_is_an_empty_answer(tmp_path: Path) -> None:
 
     assert reader.is_empty
     assert ([], None, True) == await reader.exchanges(Query())
-    assert [] == await reader.spend("team")
+    assert ([], 0, 0) == ((await reader.spend("team")).rows, (await reader.spend("team")).total.requests, 0)
+    assert [] == (await reader.series(Query(), "day")).rows
+    assert (0, False, True) == await reader.count(Query())
     assert 0 == await reader.last_seq()
     assert not (tmp_path / "store").exists()
 
@@ -109,13 +111,48 @@ async def test_pages_cover_everything_once_newest_first(store: SqliteStore, read
         (Query(text='say "hi"'), "e"),
         (Query(team="search", status="2xx", min_duration_ms=5000.0), "e"),
         (Query(team="nobody"), ""),
+        (Query(route="cheap"), "b"),
+        (Query(endpoint="messages"), "c"),
+        (Query(error="RESET"), "d"),
+        (Query(finish_reason="tool*"), "c"),
+        (Query(usage_source="estimated"), "e"),
+        (Query(bodies="none"), "d"),
+        (Query(bodies="full"), "abce"),
+        (Query(stream=True), "e"),
+        (Query(stream=False, has_tool_calls=True), "c"),
+        (Query(has_tool_calls=False), "abde"),
+        (Query(agent="[ab]"), "ab"),
+        (Query(client="claude-cli*"), "b"),
+        (Query(any_tag=("x", "z")), "abc"),
+        (Query(all_tags=("x", "y")), "b"),
+        (Query(metadata=("ticket", "47*")), "a"),
+        (Query(metadata=("ticket", "11")), ""),
+        (Query(response_id="resp_1"), "c"),
+        (Query(trace_id="0af7651916cd43dd8448eb211c80319c"), "e"),
+        (Query(min_tokens=1_000), "c"),
+        (Query(max_tokens=119), "d"),
+        (Query(max_duration_ms=100.0), "b"),
+        (Query(min_first_token_ms=10.0, max_first_token_ms=20.0), "e"),
     ],
 )
 async def test_filters(store: SqliteStore, reader: StoreReader, query: Query, expected: str) -> None:
     """Each filter finds exactly what it names; several apply together."""
     exchanges = [
-        finished(record(NOON_MS, agent="a"), b"a needle in hay"),
-        finished(record(NOON_MS + 1, agent="b", team="web", model_requested="fast"), None, b'{"x":"caf\\u00e9"}'),
+        finished(record(NOON_MS, agent="a", tags=["x"], metadata={"ticket": "4711"}), b"a needle in hay"),
+        finished(
+            record(
+                NOON_MS + 1,
+                agent="b",
+                team="web",
+                model_requested="fast",
+                route="cheap",
+                client="claude-cli/2.0",
+                tags=["x", "y", "x"],
+                duration_ms=99.0,
+            ),
+            None,
+            b'{"x":"caf\\u00e9"}',
+        ),
         finished(
             record(
                 NOON_MS + 2,
@@ -124,10 +161,42 @@ async def test_filters(store: SqliteStore, reader: StoreReader, query: Query, ex
                 provider="anthropic",
                 model_served="claude-x",
                 cost_nano_usd=2_000_000,
+                endpoint="messages",
+                finish_reason="tool_use",
+                tool_calls=2,
+                tags=["z"],
+                response_id="resp_1",
+                usage=Usage(input_total=990, output_total=10),
             )
         ),
-        finished(record(NOON_MS + 3, agent="d", status=429, outcome="rate_limited", cost_nano_usd=0), None, None),
-        finished(record(NOON_MS + 4, agent="e", session="s1", user="ann", duration_ms=9000.0), b'{"t":"say \\"hi\\""}'),
+        finished(
+            record(
+                NOON_MS + 3,
+                agent="d",
+                status=429,
+                outcome="rate_limited",
+                cost_nano_usd=0,
+                error="connection reset",
+                bodies="none",
+                usage=None,
+            ),
+            None,
+            None,
+        ),
+        finished(
+            record(
+                NOON_MS + 4,
+                agent="e",
+                session="s1",
+                user="ann",
+                duration_ms=9000.0,
+                usage_source="estimated",
+                stream=True,
+                first_token_ms=15.0,
+                trace_id="0af7651916cd43dd8448eb211c80319c",
+            ),
+            b'{"t":"say \\"hi\\""}',
+        ),
     ]
     store.commit(exchanges, {})
     page = await reader.exchanges(query)
@@ -182,15 +251,18 @@ async def test_spend_adds_up_over_days(store: SqliteStore, reader: StoreReader) 
         {},
     )
 
-    search = Spend(name="search", requests=2, input_tokens=20, output_tokens=10, cost_nano_usd=10**12 + 1)
-    assert [search, Spend(name="web", requests=1, cost_nano_usd=5)] == await reader.spend("team")
-    assert ["search/ci", "web/ci"] == [one.name for one in await reader.spend("key")]
-    assert ["gpt-4o-mini"] == [one.name for one in await reader.spend("model")]
-    assert ["openai", "-"] == [one.name for one in await reader.spend("provider")]
-    assert [("2026-11-23", 1), ("2026-11-24", 10**12 + 5)] == [
-        (one.name, one.cost_nano_usd) for one in await reader.spend("day")
+    assert [("search", 2, 20, 10, 10**12 + 1), ("web", 1, 0, 0, 5)] == [
+        (one.name, one.requests, one.input_tokens, one.output_tokens, one.cost_nano_usd)
+        for one in (await reader.spend("team")).rows
     ]
-    assert ["2026-11-24"] == [one.name for one in await reader.spend("day", since_ms=NOON_MS + 1)]
+    assert ["search/ci", "web/ci"] == [one.name for one in (await reader.spend("key")).rows]
+    assert ["gpt-4o-mini"] == [one.name for one in (await reader.spend("model")).rows]
+    assert ["openai", "-"] == [one.name for one in (await reader.spend("provider")).rows]
+    days = await reader.spend("day")
+    assert [1, 10**12 + 5] == [one.cost_nano_usd for one in days.rows]
+    assert [NOON_MS // 86_400_000 * 86_400 + day * 86_400 for day in (0, 1)] == [one.start_s for one in days.rows]
+    assert 10**12 + 6 == days.total.cost_nano_usd
+    assert 1 == len((await reader.spend("day", Query(since_ms=NOON_MS + 1))).rows)
     with pytest.raises(BadFilter, match="one of team"):
         await reader.spend("colour")
 
@@ -220,9 +292,8 @@ async def test_deadline_keeps_what_was_found(store: SqliteStore, tmp_path: Path)
 async def test_reading_never_writes(store: SqliteStore, reader: StoreReader, tmp_path: Path) -> None:
     """Connections are read-only: not even a mistake in a query could change the log."""
     store.commit([finished(record())], {})
-    async with reader._connect(tmp_path / "2026-11-23.db", float("inf")) as db:
-        with pytest.raises(Exception, match="readonly"):
-            await db.execute("DELETE FROM exchanges")
+    with opened(tmp_path / "2026-11-23.db", Deadline(10.0)) as sql, pytest.raises(Exception, match="readonly"):
+        sql.execute("DELETE FROM exchanges")
 
 
 async def test_deleted_files_are_passed_over(store: SqliteStore, reader: StoreReader, tmp_path: Path) -> None:
@@ -257,13 +328,8 @@ async def test_newer_files_are_refused(
         await reader.exchanges(Query())
 
 
-async def test_what_is_no_day_file_says_so_and_holds_nothing_open(tmp_path: Path) -> None:
-    """A damaged file is an error at once: a connection that stayed open would keep the command from ending."""
+async def test_what_is_no_day_file_says_so(tmp_path: Path) -> None:
+    """A damaged file is an error at once."""
     (tmp_path / "2026-11-23.db").write_bytes(os.urandom(5_000))
-    before = set(threading.enumerate())
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
         await StoreReader(tmp_path).exchanges(Query())
-
-    for thread in set(threading.enumerate()) - before:
-        thread.join(5)
-        assert not thread.is_alive()

@@ -25,7 +25,6 @@ from gateway.store.bodies import REMOVED
 from gateway.store.charges import Balance
 from gateway.store.interface import StoreBusy, TotalKey
 from gateway.store.retention import EVERY_S, FIRST_S, PUT_ASIDE_S, Keeper, Knowledge
-from gateway.store.rollups_file import FILE_NAME
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished, record
 from tests.store.conformance import counted, nonzero
@@ -384,7 +383,7 @@ def test_charges_of_holders_that_are_gone_are_forgotten(world: World) -> None:
 
     assert {("dead", "b", 10): 2} == world.store.late()
     assert {("a", 10): 5} == world.store.spent("w")
-    with contextlib.closing(sqlite3.connect(world.folder / FILE_NAME)) as sql:
+    with contextlib.closing(sqlite3.connect(world.folder / schema.ROLLUPS_FILE)) as sql:
         assert [("dead", "b"), ("w", "a")] == sql.execute("SELECT holder, series FROM charges").fetchall()
 
 

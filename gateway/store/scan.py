@@ -1,0 +1,119 @@
+"""Which exchanges of a day match, newest first? The sums tell where there can be any; only there rows are looked at."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.core.record import Record, decode
+from gateway.store import schema, texts
+from gateway.store.filters import Clause, conditions, id_bounds, key_of, named
+from gateway.store.interface import Query
+
+_ROWS = "exchanges CROSS JOIN contents USING (seq)"
+_HOUR_MS = schema.HOUR_S * 1000
+_NEVER_MS = 1 << 48
+# Table of sums -> the filters by which it tells when somebody was seen.
+_WHO = {"claims": ("session", "user", "agent", "client"), "tags": ("any_tag", "all_tags")}
+_WHERE = "exchanges.id >= ? AND exchanges.id < ? AND"
+
+
+class Stretch(NamedTuple):
+    """From when until before when there may be some, in milliseconds."""
+
+    first_ms: int
+    end_ms: int
+
+
+def stretches(sql: sqlite3.Connection, query: Query) -> list[Stretch]:
+    """Return where in a day there may be exchanges that match, newest first.
+
+    Hours that follow each other are one stretch; but where bodies are read for a text, it is hour by hour, so that one
+    can go on there.
+    """
+    span = _span(sql, query)
+    kinds = named(query, "kinds").perhaps
+    by_hour = query.text is not None and _looked_up(sql, query) is None
+    if kinds.sql == "1" and not by_hour:
+        return [span] if span.first_ms < span.end_ms else []
+    hours = sql.execute(
+        "SELECT DISTINCT start_s FROM rollups WHERE step_s = ? "  # noqa: S608 clauses are ours, values are bound
+        f"AND kind IN (SELECT kind FROM kinds WHERE {kinds.sql}) ORDER BY start_s DESC",
+        (schema.HOUR_S, *kinds.values),
+    )
+    found: list[Stretch] = []
+    for (start_s,) in hours:
+        hour = Stretch(max(start_s * 1000, span.first_ms), min(start_s * 1000 + _HOUR_MS, span.end_ms))
+        if hour.first_ms >= hour.end_ms:
+            continue
+        if found and found[-1].first_ms == hour.end_ms and not by_hour:
+            found[-1] = Stretch(hour.first_ms, found[-1].end_ms)
+        else:
+            found.append(hour)
+    return found
+
+
+def matches(sql: sqlite3.Connection, query: Query, where: Stretch, limit: int) -> Iterator[Record]:
+    """Give the newest exchanges of a stretch that match."""
+    clause = _conditions(sql, query)
+    rows = sql.execute(
+        f"SELECT record FROM {_ROWS} WHERE {_WHERE} {clause.sql} ORDER BY exchanges.id DESC LIMIT ?",  # noqa: S608 as above
+        (*_keys(where), *clause.values, limit),
+    )
+    for (meta,) in rows:
+        yield decode(meta)
+
+
+def count(sql: sqlite3.Connection, query: Query, where: Stretch, most: int) -> int:
+    """Count what matches in a stretch, up to a number."""
+    clause = _conditions(sql, query)
+    table = _ROWS if query.text is not None else "exchanges"
+    ((found,),) = sql.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {_WHERE} {clause.sql} LIMIT ?)",  # noqa: S608 as above
+        (*_keys(where), *clause.values, most),
+    )
+    return int(found)
+
+
+def _conditions(sql: sqlite3.Connection, query: Query) -> Clause:
+    """Return what a query asks; where the file has an index over its bodies, that narrows the search for text."""
+    clause = conditions(query)
+    looked_up = _looked_up(sql, query)
+    return clause if looked_up is None else Clause(f"{texts.FIND} AND {clause.sql}", (looked_up, *clause.values))
+
+
+def _looked_up(sql: sqlite3.Connection, query: Query) -> str | None:
+    """Return what to ask the index for; None: nothing, or there is none."""
+    has_index = query.text is not None and sql.execute(texts.HAS_INDEX).fetchone() is not None
+    return texts.wanted(query.text) if has_index and query.text is not None else None
+
+
+def bounds(query: Query) -> Stretch:
+    """Return from when until when a query looks, as far as times and ids say."""
+    first_ms, end_ms = query.since_ms or 0, _NEVER_MS if query.until_ms is None else query.until_ms
+    if query.before is not None:
+        end_ms = min(end_ms, schema.ms_of(key_of(query.before)) + 1)
+    if query.id is not None:
+        lowest, highest = id_bounds(query.id)
+        first_ms, end_ms = max(first_ms, schema.ms_of(lowest)), min(end_ms, schema.ms_of(highest) + 1)
+    return Stretch(first_ms, end_ms)
+
+
+def _span(sql: sqlite3.Connection, query: Query) -> Stretch:
+    """Narrow the bounds to when those were seen whom the query names."""
+    first_ms, end_ms = bounds(query)
+    for table, filters in _WHO.items():
+        if all(getattr(query, name) is None for name in filters):
+            continue
+        asked = named(query, table).perhaps
+        ((first, last),) = sql.execute(
+            f"SELECT min(first_ms), max(last_ms) FROM {table} WHERE {asked.sql}",  # noqa: S608 as above
+            asked.values,
+        )
+        if first is None:
+            return Stretch(0, 0)
+        first_ms, end_ms = max(first_ms, first), min(end_ms, last + 1)
+    return Stretch(first_ms, end_ms)
+
+
+def _keys(where: Stretch) -> tuple[bytes, bytes]:
+    return schema.first_key(where.first_ms), schema.first_key(where.end_ms)

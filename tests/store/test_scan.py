@@ -1,0 +1,107 @@
+"""Rows are looked at only where the sums say that there can be some; and whatever matches is found."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.metrics.totals import Tally
+from gateway.store import naming as naming_module
+from gateway.store import scan
+from gateway.store.interface import Query
+from gateway.store.opening import Deadline, opened
+from gateway.store.scan import Stretch
+from gateway.store.sqlite import SqliteStore
+from tests.records import DAY_MS, NOON_MS, finished, record
+
+HOUR_MS = 3_600_000
+MIDNIGHT_MS = NOON_MS - DAY_MS // 2
+RECORDS = [
+    record(MIDNIGHT_MS + 1 * HOUR_MS + 5, team="web", session="s1"),
+    record(MIDNIGHT_MS + 2 * HOUR_MS + 5, team="web", session="s2"),
+    record(MIDNIGHT_MS + 7 * HOUR_MS + 5, team="web", tags=["rare"]),
+    record(MIDNIGHT_MS + 9 * HOUR_MS + 5, team="ads", session="s2"),
+]
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A day with some exchanges."""
+    store = SqliteStore(tmp_path, Tally().count)
+    store.commit([finished(one) for one in RECORDS], {})
+    store.close()
+    with opened(tmp_path / "2026-11-23.db", Deadline(60.0)) as sql:
+        yield sql
+
+
+def hours(*bounds: tuple[int, int]) -> list[Stretch]:
+    """Write stretches of the day in whole hours."""
+    return [Stretch(MIDNIGHT_MS + first * HOUR_MS, MIDNIGHT_MS + end * HOUR_MS) for first, end in bounds]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(team="web"), hours((7, 8), (1, 3))),
+        (Query(team="ads"), hours((9, 10))),
+        (Query(team="nobody"), []),
+        (Query(team="web", until_ms=MIDNIGHT_MS + 2 * HOUR_MS), hours((1, 2))),
+        (Query(team="web", since_ms=MIDNIGHT_MS + 2 * HOUR_MS, text="x"), hours((7, 8), (2, 3))),
+        (Query(session="nobody"), []),
+        (Query(any_tag=("nothing",)), []),
+    ],
+)
+def test_hours_without_a_match_are_skipped(sql: sqlite3.Connection, query: Query, expected: list[Stretch]) -> None:
+    """The newest first; those that follow each other are one, unless text is looked for."""
+    assert expected == scan.stretches(sql, query)
+
+
+def test_callers_are_looked_for_from_first_to_last(sql: sqlite3.Connection) -> None:
+    """To the millisecond: their sums know when they were seen."""
+    span = Stretch(MIDNIGHT_MS + 2 * HOUR_MS + 5, MIDNIGHT_MS + 9 * HOUR_MS + 6)
+    rare = Stretch(MIDNIGHT_MS + 7 * HOUR_MS + 5, MIDNIGHT_MS + 7 * HOUR_MS + 6)
+
+    assert [span] == scan.stretches(sql, Query(session="s2"))
+    assert [rare] == scan.stretches(sql, Query(any_tag=("rare",)))
+
+
+def test_cursor_and_id_bound_the_time(sql: sqlite3.Connection) -> None:
+    """A page deep in a day does not walk past all that is newer."""
+    one = RECORDS[1]
+
+    assert MIDNIGHT_MS + 2 * HOUR_MS + 6 == scan.bounds(Query(before=one.id)).end_ms
+    assert Stretch(MIDNIGHT_MS + 2 * HOUR_MS + 5, MIDNIGHT_MS + 2 * HOUR_MS + 6) == scan.bounds(Query(id=one.id))
+    assert scan.bounds(Query()).first_ms == 0
+
+
+def test_matches_are_newest_first_and_counted_up_to_a_number(sql: sqlite3.Connection) -> None:
+    """Within the stretch and the limit."""
+    (whole,) = scan.stretches(sql, Query())
+    query = Query(team="web")
+
+    assert [RECORDS[2], RECORDS[1]] == list(scan.matches(sql, query, whole, 2))
+    assert [RECORDS[0]] == list(scan.matches(sql, query, hours((1, 2))[0], 9))
+    assert [2, 3] == [scan.count(sql, query, whole, most) for most in (2, 9)]
+    assert 4 == scan.count(sql, Query(text='"a"'), whole, 9)
+
+
+def test_names_beyond_the_bound_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models, callers and tags that share one sum: an hour in which they may be is looked at."""
+    for name in ("MODELS_TRIED", "MODELS_ANSWERED", "CLAIMS_MOST", "TAGS_MOST"):
+        monkeypatch.setattr(naming_module, name, 1)
+    records = [
+        record(
+            NOON_MS + number, session=f"s{number}", tags=[f"t{number}"], model_requested=f"m{number}", model_served=None
+        )
+        for number in range(4)
+    ]
+    store = SqliteStore(tmp_path, Tally().count)
+    store.commit([finished(one) for one in records], {})
+    store.close()
+    sql = sqlite3.connect(tmp_path / "2026-11-23.db")
+    for number, one in enumerate(records):
+        for query in (Query(session=f"s{number}"), Query(any_tag=(f"t{number}",)), Query(model=f"m{number}")):
+            found = [each for where in scan.stretches(sql, query) for each in scan.matches(sql, query, where, 9)]
+            assert [one] == found
+    sql.close()
