@@ -46,7 +46,7 @@ class Moves:
         sql.executemany(schema.ADD_ROLLUP, self._rollup_rows(start_s))
         new = self._naming.take_new_claims()
         fresh, known = [], []
-        for claim, seen in self._claims.items():
+        for claim, seen in sorted(self._claims.items()):  # neighbours stand in the same page
             sums = _spanned(seen)
             if claim in new:
                 fresh.append((claim, start_s, *new[claim], *sums))

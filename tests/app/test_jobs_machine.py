@@ -232,7 +232,7 @@ class Recorders(RuleBasedStateMachine):
         found: dict[str, tuple[Record, bytes]] = {}
         for path in (self.root / "store").glob("????-??-??.db"):
             with contextlib.closing(sqlite3.connect(path)) as sql:
-                for _, meta, *packed in sql.execute(SELECT_CONTENTS.replace("WHERE id = ?", "")):
+                for _, meta, *packed in sql.execute(SELECT_CONTENTS.partition("WHERE")[0]):
                     one = decode(meta)
                     request, _ = unpack(tuple(packed))  # type: ignore[arg-type]
                     assert one.id not in found

@@ -64,7 +64,7 @@ async def test_bodies_that_do_not_match_are_not_read(tmp_path: Path, monkeypatch
 
 
 async def test_amended_bodies_are_found_as_they_are_now(tmp_path: Path) -> None:
-    """What came behind the end is in the index, and nothing twice."""
+    """What came behind the end is in the index, and nothing twice: once forgotten, nothing of it is left."""
     store = SqliteStore(tmp_path, Tally().count, full_text=True)
     one = record(session="s", response_bytes=9)
     store.commit([finished(one, b"ask", b"first")], {})
@@ -76,7 +76,10 @@ async def test_amended_bodies_are_found_as_they_are_now(tmp_path: Path) -> None:
     for text in ("first sec", "ask"):
         assert ["s"] == await found(tmp_path, text)
     sql = sqlite3.connect(tmp_path / "2026-11-23.db")
-    sql.execute("INSERT INTO texts (texts) VALUES ('integrity-check')")
+    ((seq,),) = sql.execute("SELECT seq FROM contents")
+    sql.execute(texts.FORGET, (seq, texts.said([(0, b"ask")], [(0, b"first second")])))
+    sql.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, texts, row)")
+    assert [] == sql.execute("SELECT term FROM words").fetchall()
     sql.close()
 
 
