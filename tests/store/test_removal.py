@@ -8,7 +8,7 @@ import pytest
 from gateway.core.record import Record
 from gateway.metrics.totals import Tally
 from gateway.policies.retention import Due, Teams
-from gateway.store import removal
+from gateway.store import removal, texts
 from gateway.store.dayfile import DayFile
 from gateway.store.removal import Pace, Removed, Stay, Sweep
 from gateway.store.sqlite import SqliteStore
@@ -111,6 +111,24 @@ def test_a_step_takes_only_so_many_bytes(file: DayFile, monkeypatch: pytest.Monk
     monkeypatch.setattr(removal, "BYTES_MOST", 0)
     file.sql.execute("DELETE FROM meta WHERE name = 'swept'")
     assert 10 == sum(step.rows for step in swept(file, Due(rows=EVERYBODY), rows=100))
+
+
+@pytest.mark.parametrize("due", [Due(rows=ADS), Due(bodies=ADS)], ids=["rows", "bodies"])
+def test_the_text_index_forgets_what_is_removed(tmp_path: Path, due: Due) -> None:
+    """What was said is not found any more, also not as a hint; what others said is."""
+    store = SqliteStore(tmp_path, Tally().count, full_text=True)
+    said = [(record(team=team), f"the secret of {team}".encode()) for team in ("ads", "search")]
+    store.commit([finished(one, body, None) for one, body in said], {})
+    store.close()
+    file = DayFile(tmp_path / "2026-11-23.db")
+    swept(file, due)
+    found = [
+        file.sql.execute("SELECT count(*) FROM texts WHERE texts MATCH ?", (texts.wanted(text),)).fetchone()[0]
+        for text in ("of ads", "of search", "secret")
+    ]
+    file.close()
+
+    assert [0, 1, 1] == found
 
 
 def test_pace_follows_what_a_step_took(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -346,10 +346,11 @@ def test_what_a_restart_may_read_again_stays(world: World, rules: Retention) -> 
     assert counted([long, short]) == world.totals()
 
 
-def test_what_the_disk_may_lose_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rules", [Retention(Keep(1)), Retention(Keep(1), {"ads": Keep()})], ids=["day", "rows"])
+def test_what_the_disk_may_lose_stays(world: World, monkeypatch: pytest.MonkeyPatch, rules: Retention) -> None:
     """As long as a power loss could take a commit back, and the journal bring it again, nothing is removed."""
     world.commit(of_day(0))
-    world.rules, world.day = Retention(Keep(1)), 3
+    world.rules, world.day = rules, 3
     monkeypatch.setattr(SqliteStore, "sync", lambda self: False)
     world.keeper.finish()
 
@@ -370,6 +371,34 @@ def test_rows_that_come_during_a_pass_wait_for_the_next(world: World) -> None:
     world.keeper.finish()
 
     assert {} == world.stored()
+
+
+def test_a_job_that_comes_during_a_pass_is_not_folded_away(world: World) -> None:
+    """Which jobs are open was asked before: what came since is left to the next pass."""
+    world.commit(of_day(0))
+    world.rules, world.day = Retention(Keep(1)), 3
+    world.keeper.hurry()
+    for _ in range(2):
+        world.keeper.step()
+    asked = of_day(0, cost_nano_usd=0)
+    world.commit(asked)
+    world.unsettled = [finished(asked).key]
+    while world.keeper.step():
+        pass
+
+    assert asked.id in world.stored()
+
+
+def test_numbers_go_on_behind_what_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the clock was set back and no file is left: a follower would miss what has a lower number."""
+    world.commit(of_day(0))
+    next_seq = world.store.next_seq
+    world.rules, world.day = Retention(Keep(1)), 3
+    world.keeper.finish()
+    monkeypatch.setattr(sqlite_module.time, "time_ns", lambda: 0)
+    world.restart()
+
+    assert next_seq == world.store.next_seq
 
 
 def test_charges_of_holders_that_are_gone_are_forgotten(world: World) -> None:
