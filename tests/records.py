@@ -86,13 +86,17 @@ def _pieces(direction: int, body: bytes | None) -> list[Piece]:
 
 
 class Ledger:
-    """An authority that only notes what it is told. `absent`: who may be gone."""
+    """An authority that only notes what it is told. `absent`: who may be gone. Nothing is ever over."""
 
     def __init__(self, *absent: str) -> None:
-        self.absent = frozenset(absent)
+        self.absent = self.unclosed = frozenset(absent)
         self.closed: list[tuple[str, dict[tuple[str, int], int]]] = []
         self.told: list[dict[tuple[str, str, int], int]] = []
         self.crossed: list[Crossing] = []
+
+    def is_over(self, balance: tuple[str, int]) -> bool:
+        """Say no."""
+        return False
 
     def close(self, holder: str, spent: Mapping[tuple[str, int], int]) -> None:
         """Note it; as the real one, it is not at once that the holder is no longer absent."""

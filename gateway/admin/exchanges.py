@@ -11,7 +11,7 @@ from gateway.admin.sources import Sources
 from gateway.core.record import Record, public, public_json
 from gateway.store.asking import query, truth
 from gateway.store.filters import BadFilter
-from gateway.store.interface import Body, Counted, Page
+from gateway.store.interface import Body, Counted, Exchange, Page
 from gateway.store.shown import public_exchange
 
 # Kinds of content that no browser runs; everything else is handed over as mere bytes. Never HTML, SVG or XML.
@@ -68,7 +68,7 @@ async def _request(sources: Sources, request: web.Request) -> web.Response:
     only(request)
     found = await sources.store.exchange(request.match_info["id"])
     record = found.record
-    body = _kept(record, "request", found.request, record.request_bytes)
+    body = _kept(found, "request", found.request, record.request_bytes)
     return _raw(record, "request", body, record.request_content_type)
 
 
@@ -76,16 +76,19 @@ async def _response(sources: Sources, request: web.Request) -> web.Response:
     only(request)
     found = await sources.store.exchange(request.match_info["id"])
     record = found.record
-    body = _kept(record, "response", found.response, record.response_bytes)
+    body = _kept(found, "response", found.response, record.response_bytes)
     answer = _raw(record, "response", body, record.response_content_type)
     if record.content_encoding and _PRINTABLE.match(record.content_encoding):
         answer.headers["X-Tollway-Content-Encoding"] = record.content_encoding
     return answer
 
 
-def _kept(record: Record, which: str, body: Body | None, length: int) -> Body:
+def _kept(found: Exchange, which: str, body: Body | None, length: int) -> Body:
     if body is not None:
         return body
+    record = found.record
+    if found.bodies_removed and length:
+        raise NotKept(f"the {which} of {record.id} was removed by retention (body_retention_days)")
     if record.bodies == "none":
         raise NotKept(f'the {which} of {record.id} was not kept: bodies = "none" held for it')
     if not length:

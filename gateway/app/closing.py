@@ -27,6 +27,13 @@ class Ledger(Protocol):
     def absent(self) -> frozenset[str]:
         """Holders that are not closed and not connected now."""
 
+    @property
+    def unclosed(self) -> frozenset[str]:
+        """Holders that are not closed, connected or not."""
+
+    def is_over(self, balance: Balance) -> bool:
+        """Whether a balance counts no more."""
+
     def close(self, holder: str, spent: Mapping[Balance, int]) -> None:
         """End all leases of a holder that is gone."""
 
@@ -81,6 +88,15 @@ class LoopLedger:
     def absent(self) -> frozenset[str]:
         """Holders that are not closed and not connected now."""
         return self._server.absent
+
+    @property
+    def unclosed(self) -> frozenset[str]:
+        """Holders that are not closed, connected or not."""
+        return self._server.unclosed
+
+    def is_over(self, balance: Balance) -> bool:
+        """Whether a balance counts no more."""
+        return self._server.is_over(Place(*balance))
 
     def close(self, holder: str, spent: Mapping[Balance, int]) -> None:
         """End all leases of a holder that is gone, soon."""

@@ -34,7 +34,7 @@ class Complaints:
         self._said: set[str] = set()
 
     def add(self, what: str, error: Exception) -> None:
-        """Note that `what` (open | read | jobs | alarm | commit | charges | sync) failed and will be tried again."""
+        """Note that `what` (one of those that `gauges.py` lists) failed and will be tried again."""
         self.counts[what] += 1
         now = time.monotonic()
         if now - self._logged_at_s >= COMPLAIN_S:

@@ -18,7 +18,7 @@ from gateway.metrics.debts import SUM, TotalKey
 from gateway.metrics.render import Samples
 
 FRESH_MS = 10_000
-_OPS = ("open", "read", "jobs", "alarm", "commit", "charges", "sync")
+_OPS = ("open", "read", "jobs", "alarm", "commit", "charges", "sync", "retention")
 
 
 class Source(Protocol):

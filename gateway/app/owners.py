@@ -1,7 +1,6 @@
 """Which budgets are there now, and which of them is a balance of the ledger's of? Follows the config."""
 
-from gateway.ledger.lease import Place
-from gateway.ledger.server import unasked_over_s
+from gateway.ledger.lease import Place, unasked_over_s
 from gateway.policies.budget import Budgets
 from gateway.policies.standing import Owner, owner_of, owners
 

@@ -27,7 +27,7 @@ from gateway.app.gauges import Gauges
 from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.reckoning import Reckoning
-from gateway.app.recording import Recording
+from gateway.app.recording import Recording, Rules
 from gateway.app.snapshots import Snapshots
 from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
@@ -74,15 +74,8 @@ class Recorder:
         shared = Board(data_dir / "board")
         reckoning = Reckoning(shared)
         journal_dir = data_dir / "journal"
-        self._recording = Recording(
-            journal_dir,
-            store_dir,
-            self._tally,
-            self._settle,
-            self._book,
-            self._told,
-            full_text=server.full_text,
-        )
+        rules = Rules(self._settle, self._book, lambda: self._snapshot.retention)
+        self._recording = Recording(journal_dir, store_dir, self._tally, rules, self._told, full_text=server.full_text)
         self._recording.quiet = reckoning.look
         self._watch = BudgetWatch(ledger, owners)
         self._gauges = Gauges(

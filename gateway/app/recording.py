@@ -6,15 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.app.barring import raise_alarm
 from gateway.app.closing import Closer, Ledger
 from gateway.app.conveyor import RETRY_S, Complaints, Conveyor
 from gateway.app.reckoning import STORED, Quiet
-from gateway.journal.reader import Finished, Reader
+from gateway.journal.reader import QUARANTINE, Finished, Reader
 from gateway.metrics.totals import Tally
+from gateway.policies.retention import Retention
 from gateway.store.interface import StoreBusy, StoreRefused, TotalKey
 from gateway.store.jobs import Book, Jobs
+from gateway.store.retention import Keeper, Knowledge
 from gateway.store.sqlite import SqliteStore
 
 # So long a drain goes on while the store takes nothing: less than the supervisor's patience with the recorder.
@@ -23,22 +26,28 @@ DRAIN_PATIENCE_S = 10.0
 logger = logging.getLogger("tollway.recorder")
 
 
+class Rules(NamedTuple):
+    """What the config in force says: `settle` completes exchanges of dead workers, `book` those whose cost became known
+    later; `retention`: what is kept how long."""
+
+    settle: Callable[[Finished], Finished]
+    book: Book
+    retention: Callable[[], Retention] = Retention
+
+
 class Recording:
     """The thread, and what it shows of itself. Everything public is safe from other threads.
 
-    `settle` completes exchanges of dead workers, `book` what costs that became known later cost. `ledger` is told what
-    the store knows of holders.
-    `quiet` is called while all that was written is in the store. `tried` is set once the store was opened, or could not
-    be. `refused`: why it never will be, and what to do.
+    `ledger` is told what the store knows of holders. `quiet` is called while all that was written is in the store.
+    `tried` is set once the store was opened, or could not be. `refused`: why it never will be, and what to do.
     """
 
-    def __init__(  # noqa: PLR0913 the parts that work together here
+    def __init__(
         self,
         journal_dir: Path,
         store_dir: Path,
         tally: Tally,
-        settle: Callable[[Finished], Finished],
-        book: Book,
+        rules: Rules,
         ledger: Ledger,
         *,
         full_text: bool = False,
@@ -52,8 +61,7 @@ class Recording:
         self._store_dir = store_dir
         self._full_text = full_text
         self._tally = tally
-        self._settle = settle
-        self._book = book
+        self._rules = rules
         self._ledger = ledger
         self._store: SqliteStore | None = None
         self._jobs: Jobs | None = None
@@ -99,7 +107,7 @@ class Recording:
         patience = _Patience()
         while not self._stop.is_set() or self._drain:
             try:
-                self._jobs = self._jobs or Jobs(self._store_dir, self._book)
+                self._jobs = self._jobs or Jobs(self._store_dir, self._rules.book)
                 store = SqliteStore(self._store_dir, self._tally.count, self._tally.owe, full_text=self._full_text)
             except (StoreBusy, OSError) as error:
                 self.complaints.add("open", error)
@@ -116,14 +124,19 @@ class Recording:
     def _carry(self, store: SqliteStore, jobs: Jobs) -> None:
         reader = Reader(self._journal_dir, store.watermarks())
         alarm = partial(raise_alarm, self._ledger)
-        conveyor = Conveyor(reader, store, settle=self._settle, jobs=jobs, complaints=self.complaints, alarm=alarm)
+        conveyor = Conveyor(
+            reader, store, settle=self._rules.settle, jobs=jobs, complaints=self.complaints, alarm=alarm
+        )
         self.conveyor = conveyor
         closer = Closer(reader, store, self._ledger, self.complaints.add)
+        keeper = self._keeper(store, jobs, reader)
         self.tried.set()
         while not self._stop.is_set():
             wait_s = conveyor.turn()
             if conveyor.is_clear:
                 closer.look()
+                if wait_s:  # nothing is waiting to be read
+                    self._keep(keeper)
             if conveyor.is_idle:
                 self.quiet(Quiet(store.total(STORED), reader.open_count, reader.counts.corrupt))
             self._stop.wait(wait_s)
@@ -132,6 +145,26 @@ class Recording:
         if conveyor.is_clear:
             closer.look()
         reader.close()
+
+    def _keeper(self, store: SqliteStore, jobs: Jobs, reader: Reader) -> Keeper:
+        """Make the one who removes what is kept no longer."""
+        return Keeper(
+            store,
+            Knowledge(
+                rules=self._rules.retention,
+                oldest_open_ms=reader.oldest_open_ms,
+                unsettled=jobs.unsettled,
+                holders=lambda: self._ledger.unclosed | reader.writers(),
+                is_over=self._ledger.is_over,
+            ),
+            [(self._store_dir, "*.corrupt-*"), (self._journal_dir / QUARANTINE, "*")],
+        )
+
+    def _keep(self, keeper: Keeper) -> None:
+        try:
+            keeper.step()
+        except (StoreBusy, OSError) as error:
+            self.complaints.add("retention", error)
 
 
 def _nobody(_: Quiet) -> None: ...

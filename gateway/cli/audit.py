@@ -14,6 +14,7 @@ from gateway.audit.charges import Sums
 from gateway.audit.estimated import Estimated
 from gateway.audit.exchange import Now, check_row
 from gateway.audit.findings import Difference, Findings
+from gateway.audit.gone import Gone
 from gateway.audit.sums import Recount
 from gateway.cli.ledger_books import LedgerBooks
 from gateway.cli.options import PROBLEM, USAGE, AsJson, ConfigFile, counted, fail, load, print_problems
@@ -52,7 +53,7 @@ def audit(
     walk = _Walk(store, wanted, _now(config), found, billed, as_json=as_json)
     ledger = LedgerBooks(config, wanted)
     answer(walk.run())
-    ledger.compare(walk.sums, found)
+    ledger.compare(walk.sums, found, walk.gone.until_s)
     walk.end()
     if as_json:
         print_json_line(_summary(found, walk.estimated))
@@ -70,6 +71,7 @@ class _Walk:
     ) -> None:
         self.sums = Sums()
         self.estimated = Estimated()
+        self.gone = Gone(wanted.team)
         self._bill = bill
         self._store = store
         self._wanted = wanted
@@ -80,6 +82,9 @@ class _Walk:
 
     async def run(self) -> None:
         """Look at every day; one that cannot be read holds up no other."""
+        for day in self._store.folded(self._wanted):
+            self._found.look_at(day)
+            self.gone.note_folded(day, self._found)
         for day in self._store.days(self._wanted):
             self._found.look_at(day)
             try:
@@ -107,6 +112,10 @@ class _Walk:
             self._print_found()
             self._progress(view.name, found.rows - begun, count)
         found.look_at(view.name)
+        if self.gone.note_day(view.name, await view.removed(), found):
+            self.sums.end_day(None, found)
+            self._progress(view.name, count, count, last=True)
+            return
         recount.compare_spend(await view.spend(), found)
         if view.whole:
             recount.compare_totals(await view.totals(), found, self._wanted.team)

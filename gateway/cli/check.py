@@ -10,6 +10,7 @@ from rich.table import Table
 from gateway.app.price_refresh import read as read_prices
 from gateway.app.price_shelf import Shelf
 from gateway.cli.held import budgets_json, held_table, holding, limits_json
+from gateway.cli.kept import kept_json, kept_text
 from gateway.cli.options import PROBLEM, AsJson, ConfigFile, Place, counted, place_of, print_json, print_problems
 from gateway.config import compile
 from gateway.config.load import Config, parse, read
@@ -73,7 +74,10 @@ def _summary(config: Config, snapshot: Snapshot) -> dict[str, object]:
             {"model": route.model, "targets": [target.model_dump() for target in route.targets]}
             for route in config.company.routes
         ],
-        "teams": [{"name": name, "keys": [key.name for key in team.keys]} for name, team in config.teams.items()],
+        "teams": [
+            {"name": name, "keys": [key.name for key in team.keys], **kept_json(snapshot.retention.of(name))}
+            for name, team in config.teams.items()
+        ],
         "budgets": budgets_json(snapshot),
         "limits": limits_json(snapshot),
         "prices": _prices(snapshot),
@@ -106,7 +110,8 @@ def _print_summary(place: Place, config: Config, snapshot: Snapshot, *, from_fil
     for name, team in config.teams.items():
         under = ", ".join(holding(snapshot, name))
         keys = counted(len(team.keys), "key")
-        console.print(f"team {name}: {keys}{under and f', held to {under}'}", markup=False, soft_wrap=True)
+        line = f"team {name}: {keys}{under and f', held to {under}'}; keeps {kept_text(snapshot.retention.of(name))}"
+        console.print(line, markup=False, soft_wrap=True)
     counts = (
         (len(config.teams), "team"),
         (len(config.company.providers), "provider"),

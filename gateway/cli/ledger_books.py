@@ -9,8 +9,7 @@ from gateway.audit.findings import Findings
 from gateway.cli.options import load
 from gateway.config.budgets import compile_budgets
 from gateway.ledger.file import Kept
-from gateway.ledger.lease import Place
-from gateway.ledger.server import unasked_over_s
+from gateway.ledger.lease import Place, unasked_over_s
 from gateway.ledger.view import look
 from gateway.policies.standing import owner_of, owners
 from gateway.store.interface import Query
@@ -28,8 +27,8 @@ class LedgerBooks:
         self._failed = ""
         self._before = self._look()
 
-    def compare(self, sums: Sums, found: Findings) -> None:
-        """Compare it with what the log has charged."""
+    def compare(self, sums: Sums, found: Findings, gone_until_s: int = 0) -> None:
+        """Compare it with what the log has charged. `gone_until_s`: up to then rows of it may have been removed."""
         wanted = self._wanted
         if wanted.since_ms is not None or wanted.until_ms is not None:
             if self._before is None or self._before.balances:
@@ -40,7 +39,7 @@ class LedgerBooks:
         if before is None or after is None:
             found.expect("file", "readable", self._failed, None)
             return
-        compare(sums, Ledgers(before, after, self._is_over), found, wanted.team)
+        compare(sums, Ledgers(before, after, self._is_over, gone_until_s), found, wanted.team)
 
     def _look(self) -> Kept | None:
         try:

@@ -11,7 +11,7 @@ from gateway.cli.reading import answer, open_store
 from gateway.core.money import usd_text
 from gateway.core.record import Job, Record, public_usage
 from gateway.core.usage import Usage
-from gateway.store.interface import Body, Exchange
+from gateway.store.interface import Exchange
 from gateway.store.shown import joined, public_exchange
 from gateway.wire.decode import Decoder
 from gateway.wire.transcript import answer_turns, request_turns
@@ -28,6 +28,7 @@ NOT_KEPT = {
     "redacted": "(what cannot be read, and so not redacted, is not kept)",
     "none": "(no bodies are kept)",
 }
+REMOVED = "(removed by retention: body_retention_days)"
 
 Raw = Annotated[
     Literal["request", "response"] | None,
@@ -46,15 +47,18 @@ def show(
     store = open_store(config or context.obj)
     exchange = answer(store.exchange(exchange_id))
     if raw is not None:
-        _write_raw(exchange.request if raw == "request" else exchange.response, raw)
+        _write_raw(exchange, raw)
     elif as_json:
         print_json_line(public_exchange(exchange))
     else:
         _print(exchange)
 
 
-def _write_raw(body: Body | None, name: str) -> None:
+def _write_raw(exchange: Exchange, name: str) -> None:
+    body = exchange.request if name == "request" else exchange.response
     if body is None:
+        if exchange.bodies_removed:
+            fail(f"the {name}'s body was removed by retention (body_retention_days)")
         fail(f"the {name}'s body was not kept (`tollway logs show ID` says why), or it had none")
     write_bytes(b"".join(data for _, data in body.pieces))
     if not body.is_whole:
@@ -152,7 +156,8 @@ def _print_conversation(exchange: Exchange) -> None:
     for name, body, total_bytes, read, encoding in sides:
         out.print(f"\n[bold]{name}[/bold] {total_bytes} bytes" + ("" if body is None or body.is_whole else ", cut"))
         if body is None:
-            out.print(NOT_KEPT[record.bodies] if total_bytes else "(empty)")
+            gone = REMOVED if exchange.bodies_removed else NOT_KEPT[record.bodies]
+            out.print(gone if total_bytes else "(empty)")
             continue
         for role, text in read(_decoded(joined(body), encoding)):
             out.print(f"{role}:", style=ROLE_STYLES.get(role, "yellow"), markup=False)

@@ -18,6 +18,7 @@ from gateway.policies.patterns import Patterns
 from gateway.policies.price_table import PriceList
 from gateway.policies.pricing import PriceBook
 from gateway.policies.redaction import DEFAULT, Redaction
+from gateway.policies.retention import Keep, Retention
 from gateway.policies.routing import Provider, Routing, Target, Weighted
 from gateway.policies.snapshot import Address, PriceSource, Server, Snapshot
 
@@ -43,6 +44,7 @@ def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: Pr
         budgets=compile_budgets(company.budgets, {name: team.budgets for name, team in teams.items()}),
         limits=compile_limits(company.limits, {name: team.limits for name, team in teams.items()}),
         facts=compile_facts(company.models.__pydantic_extra__),
+        retention=_retention(config),
     )
 
 
@@ -138,6 +140,18 @@ def _provider(config: Config, name: str, section: ProviderSection, env: Mapping[
         ca_file=_file(config, section.ca_file, f"providers.{name}.ca_file"),
         http_leniency=section.http_leniency,
         inject_usage=section.stream_usage != "off",
+    )
+
+
+def _retention(config: Config) -> Retention:
+    store = config.company.store
+    company = Keep(store.retention_days, store.body_retention_days)
+    return Retention(
+        company,
+        {
+            name: Keep(each.retention_days or company.rows_days, each.body_retention_days or company.bodies_days)
+            for name, each in ((name, team.logging) for name, team in config.teams.items())
+        },
     )
 
 

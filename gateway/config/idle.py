@@ -1,4 +1,4 @@
-"""Which budgets, limits and facts will not do what somebody believes, though nothing is wrong with their texts?"""
+"""Which settings will not do what somebody believes, though nothing is wrong with their texts?"""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from gateway.config.load import TEAMS, Config
 from gateway.config.model import Budget as BudgetSection
-from gateway.config.model import Company, Scoped, Team
+from gateway.config.model import Company, Logging, Scoped, Store, Team
 from gateway.config.model import Limit as LimitSection
 from gateway.config.problems import Problem, suggestion
 from gateway.core.asked import Asked
@@ -17,6 +17,7 @@ from gateway.policies.bounds import Bounds, Unbounded
 from gateway.policies.budget import Budget
 from gateway.policies.limit import Limit
 from gateway.policies.patterns import Patterns
+from gateway.policies.retention import Keep
 from gateway.policies.routing import Provider
 from gateway.policies.scope import Scope
 from gateway.policies.snapshot import Snapshot
@@ -25,6 +26,7 @@ from gateway.policies.snapshot import Snapshot
 _TEXT_BYTES: Final = 2_000
 _SOME_TOKENS: Final = 256
 _CALENDAR: Final = frozenset(("day", "week", "month"))
+_FOR_GOOD: Final = 1 << 30
 # What a scope may pin to one value, so that there is nothing to part by. A model has several names.
 _PINNED: Final = ("team", "key", "user", "session", "provider")
 
@@ -51,6 +53,9 @@ def idle(config: Config, snapshot: Snapshot, at_s: float) -> Iterator[str]:
         for place, limit_section in _numbered("limits", owner.limits):
             yield from _told(file, place, _of_limit(limit_section, next(limits), team, there))
     yield from _told(config.file, "models", _models(config, snapshot))
+    yield from _told(config.file, "store", _kept(config.company.store, snapshot.retention.company))
+    for name, of_team in config.teams.items():
+        yield from _told(f"{TEAMS}/{name}.toml", "logging", _kept(of_team.logging, snapshot.retention.of(name)))
 
 
 def _numbered(table: str, sections: Sequence[T]) -> Iterator[tuple[str, T]]:
@@ -280,6 +285,12 @@ def _models(config: Config, snapshot: Snapshot) -> Found:
     if models.__pydantic_extra__ and not any(budget.mode == "strict" for budget in snapshot.budgets.all):
         names = ", ".join(f"'{name}'" for name in models.__pydantic_extra__)
         yield "", f"what is said of {names} has no effect: only strict budgets ask, and there is none"
+
+
+def _kept(section: Store | Logging, keep: Keep) -> Found:
+    """Find bodies that are said to be kept longer than what they are the bodies of."""
+    if section.body_retention_days is not None and (keep.bodies_days or 0) > (keep.rows_days or _FOR_GOOD):
+        yield ".body_retention_days", f"has no effect: the whole exchange is removed after {keep.rows_days} days"
 
 
 def _matches(patterns: Patterns | None, value: str) -> bool:

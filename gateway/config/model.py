@@ -245,10 +245,15 @@ def _ledger_url(url: str) -> str:
     return url
 
 
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
 class Store(Section):
-    """[store]; without a url: data_dir/store."""
+    """[store]; without a url: data_dir/store. `*_days`: of teams that say nothing of their own; None: for good."""
 
     url: Annotated[str, AfterValidator(_store_url)] | None = None
+    retention_days: Days | None = None
+    body_retention_days: Days | None = None
     full_text: bool = False
 
 
@@ -294,12 +299,13 @@ class Redact(Section):
 
 
 class Logging(Section):
-    """[logging] of a team: what is kept of the bodies."""
+    """[logging] of a team: what is kept of its exchanges, and for how long (None: what [store] says)."""
 
     bodies: Literal["full", "redacted", "none"] = "full"
     max_body: Size = 1 << 20
     redact: Redact = Redact()
-    retention_days: NotBuilt = None
+    retention_days: Days | None = None
+    body_retention_days: Days | None = None
 
 
 class Team(Section):

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.core.ids import started_ms
 from gateway.core.record import Record, decode, encode
 from gateway.journal.frame import AMEND, BEGIN, END, KINDS, MAX_PAYLOAD_BYTES, REQUEST, Frame, Piece
 from gateway.journal.segment import CHUNK_BYTES, Damage, Segment, writer_of
 from gateway.journal.writer import SUFFIX
 
+QUARANTINE = "quarantine"  # below the journal's folder: damaged bytes, for a person to look at
 RELIST_S = 0.2
 LOCK_CHECK_S = 0.05
 # Frames of exchanges that still run are held in memory up to this sum; beyond it they are read again at the end.
@@ -116,6 +118,10 @@ class Reader:
         """Where a restarted reader must go on, once all that `poll` has returned is safe."""
         return {name: segment.low_watermark for name, segment in self._segments.items()}
 
+    def oldest_open_ms(self) -> int | None:
+        """Return when the oldest exchange began that still runs: a restarted reader may return all that ended since."""
+        return started_ms(min(self._exchanges).decode()) if self._exchanges else None
+
     def pending_bytes(self) -> int:
         """How much stands in the journal that was not read yet."""
         return sum(segment.size - segment.offset for segment in self._segments.values())
@@ -181,7 +187,7 @@ class Reader:
             return
         self.counts.corrupt += 1
         with contextlib.suppress(OSError):  # a full disk must not stop the reading
-            damage.segment.quarantine(damage, self._folder / "quarantine")
+            damage.segment.quarantine(damage, self._folder / QUARANTINE)
 
     def _take(self, segment: Segment, offset: int, frame: Frame, finished: list[Finished]) -> None:
         kind, meta, _, size = frame

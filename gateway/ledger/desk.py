@@ -115,6 +115,10 @@ class Desk:
         """How many asks wait."""
         return sum(map(len, self._parked.values()))
 
+    def is_waited_for(self, series: str) -> bool:
+        """Whether an ask about a series waits."""
+        return bool(self._parked.get(series))
+
     def arrive(self, holder: str) -> None:
         """A holder is here, and has not heard what was sent to it before."""
         self.leave(holder)

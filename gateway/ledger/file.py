@@ -1,7 +1,7 @@
 """Where does the authority write down what it has granted? A small SQLite file; a commit has reached the disk.
 
 Everything in it is absolute, so that a commit that is tried again changes nothing. The one exception is the trail of
-what people did, whose rows are numbered by who writes them and can be neither changed nor removed.
+what people did, whose rows are numbered by who writes them and can be neither changed nor, for a long time, removed.
 """
 
 import sqlite3
@@ -17,7 +17,12 @@ from gateway.ledger.lease import MOST, Balance, Lease, Place
 VERSION = 1
 LOCK_WAIT_S = 0.25
 
-_SCHEMA = """
+# So long the trail of what people did stays; what was noted of itself, with every balance, not as long.
+TRAIL_KEPT_S = 400 * 86_400
+THRESHOLDS_KEPT_S = 30 * 86_400
+_KEPT_S = f"(CASE what WHEN 'threshold' THEN {THRESHOLDS_KEPT_S} ELSE {TRAIL_KEPT_S} END)"
+
+_SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS balances (
@@ -50,12 +55,13 @@ CREATE TABLE IF NOT EXISTS trail (
     series TEXT NOT NULL, start_s INTEGER, amount INTEGER NOT NULL, until_s INTEGER
 );
 CREATE TRIGGER IF NOT EXISTS trail_stays BEFORE DELETE ON trail
+    WHEN old.at_s >= unixepoch() - {_KEPT_S.replace("what", "old.what")}
     BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS trail_stands BEFORE UPDATE ON trail
     BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
 INSERT OR IGNORE INTO meta VALUES ('schema_version', '1');
 COMMIT;
-"""
+"""  # noqa: S608 numbers of ours
 
 
 # What a commit does, in this order: the part of the batch, how many columns its rows have, and the statement. All rows
@@ -75,6 +81,13 @@ _WRITES = (
     ("passed", 4, "REPLACE INTO thresholds {}"),
     ("bars", 6, "REPLACE INTO bars {}"),
     ("deeds", 9, "INSERT OR IGNORE INTO trail {}"),
+    ("stale", 1, f"DELETE FROM raises WHERE until_s < ({{}}) - {TRAIL_KEPT_S}"),  # noqa: S608 numbers of ours
+    # By the file's clock, too, as its trigger: what that refuses would hold up everything else.
+    (
+        "stale",
+        1,
+        f"DELETE FROM trail WHERE at_s < min(({{}}), unixepoch()) - {_KEPT_S} AND id NOT IN (SELECT id FROM raises)",  # noqa: S608
+    ),
 )
 _TRAIL = """
 SELECT * FROM trail
@@ -167,6 +180,7 @@ class Batch:
         self.passed: list[tuple[str, int, str, int]] = []
         self.bars: list[Bar] = []
         self.deeds: list[Deed] = []
+        self.stale: list[tuple[int]] = []  # the time that it is
 
     def __bool__(self) -> bool:
         return any(getattr(self, part) for part, _, _ in _WRITES)

@@ -24,6 +24,8 @@ import msgspec
 
 # No amount is larger, nor a second: sums of some of them still fit into the 64 bits of a file.
 MOST: Final = 1 << 60
+# A balance that no ask has ever been about: longer than any window.
+UNASKED_KEPT_S: Final = 400 * 86_400
 
 Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
@@ -135,6 +137,12 @@ class Balance(msgspec.Struct):
     def is_quiet(self) -> bool:
         """Whether all that was granted is spent: nobody holds anything of it."""
         return all(lease.granted == lease.settled for lease in self.leases.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says no more than that there is one."""
+        used = any(lease.granted or lease.settled for lease in self.leases.values())
+        return not (used or self.spent or self.corrected or any(self.late.values()))
 
 
 class Stale(Exception):
@@ -288,14 +296,16 @@ class Books:
             self._series.setdefault(place.series, {})[place.start_s] = balance
         self._gone.update(gone)
 
-    def prune(self, now_s: int, over: Callable[[Place], int]) -> None:
-        """Forget balances that count no more and that nobody holds anything of.
+    def prune(
+        self, now_s: int, over: Callable[[Place], int], busy: Callable[[str], bool] = lambda series: False
+    ) -> None:
+        """Forget balances that count no more and that nobody holds anything of, and empty ones.
 
-        `over`: says it of those that no ask has been about.
+        `over`: says it of those that no ask has been about. `busy`: an ask about the series waits for its answer.
         """
-        quiet = [(place, balance.over_s or over(place)) for place, balance in self.balances() if balance.is_quiet]
-        for place, over_s in quiet:
-            if over_s <= now_s:
+        quiet = [(place, balance) for place, balance in self.balances() if balance.is_quiet]
+        for place, balance in quiet:
+            if (balance.over_s or over(place)) <= now_s or (balance.is_empty and not busy(place.series)):
                 self.forget(place)
 
     def forget(self, place: Place) -> None:
@@ -328,3 +338,8 @@ def share(room: int, need: int, want: int) -> int:
     """Decide how much to grant: all that is wanted, or what there is, unless that is less than is needed."""
     most = min(want, room)
     return most if most >= need and most > 0 else 0
+
+
+def unasked_over_s(place: Place) -> int:
+    """Say when a balance is over of which only its beginning is known; one that began with time itself never is."""
+    return place.start_s + UNASKED_KEPT_S if place.start_s else MOST

@@ -18,7 +18,7 @@ from gateway.ledger.commits import Commits
 from gateway.ledger.desk import GRACE_S, Desk, SeriesState
 from gateway.ledger.file import By, Deed, LedgerFile, Passed, Raise
 from gateway.ledger.interface import RECALL_WAIT_S, SOCKET, VERSION, Hello, Message
-from gateway.ledger.lease import MOST, Absurd, Ask, Books, Grant, Place
+from gateway.ledger.lease import MOST, Absurd, Ask, Books, Grant, Place, unasked_over_s
 from gateway.ledger.passed import Passing
 from gateway.ledger.peer import Garbage, Peer, frame
 from gateway.ledger.rates import RateBooks
@@ -26,24 +26,18 @@ from gateway.ledger.sockets import bound, uid_of
 
 GONE_KEPT_S: Final = 7 * 86_400  # nothing of a holder that is gone so long is on its way anywhere
 TIDY_S: Final = 10.0
+STALE_EVERY_S: Final = 86_400
 AT_ONCE: Final = 4_096  # so many balances are reset before others have their turn
 CONNECTIONS_MOST: Final = 1_024
-# A balance that no ask has ever been about: longer than any window.
-UNASKED_KEPT_S: Final = 400 * 86_400
 
 logger = logging.getLogger("tollway.recorder")
-
-
-def unasked_over_s(place: Place) -> int:
-    """Say when a balance is over of which only its beginning is known; one that began with time itself never is."""
-    return place.start_s + UNASKED_KEPT_S if place.start_s else MOST
 
 
 class Server:
     """Serve holders on a Unix socket, going on from what the file says. Made by `open`, on the loop it lives on.
 
-    `absent`: the holders that are not closed and not connected now; they may be gone. `grants`: how often somebody got
-    something. Both are safe from any thread, and so is `written`.
+    `unclosed`: the holders that are not closed; `absent`: those of them who are not connected now, and may be gone.
+    `grants`: how often somebody got something. All are safe from any thread, and so are `written` and `is_over`.
     """
 
     def __init__(
@@ -68,9 +62,10 @@ class Server:
         self._connections: set[Link] = set()
         self.bars = Bars(kept.bars, self._commits, self._deed, self._links, self._post)
         self._known = self._books.holders()  # and whoever came since, until it is closed
-        self.absent = frozenset(self._known)
+        self.unclosed = self.absent = frozenset(self._known)
         self.grants = 0
         self.passing = Passing(kept.passed, lambda: self._commits.batch)
+        self._next_stale_s = 0
         self._touched = {place.series for place, _ in kept.balances}
         self._tidying = loop.call_later(TIDY_S, self._tidy)
         self._listening: asyncio.AbstractServer | None = None
@@ -138,7 +133,7 @@ class Server:
 
         In force at once. Whoever knows it tells it again after a crash.
         """
-        is_over = self._books.balance(place) is None and self._over(place) <= self._now()
+        is_over = self._books.balance(place) is None and self.is_over(place)
         if not is_over and self._books.late(holder, place, total):
             self._look_again(place.series)
             self._commits.soon()
@@ -224,6 +219,10 @@ class Server:
     def is_here(self, holder: str) -> bool:
         """Whether a holder is connected."""
         return holder in self._links
+
+    def is_over(self, place: Place) -> bool:
+        """Whether a balance counts no more, by its beginning."""
+        return self._over(place) <= self._now()
 
     def holders(self) -> set[str]:
         """Return everybody who has a lease, and is not known to be gone."""
@@ -326,7 +325,8 @@ class Server:
             link.send(frame(message))
 
     def _note_absent(self) -> None:
-        self.absent = frozenset(self._known - self._links.keys())
+        self.unclosed = frozenset(self._known)
+        self.absent = self.unclosed - self._links.keys()
 
     def _post(self, holder: str, message: Message) -> None:
         link = self._links.get(holder)
@@ -343,13 +343,16 @@ class Server:
     def _tidy(self) -> None:
         now_s = int(self._now())
         self._tidying = asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
-        self._books.prune(now_s - GRACE_S, self._over)
+        self._books.prune(now_s - GRACE_S, self._over, self._desk.is_waited_for)
         self._desk.tidy()
         self._rates.prune()
         self._rate_desk.tidy()
         forgotten = self._books.forget_gone(now_s - GONE_KEPT_S)
         self._commits.batch.forgotten += [(name,) for name in forgotten]
         self.passing.tidy(now_s)
+        if now_s >= self._next_stale_s:
+            self._next_stale_s = now_s + STALE_EVERY_S
+            self._commits.batch.stale.append((now_s,))
         self._commits.soon()
 
 

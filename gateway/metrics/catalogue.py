@@ -150,8 +150,12 @@ OVERFLOW = Metric(
     "Exchanges counted under other: a model that is not listed (label model), too many series (label all).",
     ("metric", "label"),
 )
+RETENTION_REMOVED = Metric(
+    "tollway_retention_removed", COUNTER, "What was removed from the log because its time was over.", ("what",)
+)
 
-# What records move; everything below is read from the board or from the recorder itself.
+# What records move; everything below is read from the board or from the recorder itself,
+# but for what the store counts of its own work, in the same totals.
 FROM_RECORDS = (
     REQUESTS,
     DURATION,
@@ -307,6 +311,7 @@ SERIES = Metric("tollway_metrics_series", GAUGE, "Label sets of a metric that ar
 RENDER = Metric("tollway_metrics_render_seconds", GAUGE, "CPU time of making the last page.")
 BUILD = Metric("tollway_build_info", GAUGE, "1; the labels say what runs.", ("version", "python"))
 
+FROM_STORE = (RETENTION_REMOVED,)
 FROM_PROCESSES = (
     IN_FLIGHT,
     CONNECTIONS,
@@ -355,4 +360,4 @@ FROM_PROCESSES = (
     SERIES,
     RENDER,
 )
-CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_PROCESSES}
+CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_STORE + FROM_PROCESSES}

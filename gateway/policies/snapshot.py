@@ -7,6 +7,7 @@ from gateway.policies.budget import Budgets
 from gateway.policies.limit import Limits
 from gateway.policies.model_facts import FactBook
 from gateway.policies.pricing import PriceBook
+from gateway.policies.retention import Retention
 from gateway.policies.routing import Routing
 
 
@@ -83,3 +84,4 @@ class Snapshot:
     budgets: Budgets = field(default_factory=Budgets)
     limits: Limits = field(default_factory=Limits)
     facts: FactBook = field(default_factory=FactBook)
+    retention: Retention = field(default_factory=Retention)

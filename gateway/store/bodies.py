@@ -6,6 +6,8 @@ import zstandard
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 
 RAW, ZSTD = 0, 1
+# There were bodies, and retention has removed them.
+REMOVED = 2
 # Below this compression saves less than it costs.
 COMPRESS_FROM_BYTES = 256
 LEVEL = 1
@@ -34,7 +36,7 @@ def pack(request: list[Piece], response: list[Piece]) -> Packed:
 def unpack(packed: Packed) -> tuple[Stretches | None, Stretches | None]:
     """Undo `pack`: the stretches of request and answer; None: no body."""
     codec, request_kept, response_kept, layout, _ = packed
-    if codec is None:
+    if codec is None or codec == REMOVED:
         return None, None
     plain = decompress(packed)
     split = request_kept or 0

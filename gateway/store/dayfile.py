@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from gateway.store import schema, texts
 from gateway.store.interface import StoreBusy, StoreRefused
@@ -45,6 +46,12 @@ class DayFile:
         except BaseException:
             self.sql.close()
             raise
+
+    @property
+    def name(self) -> str:
+        """Its own name, that no other file has."""
+        ((name,),) = self.sql.execute(schema.SELECT_META, (schema.FILE,)).fetchall()
+        return str(name)
 
     def check(self) -> None:
         """Raise DatabaseError if the file is damaged."""
@@ -100,12 +107,13 @@ def _make(path: Path, tables: str) -> None:
         Path(f"{hidden}{suffix}").unlink(missing_ok=True)  # of a process that was killed here
     sql = sqlite3.connect(hidden, isolation_level=None)
     try:
-        # Bodies are blobs of some kilobytes: with fewer and larger pages than the default of 4096 bytes a row costs
-        # half as much to write, and wastes less of the file.
-        sql.execute("PRAGMA page_size=32768")
+        sql.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
+        # What retention frees is given back in small steps. Can be said only here.
+        sql.execute("PRAGMA auto_vacuum=INCREMENTAL")
         sql.execute("PRAGMA journal_mode=WAL")
         sql.executescript(tables)
-        sql.execute(schema.INSERT_VERSION, (str(schema.VERSION),))
+        sql.execute(schema.INSERT_META, ("schema_version", str(schema.VERSION)))
+        sql.execute(schema.INSERT_META, (schema.FILE, uuid4().hex))
     finally:
         sql.close()
     hidden.rename(path)
@@ -136,8 +144,14 @@ def put_aside(path: Path) -> Path:
     aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
     for suffix in _SIDE_FILES:
         with suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}").touch()  # from now on its time counts
     return aside
+
+
+def unlink(path: Path) -> None:
+    """Delete a file with what belongs to it; itself first, so that whoever opens it then finds nothing at all."""
+    for suffix in _SIDE_FILES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def is_broken(error: sqlite3.DatabaseError) -> bool:

@@ -11,7 +11,7 @@ import zstandard
 
 from gateway.core.record import Record, decode
 from gateway.store import schema
-from gateway.store.bodies import Stretches, unpack
+from gateway.store.bodies import REMOVED, Stretches, unpack
 from gateway.store.charges import ChargeKey
 from gateway.store.filters import conditions
 from gateway.store.interface import Body, Exchange, Query, TotalKey
@@ -68,11 +68,11 @@ class DayView:
 
     async def totals(self) -> dict[TotalKey, int]:
         """Return the totals of the whole file."""
-        found = await self._all("SELECT metric, labels, part, value FROM totals")
-        return {
-            (metric, msgspec.json.decode(labels, type=tuple[str, ...]), part): value
-            for metric, labels, part, value in found
-        }
+        return schema.totals_of(await self._all(schema.SELECT_TOTALS))
+
+    async def removed(self) -> dict[str, int]:
+        """Return how many rows of the whole file retention has removed, by team."""
+        return dict(await self._all("SELECT team, rows FROM removed WHERE rows > 0"))
 
     async def charges(self) -> dict[ChargeKey, tuple[int, int]]:
         """Return what the whole file's exchanges were charged: all of it, and the part that became known late."""
@@ -124,7 +124,8 @@ def exchange_of(row: Sequence[Any]) -> Exchange:
     _, meta, *packed = row
     record = decode(meta)
     request, response = unpack(tuple(packed))
-    return Exchange(record, _body(record, request), _body(record, response, answer=True))
+    bodies = _body(record, request), _body(record, response, answer=True)
+    return Exchange(record, *bodies, bodies_removed=packed[0] == REMOVED)
 
 
 def _body(record: Record, stretches: Stretches | None, *, answer: bool = False) -> Body | None:

@@ -161,11 +161,12 @@ class Body(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """One exchange with its bodies (None: none was kept)."""
+    """One exchange with its bodies (None: none was kept, or `bodies_removed`: not any more, by retention)."""
 
     record: Record
     request: Body | None
     response: Body | None
+    bodies_removed: bool = False
 
 
 class Spend(msgspec.Struct, kw_only=True):

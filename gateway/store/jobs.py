@@ -60,6 +60,7 @@ CLOSE = "UPDATE jobs SET record = ?, state = ?, closed_ms = ?, owed = 1 WHERE ro
 LAPSED = "SELECT rowid, record FROM jobs WHERE state = 'open' AND lapses_ms <= ? ORDER BY lapses_ms LIMIT ?"
 REMEMBER = """INSERT INTO answers VALUES (?,?,?,?)
     ON CONFLICT (provider, id) DO UPDATE SET seen_ms = excluded.seen_ms"""
+UNSETTLED = "SELECT exchange FROM jobs WHERE state = 'open' UNION SELECT exchange FROM jobs WHERE owed = 1"
 FORGET_JOBS = "DELETE FROM jobs WHERE state != 'open' AND closed_ms < ? AND owed = 0"
 FORGET_ANSWERS = "DELETE FROM answers WHERE seen_ms < ?"
 FORGET_SURPLUS = (
@@ -129,6 +130,13 @@ class Jobs:
             self._given_ms = now_ms
         self._given += rows
         return amendments
+
+    def unsettled(self) -> list[bytes]:
+        """Return the ids of exchanges whose rows are still to be amended."""
+        if self._sql is None:
+            return []
+        with self._translated():
+            return [key for (key,) in self._sql.execute(UNSETTLED)]
 
     def wants_sync(self) -> bool:
         """Tell whether the store was given something a while ago that it has perhaps not synced."""

@@ -63,7 +63,9 @@ async def watched(path: Path, deadline: Deadline) -> AsyncIterator[aiosqlite.Con
 
 @contextmanager
 def opened(path: Path, deadline: Deadline) -> Iterator[sqlite3.Connection]:
-    """Open a file; raise QueryTimeout once the deadline has passed, StoreRefused for tables of another release."""
+    """Open a file. Raise QueryTimeout once the deadline has passed, StoreRefused for tables of another release,
+    FileNotFoundError where retention has removed it meanwhile.
+    """
     if deadline.has_passed:
         raise deadline.exceeded()
     sql = connect(path)
@@ -80,7 +82,19 @@ def opened(path: Path, deadline: Deadline) -> Iterator[sqlite3.Connection]:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Connect to a file of this release for reading; any thread may use it, one at a time."""
+    """Connect to a file of this release for reading; any thread may use it, one at a time.
+
+    Raise FileNotFoundError where there is none.
+    """
+    try:
+        return _connect(path)
+    except sqlite3.OperationalError as error:
+        if not path.exists():
+            raise FileNotFoundError(path) from error
+        raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
     uri = f"file:{quote(str(path))}"
     sql = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
     try:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from gateway.store.filters import id_bounds
 from gateway.store.following import Following
 from gateway.store.interface import AmbiguousId, Counted, Exchange, NoSuchExchange, Page, Query, Spending
 from gateway.store.opening import Deadline, QueryTimeout, connect, opened, watched
+from gateway.store.rollups_file import folded_days
 from gateway.store.spending import spending
 
 T = TypeVar("T")
@@ -73,6 +74,12 @@ class StoreReader:
         """Name the days within a query's bounds that have a file, oldest first."""
         return [path.stem for path in reversed(self._days_within(query))]
 
+    def folded(self, query: Query) -> list[str]:
+        """Name the days within a query's bounds of which only the sums are left, oldest first."""
+        first = "" if query.since_ms is None else day_of(query.since_ms)
+        last = "~" if query.until_ms is None else day_of(query.until_ms)
+        return [day for day in folded_days(self._folder) if first <= day <= last]
+
     @asynccontextmanager
     async def view(self, day: str, query: Query) -> AsyncIterator[DayView]:
         """Look at what matches of a day as it is at this instant, without a deadline.
@@ -110,7 +117,7 @@ class StoreReader:
         looked_until_ms: int | None = None
         try:
             for day in self._days_within(query):
-                with opened(day, deadline) as sql:
+                with suppress(FileNotFoundError), opened(day, deadline) as sql:
                     for where in scan.stretches(sql, query):
                         records.extend(scan.matches(sql, query, where, query.limit + 1 - len(records)))
                         looked_until_ms = where.first_ms
@@ -126,7 +133,7 @@ class StoreReader:
         found = 0
         try:
             for day in self._days_within(query):
-                with opened(day, deadline) as sql:
+                with suppress(FileNotFoundError), opened(day, deadline) as sql:
                     for where in scan.stretches(sql, query):
                         found += scan.count(sql, query, where, COUNTED_MOST + 1 - found)
                         if found > COUNTED_MOST:
@@ -139,7 +146,7 @@ class StoreReader:
         lowest, highest = id_bounds(id_or_prefix)
         found: list[Exchange] = []
         for day in self._days(schema.ms_of(lowest), schema.ms_of(highest)):
-            with opened(day, deadline) as sql:
+            with suppress(FileNotFoundError), opened(day, deadline) as sql:
                 found += [exchange_of(row) for row in sql.execute(schema.SELECT_BETWEEN, (lowest, highest))]
         return found
 
@@ -148,7 +155,7 @@ class StoreReader:
         for day in self._days(since_ms):
             if keys <= found.keys():
                 break
-            with opened(day, deadline) as sql:
+            with suppress(FileNotFoundError), opened(day, deadline) as sql:
                 for team, key, last_ms in sql.execute(_LAST_OF_KEYS, (since_ms,)).fetchall():
                     if (team, key) not in found:
                         bounds = schema.first_key(last_ms), schema.first_key(last_ms + 1)

@@ -9,13 +9,17 @@ import msgspec
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
 from gateway.store.bodies import pack
+from gateway.store.interface import TotalKey
 
 VERSION = 2
 HOUR_S = 3_600
 DAY_S = 86_400
 DAY_MS = 86_400_000
+# Bodies are blobs of some kilobytes: with fewer and larger pages than the default of 4096 bytes a row costs half as
+# much to write, and wastes less of the file.
+PAGE_BYTES = 32_768
 
-# Beside the day files: the sums of days whose files are gone, in the same tables (META and SUMS).
+# Beside the day files: the sums of days whose files are gone, in the same tables, and which files these were.
 ROLLUPS_FILE = "rollups.db"
 
 # What sums count, in the order in which they stand in every table of them. `timed`: of how many the duration is known.
@@ -81,6 +85,21 @@ CREATE TABLE IF NOT EXISTS charges (
 CREATE INDEX IF NOT EXISTS late_charges ON charges (late) WHERE late != 0;
 """
 
+WATERMARKS = """
+CREATE TABLE IF NOT EXISTS watermarks (segment TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+"""
+TOTALS = """
+CREATE TABLE IF NOT EXISTS totals (
+    metric TEXT NOT NULL, labels TEXT NOT NULL, part TEXT NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (metric, labels, part)
+) WITHOUT ROWID;
+"""
+
+# How many exchanges retention has removed: a metric that no record moves. Its label says what of them.
+REMOVED = "tollway_retention_removed"
+# Names a file, whatever it is called: a day may get another one after its first was folded into the sums.
+FILE = "file"
+
 # Names that callers make up: where they stand as `other` in a kind or a claim, the row has them under `more`.
 MADE_UP = ("model_requested", "model_served", *CLAIM[2:])
 # Facts that few exchanges have stand under `more`, too: JSON, null where there are none of them.
@@ -106,16 +125,19 @@ CREATE TABLE IF NOT EXISTS contents (
     id BLOB NOT NULL, record BLOB NOT NULL,
     codec INTEGER, request_kept INTEGER, response_kept INTEGER, layout TEXT, bodies BLOB
 );
-CREATE TABLE IF NOT EXISTS watermarks (segment TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS totals (
-    metric TEXT NOT NULL, labels TEXT NOT NULL, part TEXT NOT NULL, value INTEGER NOT NULL,
-    PRIMARY KEY (metric, labels, part)
+CREATE TABLE IF NOT EXISTS removed (
+    team TEXT PRIMARY KEY, rows INTEGER NOT NULL, bodies INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
     + META
+    + WATERMARKS
+    + TOTALS
     + SUMS
     + CHARGES
 )
+
+# With bodies, team and duration of each exchange, for whoever goes through them in the order in which they were stored.
+WHOSE = "contents JOIN exchanges USING (id) JOIN kinds USING (kind)"
 
 # Where a fact of an exchange stands, by the name that it has in the record.
 EXPRESSIONS = {
@@ -129,6 +151,8 @@ EXPRESSIONS = {
     },
 }
 COLUMNS = tuple(EXPRESSIONS)
+# What stays of `contents` without the bodies.
+BARE = ("seq", "id", "record", "request_kept", "response_kept")
 CONTENTS = ("record", "codec", "request_kept", "response_kept", "layout", "bodies")
 # CROSS: rows first, in their order, never the names.
 NAMED_ROWS = "exchanges CROSS JOIN kinds USING (kind) CROSS JOIN claims USING (claim)"
@@ -144,8 +168,11 @@ def _adding(names: Iterable[str]) -> str:
     return ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
 
 
-INSERT_VERSION = "INSERT OR IGNORE INTO meta VALUES ('schema_version', ?)"
 SELECT_VERSION = "SELECT value FROM meta WHERE name = 'schema_version'"
+INSERT_META = "INSERT OR IGNORE INTO meta VALUES (?, ?)"
+SELECT_META = "SELECT value FROM meta WHERE name = ?"
+REPLACE_META = "REPLACE INTO meta VALUES (?, ?)"
+SELECT_FOLDED = "SELECT file FROM folded"
 INSERT_EXCHANGE = f"INSERT INTO exchanges VALUES ({_marks(len(ROW))})"  # noqa: S608 names of ours
 REPLACE_EXCHANGE = INSERT_EXCHANGE.replace("INSERT", "REPLACE")
 INSERT_CONTENTS = "INSERT INTO contents VALUES (?,?,?,?,?,?,?,?)"
@@ -157,6 +184,8 @@ SELECT_AMENDED = SELECT_CONTENTS.replace("SELECT seq", "SELECT kind, claim, seq"
 ADD_CHARGE = """INSERT INTO charges VALUES (?,?,?,?,?)
     ON CONFLICT (holder, series, start_s) DO UPDATE
     SET amount = amount + excluded.amount, late = late + excluded.late"""
+ADD_REMOVED = """INSERT INTO removed {}
+    ON CONFLICT (team) DO UPDATE SET rows = rows + excluded.rows, bodies = bodies + excluded.bodies"""
 SPENT = "SELECT series, start_s, amount - late FROM charges WHERE holder = ?"
 # Step by step from one holder to the next: there are few of them, and many balances of each.
 HOLDERS = """WITH RECURSIVE each (holder) AS (
@@ -166,6 +195,15 @@ HOLDERS = """WITH RECURSIVE each (holder) AS (
 LATE = "SELECT holder, series, start_s, late FROM charges WHERE late != 0"
 ADD_TOTAL = """INSERT INTO totals VALUES (?,?,?,?)
     ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value"""
+SELECT_TOTALS = "SELECT metric, labels, part, value FROM totals"
+# Totals and charges of a file attached as `day`, added to those of this one.
+FOLD_BOOKS = (
+    """INSERT INTO main.totals SELECT * FROM day.totals WHERE true
+    ON CONFLICT (metric, labels, part) DO UPDATE SET value = value + excluded.value""",
+    """INSERT INTO main.charges SELECT * FROM day.charges WHERE true
+    ON CONFLICT (holder, series, start_s) DO UPDATE
+    SET amount = amount + excluded.amount, late = late + excluded.late""",
+)
 
 # How sums move: values in the order of the tables' columns.
 INSERT_KIND = f"INSERT INTO kinds VALUES ({_marks(1 + len(KIND))})"  # noqa: S608 names of ours
@@ -181,20 +219,21 @@ FIND_TAG = "SELECT 1 FROM tags WHERE (tag, team, key) = (?,?,?)"
 ADD_TAG = f"""INSERT INTO tags VALUES ({_marks(3 + len(TAG) + len(MEASURES))})
     ON CONFLICT (tag, team, key, start_s) DO UPDATE SET {_SPAN}, {_adding(MEASURES)}"""  # noqa: S608 names of ours
 
+_labels = msgspec.json.Decoder(tuple[str, ...])
 # The sums of a file attached as `day`, added to those of this one: its kinds and claims get numbers of this one.
-FOLD = f"""
-INSERT OR IGNORE INTO main.kinds ({", ".join(KIND)}) SELECT {", ".join(KIND)} FROM day.kinds;
-INSERT INTO main.rollups
+FOLD = (
+    f"""INSERT OR IGNORE INTO main.kinds ({", ".join(KIND)}) SELECT {", ".join(KIND)} FROM day.kinds""",  # noqa: S608 names of ours
+    f"""INSERT INTO main.rollups
     SELECT step_s, start_s, own.kind, {", ".join(MEASURES + BUCKETS)} FROM day.rollups
     JOIN day.kinds AS theirs ON theirs.kind = day.rollups.kind
     JOIN main.kinds AS own ON ({", ".join(f"own.{name}" for name in KIND)}) = ({", ".join(f"theirs.{name}" for name in KIND)})
-    WHERE true ON CONFLICT (step_s, start_s, kind) DO UPDATE SET {_adding(MEASURES + BUCKETS)};
-INSERT INTO main.claims (start_s, {", ".join(CLAIM)}, first_ms, last_ms, {", ".join(MEASURES)})
+    WHERE true ON CONFLICT (step_s, start_s, kind) DO UPDATE SET {_adding(MEASURES + BUCKETS)}""",  # noqa: E501, S608 names of ours
+    f"""INSERT INTO main.claims (start_s, {", ".join(CLAIM)}, first_ms, last_ms, {", ".join(MEASURES)})
     SELECT start_s, {", ".join(CLAIM)}, first_ms, last_ms, {", ".join(MEASURES)} FROM day.claims
-    WHERE true ON CONFLICT DO UPDATE SET {_SPAN}, {_adding(MEASURES)};
-INSERT INTO main.tags SELECT * FROM day.tags
-    WHERE true ON CONFLICT (tag, team, key, start_s) DO UPDATE SET {_SPAN}, {_adding(MEASURES)};
-"""  # noqa: E501, S608 names of ours
+    WHERE true ON CONFLICT DO UPDATE SET {_SPAN}, {_adding(MEASURES)}""",  # noqa: S608 names of ours
+    f"""INSERT INTO main.tags SELECT * FROM day.tags
+    WHERE true ON CONFLICT (tag, team, key, start_s) DO UPDATE SET {_SPAN}, {_adding(MEASURES)}""",  # noqa: S608 names of ours
+)
 
 
 class Named(NamedTuple):
@@ -270,6 +309,21 @@ def ms_of(key: bytes) -> int:
 def first_key(instant_ms: int) -> bytes:
     """Return the lowest id of a millisecond."""
     return min(max(instant_ms, 0), (1 << 48) - 1).to_bytes(6) + bytes(10)
+
+
+def total_rows(totals: Mapping[TotalKey, int]) -> list[tuple[str, str, str, int]]:
+    """Lay out rows of `totals`; what does not move needs none."""
+    return [
+        (metric, msgspec.json.encode(labels).decode(), part, value)
+        for (metric, labels, part), value in totals.items()
+        if value
+    ]
+
+
+def totals_of(rows: Iterable[tuple[Any, ...]]) -> dict[TotalKey, int]:
+    """Read rows of `totals`."""
+    decode = _labels.decode
+    return {(metric, decode(labels), part): value for metric, labels, part, value in rows}
 
 
 def day_number(key: bytes) -> int:

@@ -15,12 +15,16 @@ PERCENTILES = (50, 95, 99)
 
 
 def public_exchange(exchange: Exchange) -> dict[str, Any]:
-    """Return the public record, its `bill`, and `request_body` and `response_body`: text, `{"base64": …}`, or None."""
+    """Return the public record, its `bill`, and `request_body` and `response_body`: text, `{"base64": …}`, or None.
+
+    `bodies_removed`: they were kept, and retention has removed them.
+    """
     return {
         **public(exchange.record),
         "bill": public_bill(explain(exchange.record)),
         "request_body": _public_body(exchange.request),
         "response_body": _public_body(exchange.response),
+        "bodies_removed": exchange.bodies_removed,
     }
 
 

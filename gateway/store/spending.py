@@ -1,7 +1,7 @@
 """What do all files together say of what was used? Sums of days, put together by group and by step of time."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from operator import add
@@ -61,7 +61,29 @@ def spending(
     return Spending(shown, total, len(order) - len(shown))
 
 
-def _rows(folder: Path, asked: Asked, step: str | None, deadline: Deadline) -> Iterator[Row]:
+def _rows(folder: Path, asked: Asked, step: str | None, deadline: Deadline) -> Iterable[Row]:
+    """Add up all files as they are at one instant: a day that is folded meanwhile is neither lost nor counted twice."""
+    while True:
+        folded, rows = _past(folder, asked, deadline)
+        rows += _of_files(folder, asked, step, deadline, folded)
+        if _past(folder, None, deadline)[0] == folded:
+            return rows
+
+
+def _past(folder: Path, asked: Asked | None, deadline: Deadline) -> tuple[frozenset[str], list[Row]]:
+    """Return the names of files that were folded, and what is left of them."""
+    try:
+        with opened(folder / schema.ROLLUPS_FILE, deadline) as sql:
+            sql.execute("BEGIN")
+            folded = frozenset(name for (name,) in sql.execute(schema.SELECT_FOLDED))
+            return folded, [] if asked is None else list(sums.remembered(sql, asked, *scan.bounds(asked.query)))
+    except FileNotFoundError:
+        return frozenset(), []
+
+
+def _of_files(
+    folder: Path, asked: Asked, step: str | None, deadline: Deadline, folded: Collection[str]
+) -> Iterator[Row]:
     first_ms, end_ms = scan.bounds(asked.query)
     files = {_day_ms(path): path for path in sorted(folder.glob("????-??-??.db"))}
     within = {day_ms: path for day_ms, path in files.items() if day_ms < end_ms and day_ms + schema.DAY_MS > first_ms}
@@ -69,13 +91,9 @@ def _rows(folder: Path, asked: Asked, step: str | None, deadline: Deadline) -> I
         _refuse_too_many(step, max(first_ms, min(within)), min(end_ms, max(within) + schema.DAY_MS))
     for day_ms, path in within.items():
         with suppress(FileNotFoundError), opened(path, deadline) as sql:
-            yield from sums.add_up(sql, asked, day_ms, first_ms, end_ms)
-    gone = folder / schema.ROLLUPS_FILE
-    if gone.exists():
-        with opened(gone, deadline) as sql:
-            for row in sums.remembered(sql, asked, first_ms, end_ms):
-                if row[0] // schema.DAY_S * schema.DAY_MS not in files:
-                    yield row
+            ((name,),) = sql.execute(schema.SELECT_META, (schema.FILE,))
+            if name not in folded:
+                yield from sums.add_up(sql, asked, day_ms, first_ms, end_ms)
 
 
 def _refuse_too_many(step: str, first_ms: int, end_ms: int) -> None:

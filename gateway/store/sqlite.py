@@ -1,27 +1,25 @@
 """The default store: one SQLite file for each UTC day, written by one thread of the recorder."""
 
-import itertools
 import logging
 import sqlite3
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import msgspec
 
 from gateway.core.record import decode
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
 from gateway.store import schema, texts
-from gateway.store.bodies import Stretches, unpack
+from gateway.store.bodies import Packed, Stretches, unpack
 from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
-from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside
+from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside, unlink
 from gateway.store.interface import Committed, Count, Owe, StoreBusy, TotalKey
 from gateway.store.moves import Moves
+from gateway.store.rollups_file import Asked, Past, RollupsFile
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 4
@@ -42,6 +40,7 @@ class SqliteStore:
         self._folder = folder
         self._count = count
         self._owe = owe
+        self._rollups = RollupsFile(folder)
         self._full_text = full_text
         self._files: dict[Path, DayFile] = {}
         self._totals: Counter[TotalKey] = Counter()
@@ -49,14 +48,15 @@ class SqliteStore:
         self._watermarks: dict[str, int] = {}
         self._late = Lateness()
         self._charged: defaultdict[str, set[Path]] = defaultdict(set)  # in which files a holder was
+        self._next_seq = 0
         try:
-            self._seq = itertools.count(self._load())
+            self._load()
         except BaseException:
             self.close()
             raise
 
     def watermarks(self) -> dict[str, int]:
-        """Return the furthest committed position of each segment, as read when the store was opened."""
+        """Return the furthest committed position of each segment."""
         return dict(self._watermarks)
 
     def totals(self) -> dict[TotalKey, int]:
@@ -78,11 +78,14 @@ class SqliteStore:
         for day in sorted(days):
             part = self._commit_day(day, days[day], watermarks if day == max(days) else {})
             done = Committed(*(sum(pair) for pair in zip(done, part, strict=True)))
+        if days and watermarks:
+            self._watermarks = dict(watermarks)
         return done
 
     def spent(self, holder: str) -> dict[Balance, int]:
         """Return what a holder's exchanges were charged when they ended, by balance."""
-        spent: Counter[Balance] = Counter()
+        with self._translated(self._rollups.path):
+            spent = Counter(self._rollups.spent(holder))
         for path in self._charged.get(holder, ()):
             if path.exists():
                 with self._translated(path):
@@ -102,31 +105,77 @@ class SqliteStore:
                     return False
         return True
 
+    @property
+    def next_seq(self) -> int:
+        """The number that the next exchange gets."""
+        return self._next_seq
+
+    def days(self) -> list[Path]:
+        """List the day files, oldest first."""
+        return sorted(self._folder.glob("????-??-??.db"))
+
+    @contextmanager
+    def open_day(self, path: Path) -> Iterator[DayFile]:
+        """Open a day file; what goes wrong inside is StoreBusy."""
+        with self._translated(path):
+            yield self._file(path)
+
+    def count_in(self, totals: Mapping[TotalKey, int]) -> None:
+        """Note what somebody has added to the totals of a day file, and committed."""
+        with self._totals_lock:
+            self._totals.update(totals)
+
+    def fold(self, path: Path, holders: Collection[str], is_over: Callable[[Balance], bool]) -> bool:
+        """Keep only the sums of a day: exactly once, whenever we are killed. False: not now.
+
+        All that was read from the journal must be committed. `holders`, `is_over`: see Asked.
+        """
+        if not self.sync():
+            return False
+        self._release(path)
+        try:
+            rows = self._rollups.fold(path, Asked(holders, is_over, self._watermarks))
+        except sqlite3.DatabaseError as error:
+            # Whichever of the two files is to blame, neither gets out of the way here: nothing is lost.
+            raise StoreBusy(f"{path}: {error}") from error
+        self.count_in({(schema.REMOVED, ("rows",), ""): rows})
+        self._unlink(path)
+        return True
+
     def close(self) -> None:
         """Close all files."""
+        self._rollups.close()
         for file in self._files.values():
             file.close()
         self._files.clear()
 
-    def _load(self) -> int:
-        """Read totals and watermarks of all files, put broken ones aside, and return the first free seq."""
-        highest = 0
-        paths = sorted(self._folder.glob("????-??-??.db"))
+    def _load(self) -> None:
+        """Read what all files sum up to, and put broken ones aside."""
+        past = Past({}, {}, {}, frozenset(), 0)
+        with suppress(PutAside), self._translated(self._rollups.path):
+            past = self._rollups.load()
+        self._totals.update(past.totals)
+        self._watermarks.update(past.watermarks)
+        self._late.update(past.late)
+        highest = past.seq
+        paths = self.days()
         for path in paths:
             with suppress(PutAside), self._translated(path):
                 file = self._file(path)
+                if file.name in past.folded:
+                    self._unlink(path)
+                    continue
                 if file.was_left_open and path == paths[-1]:
                     file.check()
                 highest = max(highest, self._load_file(path, file.sql))
-        return max(highest + 1, time.time_ns() // 1000)
+        self._next_seq = max(highest + 1, time.time_ns() // 1000)
 
     def _load_file(self, path: Path, sql: sqlite3.Connection) -> int:
-        totals = sql.execute("SELECT metric, labels, part, value FROM totals").fetchall()
+        totals = schema.totals_of(sql.execute(schema.SELECT_TOTALS))
         watermarks = sql.execute("SELECT segment, offset FROM watermarks").fetchall()
         (highest,) = sql.execute("SELECT coalesce(max(seq), 0) FROM contents").fetchone()
         late = sql.execute(schema.LATE).fetchall()
-        for metric, labels, part, value in totals:
-            self._totals[metric, msgspec.json.decode(labels, type=tuple[str, ...]), part] += value
+        self._totals.update(totals)
         for segment, offset in watermarks:
             self._watermarks[segment] = max(offset, self._watermarks.get(segment, 0))
         for holder, series, start_s, amount in late:
@@ -175,7 +224,7 @@ class SqliteStore:
             for one in fresh:
                 charges.add(one.record)
             moves.write(file.sql, day)
-            file.sql.executemany(schema.ADD_TOTAL, _total_rows(changes))
+            file.sql.executemany(schema.ADD_TOTAL, schema.total_rows(changes))
             file.sql.executemany(schema.ADD_CHARGE, charges.rows())
             if watermarks:
                 file.sql.execute("DELETE FROM watermarks")
@@ -191,11 +240,12 @@ class SqliteStore:
     def _insert(self, file: DayFile, fresh: Sequence[Finished], moves: Moves) -> int:
         """Insert rows; return about how many bytes that writes."""
         rows, contents = [], []
-        for one in fresh:
-            seq, named = next(self._seq), file.naming.of(one.record)
+        for seq, one in enumerate(fresh, self._next_seq):
+            named = file.naming.of(one.record)
             rows.append(schema.exchange_row(one.key, seq, named, one.record))
             contents.append(schema.contents_row(seq, one))
             moves.add(one.key, one.record, named.kind, named.claim)
+        self._next_seq += len(fresh)
         file.sql.executemany(schema.INSERT_EXCHANGE, rows)
         file.sql.executemany(schema.INSERT_CONTENTS, contents)
         if file.has_index:
@@ -220,16 +270,13 @@ class SqliteStore:
         named = file.naming.of(one.record)
         moves.add(one.key, before, kind, claim, -1)
         moves.add(one.key, one.record, named.kind, named.claim)
-        request, response = unpack(packed)
-        whole = one._replace(
-            request=[*_pieces(REQUEST, request), *one.request],
-            response=[*_pieces(RESPONSE, response), *one.response],
-        )
         file.sql.execute(schema.REPLACE_EXCHANGE, schema.exchange_row(one.key, seq, named, one.record))
-        file.sql.execute(schema.REPLACE_CONTENTS, schema.contents_row(seq, whole))
+        file.sql.execute(schema.REPLACE_CONTENTS, _added(seq, one, tuple(packed)))
         if file.has_index:
+            request, response = unpack(tuple(packed))
             file.sql.execute(texts.FORGET, (seq, texts.said(request, response)))
-            file.sql.execute(texts.INSERT, (seq, texts.said_by(whole.request, whole.response)))
+            whole = [*_pieces(REQUEST, request), *one.request], [*_pieces(RESPONSE, response), *one.response]
+            file.sql.execute(texts.INSERT, (seq, texts.said_by(*whole)))
         return True
 
     def _file(self, path: Path) -> DayFile:
@@ -243,6 +290,17 @@ class SqliteStore:
             self._files.pop(surplus).close()
         return file
 
+    def _release(self, path: Path) -> None:
+        file = self._files.pop(path, None)
+        if file is not None:
+            file.close()
+
+    def _unlink(self, path: Path) -> None:
+        self._release(path)
+        unlink(path)
+        for files in self._charged.values():
+            files.discard(path)
+
     @contextmanager
     def _translated(self, path: Path) -> Iterator[None]:
         """Turn SQLite's errors into StoreBusy: the caller keeps its batch and comes again."""
@@ -251,8 +309,9 @@ class SqliteStore:
         except sqlite3.DatabaseError as error:
             if not is_broken(error):
                 raise StoreBusy(f"{path}: {error}") from error
-            if path in self._files:
-                self._files.pop(path).close()
+            self._release(path)
+            if path == self._rollups.path:
+                self._rollups.close()
             aside = put_aside(path)
             _log.error("%s is damaged (%s): moved to %s, a new file is begun", path, error, aside)
             raise PutAside(f"{path}: {error}") from error
@@ -285,12 +344,17 @@ def _known(sql: sqlite3.Connection, keys: list[bytes]) -> list[bytes]:
     return found
 
 
-def _total_rows(changes: Mapping[TotalKey, int]) -> list[tuple[str, str, str, int]]:
-    return [
-        (metric, msgspec.json.encode(labels).decode(), part, value)
-        for (metric, labels, part), value in changes.items()
-        if value
-    ]
+def _added(seq: int, one: Finished, packed: Packed) -> tuple[object, ...]:
+    """Lay out the row of `contents` for an amendment, with the bodies that were there before."""
+    if not one.request and not one.response:
+        return (seq, one.key, one.meta, *packed)
+    request, response = unpack(packed)
+    return schema.contents_row(
+        seq,
+        one._replace(
+            request=[*_pieces(REQUEST, request), *one.request], response=[*_pieces(RESPONSE, response), *one.response]
+        ),
+    )
 
 
 def _pieces(direction: int, stretches: Stretches | None) -> list[Piece]:

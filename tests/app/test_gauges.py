@@ -12,7 +12,7 @@ from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.price_shelf import Shelf
 from gateway.app.reckoning import Reckoning
-from gateway.app.recording import Recording
+from gateway.app.recording import Recording, Rules
 from gateway.app.vitals import Vitals
 from gateway.ledger.server import Server
 from gateway.metrics import board, catalogue
@@ -42,7 +42,7 @@ def make(folder: Path, refresher: Refresher | None = None, budgets: Source | Non
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
     folders = folder / "journal", folder / "store"
-    recording = Recording(*folders, Tally(), lambda one: one, unbooked, Ledger())
+    recording = Recording(*folders, Tally(), Rules(lambda one: one, unbooked), Ledger())
     refresher = refresher or Refresher(Shelf(folder))
     return shared, Gauges(shared, recording, folders, refresher, budgets or NoBudgets(), Reckoning(shared))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app import recording as recording_module
-from gateway.app.recording import Recording
+from gateway.app.recording import Recording, Rules
 from gateway.journal.writer import Journal
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreBusy
@@ -23,7 +23,7 @@ LIMIT_S = 20.0
 
 def make(folder: Path) -> Recording:
     """Make a recording over a folder."""
-    return Recording(folder / "journal", folder / "store", Tally(), lambda one: one, unbooked, Ledger())
+    return Recording(folder / "journal", folder / "store", Tally(), Rules(lambda one: one, unbooked), Ledger())
 
 
 def requests(recording: Recording) -> int:

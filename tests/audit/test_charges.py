@@ -81,12 +81,14 @@ def compared(
     *,
     team: str | None = None,
     over: bool = False,
+    gone_until_s: int = 0,
 ) -> Findings:
     """Compare a log with a ledger."""
     found, sums = Findings(), Sums()
     for one in records:
         sums.add(one)
-    compare(sums, Ledgers(ledger(before), ledger(before if after is None else after), lambda _: over), found, team)
+    ledgers = Ledgers(ledger(before), ledger(before if after is None else after), lambda _: over, gone_until_s)
+    compare(sums, ledgers, found, team)
     return found
 
 
@@ -146,6 +148,15 @@ def test_a_balance_that_changes_meanwhile_is_not_judged() -> None:
 
         assert [] == differences(found)
         assert skipped == found.skipped["ledger: the balance changed meanwhile"]
+
+
+def test_a_balance_whose_exchanges_may_be_gone_is_not_judged() -> None:
+    """Only if it differs: what agrees all the same is right. One that began later is."""
+    began_s = DAILY.start_s
+
+    assert [] == differences(compared(LOG[:2], {DAILY: AGREED}, gone_until_s=began_s + 1))
+    assert 1 == compared(LOG, {DAILY: AGREED}, gone_until_s=began_s + 1).checked["balances"]
+    assert [] != differences(compared(LOG[:2], {DAILY: AGREED}, gone_until_s=began_s))
 
 
 def test_of_one_team_its_own_balances_are_compared() -> None:

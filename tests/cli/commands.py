@@ -11,8 +11,10 @@ import msgspec
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
 from gateway.metrics.totals import Tally
+from gateway.policies.retention import Keep, Retention
+from gateway.store.retention import Keeper, Knowledge
 from gateway.store.sqlite import SqliteStore
-from tests.records import finished
+from tests.records import DAY_MS, NOON_MS, finished
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,3 +58,16 @@ def store(folder: Path, exchanges: Sequence[Record | Finished]) -> None:
     day_files = SqliteStore(folder / "data" / "store", Tally().count)
     day_files.commit([one if isinstance(one, Finished) else finished(one) for one in exchanges], {})
     day_files.close()
+
+
+def remove(folder: Path, rules: Retention, after_days: int) -> None:
+    """Let retention do its work in the store of a folder, so many days after the day of records."""
+    day_files = SqliteStore(folder / "data" / "store", Tally().count)
+    knowledge = Knowledge(lambda: rules, lambda: None, list, list, lambda balance: False)
+    Keeper(day_files, knowledge, now_s=lambda: (NOON_MS + after_days * DAY_MS) / 1000).finish()
+    day_files.close()
+
+
+def remove_bodies(folder: Path) -> None:
+    """Let retention remove all bodies."""
+    remove(folder, Retention(Keep(None, 1)), 2)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from gateway.core.record import decode, encode
+from gateway.policies.retention import Keep, Retention
 from gateway.store.bodies import pack, unpack
 from tests.audit.settled import CONFIG, Books, Settled
-from tests.cli.commands import Result, run, store
+from tests.cli.commands import Result, remove, run, store
 from tests.records import DAY_MS, NOON_MS, finished, new_id, record
 
 DAY = "2026-11-23"
@@ -222,6 +223,27 @@ def test_what_cannot_be_judged_is_told(tmp_path: Path) -> None:
     shown = run(tmp_path, "audit")
 
     assert "not judged, 2 times: cost: the prices are not in the record: an earlier version wrote it" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("rules", "rows", "skipped"),
+    [
+        (Retention(Keep(None, 1)), 3, {"bodies: the answer was not kept": 3}),
+        (Retention(Keep(1), {"search": Keep()}), 2, {"sums: of this day rows were removed by retention": 1}),
+        (Retention(Keep(1)), 0, {"rows: of this day all were removed by retention, its sums are kept": 1}),
+    ],
+    ids=["bodies", "rows of a team", "all"],
+)
+def test_what_retention_has_removed_is_no_difference(
+    tmp_path: Path, books: Books, rules: Retention, rows: int, skipped: dict[str, int]
+) -> None:
+    """What can be judged still is; of the rest it is said why it cannot."""
+    keep(tmp_path, [books.settle(CHAT), books.settle(CHAT), books.settle(CHAT, team="web")])
+    remove(tmp_path, rules, 3)
+    result = run(tmp_path, "audit", "--json")
+    (summary,) = result.lines
+
+    assert (0, 0, rows, skipped) == (result.code, summary["differences"], summary["rows"], summary["skipped"])
 
 
 @pytest.mark.parametrize("arguments", [["--since", "soon"], ["--bill", "x"]])

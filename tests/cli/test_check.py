@@ -50,6 +50,19 @@ def test_sound_config_is_summed_up(root: Path) -> None:
     assert "warning" not in run(OPENAI_API_KEY="sk")[1]
 
 
+def test_how_long_is_kept_what_is_told_by_team(root: Path) -> None:
+    """Whoever must know what is still there of a team looks here."""
+    (root / "config.toml").write_text(CONFIG + "[store]\nretention_days = 90\n")
+    edit.add_team(root, "search")
+    edit.add_team(root, "ads")
+    with (root / "teams" / "ads.toml").open("a") as file:
+        file.write("[logging]\nbody_retention_days = 7\n")
+    _, out, _ = run()
+
+    assert "team search: 1 key; keeps everything for 90 days\n" in out
+    assert "team ads: 1 key; keeps bodies for 7 days, the rest for 90 days\n" in out
+
+
 def test_json_has_the_same(root: Path) -> None:
     """One object for scripts; no secrets, only how many keys there are."""
     (root / "config.toml").write_text(CONFIG)
@@ -59,7 +72,8 @@ def test_json_has_the_same(root: Path) -> None:
 
     assert 0 == status
     assert (True, []) == (said["ok"], said["problems"])
-    assert [{"name": "search", "keys": ["default"]}] == said["teams"]
+    kept = {"retention_days": None, "body_retention_days": None}
+    assert [{"name": "search", "keys": ["default"], **kept}] == said["teams"]
     assert {"name": "openai", "dialect": "openai", "base_url": "https://api.openai.com/v1", "keys": 1} == (
         said["providers"][0]
     )
@@ -101,8 +115,8 @@ def test_budgets_and_limits_are_shown(root: Path) -> None:
         "company/month $2000.00 a month (Europe/Paris), soft team search",
         "company/loop $0.005 and 300 requests in 5h, strict key ci*, model gpt-4o* or claude-* user, session",
         "company/limit-1 600 requests per minute, 0.5 usd per second, 64 concurrent everything",
-        "team search: 1 key, held to company/month, company/loop, company/limit-1",
-        "team ads: 1 key, held to company/loop, company/limit-1",
+        "team search: 1 key, held to company/month, company/loop, company/limit-1; keeps everything for good",
+        "team ads: 1 key, held to company/loop, company/limit-1; keeps everything for good",
         "warning: config.toml: budgets[1].scope.key: holds for nobody: no key is called 'ci*'. There are: default.",
     ):
         assert line in lines, lines

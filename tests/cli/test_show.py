@@ -10,7 +10,7 @@ from gateway.core.record import Attempt, Job, public
 from gateway.core.usage import Usage
 from gateway.journal.frame import RESPONSE
 from gateway.policies.explained import explain, public_bill
-from tests.cli.commands import run, store
+from tests.cli.commands import remove_bodies, run, store
 from tests.records import NOON_MS, finished, record
 
 REQUEST = (
@@ -70,7 +70,8 @@ def test_json_is_the_public_record_with_bodies(tmp_path: Path) -> None:
     (shown,) = run(tmp_path, "logs", "show", one.id, "--json").lines
     bill = public_bill(explain(one))
 
-    assert {**public(one), "bill": bill, "request_body": "ask", "response_body": {"base64": "//4="}} == shown
+    bodies = {"request_body": "ask", "response_body": {"base64": "//4="}, "bodies_removed": False}
+    assert {**public(one), "bill": bill, **bodies} == shown
 
 
 def test_raw_bodies_are_exact(tmp_path: Path) -> None:
@@ -117,3 +118,17 @@ def test_ids_that_name_nothing_are_told_apart(tmp_path: Path, asked: str, code: 
 
     assert code == shown.code
     assert said in shown.err
+
+
+def test_bodies_that_retention_has_removed_are_told_as_such(tmp_path: Path) -> None:
+    """Somebody who looks for what was said learns that it was there, and why it is not any more."""
+    one = record(request_bytes=3, response_bytes=3)
+    store(tmp_path, [finished(one, b"ask", b"say")])
+    remove_bodies(tmp_path)
+    shown, raw = run(tmp_path, "logs", "show", one.id), run(tmp_path, "logs", "show", one.id, "--raw", "request")
+
+    assert 2 == shown.text.count("removed by retention")
+    assert (1, b"") == (raw.code, raw.out)
+    assert "removed by retention" in raw.err
+    (as_json,) = run(tmp_path, "logs", "show", one.id, "--json").lines
+    assert (None, None, True) == (as_json["request_body"], as_json["response_body"], as_json["bodies_removed"])

@@ -14,6 +14,7 @@ from gateway.core.usage import Usage
 from gateway.policies.access import Principal
 from gateway.policies.price_table import PriceList
 from gateway.policies.redaction import DEFAULT, Effort
+from gateway.policies.retention import Keep
 from gateway.policies.snapshot import Address, PriceSource, Server
 
 COMPANY = """
@@ -118,6 +119,22 @@ def test_the_companys_models_may_be_for_some_teams(root: Path) -> None:
     assert [("search", ("m-*",)), ("ads", None)] == [
         (each.team, each.company_models) for each in (access.identify([b"tw-1"]), access.identify([b"tw-2"])) if each
     ]
+
+
+def test_days_are_the_teams_own_or_the_companys(root: Path) -> None:
+    """A team says as much of it as it likes; one that config does not know is held to the company's."""
+    company = "[store]\nretention_days = 90\nbody_retention_days = 30"
+    teams = {
+        "teams/search.toml": "[logging]\nretention_days = 400",
+        "teams/ads.toml": "[logging]\nbody_retention_days = 1",
+        "teams/hr.toml": "",
+    }
+    retention = from_sources({"config.toml": company, **teams}, root, {}, 1).retention
+
+    assert [Keep(400, 30), Keep(90, 1), Keep(90, 30), Keep(90, 30)] == [
+        retention.of(name) for name in ("search", "ads", "hr", "gone")
+    ]
+    assert Keep() == from_sources({"teams/hr.toml": ""}, root, {}, 1).retention.of("hr")
 
 
 def test_budgets_limits_and_facts_are_compiled(root: Path) -> None:

@@ -180,3 +180,18 @@ def test_a_config_without_anybody_is_not_told_of_it_again() -> None:
     config = parse({"config.toml": DAY + "scope={team='x',key='y',provider='z',model='m'}"}, {}, Path("/nowhere"))
 
     assert [] == list(idle(config, snapshot(config, {}, 1), AT_S))
+
+
+def test_bodies_that_are_kept_longer_than_their_exchanges() -> None:
+    """A team that believes to keep bodies for a month learns that they go with the rest."""
+    store = "[store]\nretention_days=7\nbody_retention_days="
+    (of_company,) = said(store + "8")
+    (of_team,) = said(store + "7", ads="[logging]\nbody_retention_days=30")
+
+    assert (
+        "config.toml: store.body_retention_days: has no effect: the whole exchange is removed after 7 days"
+        == of_company
+    )
+    assert of_team.startswith("teams/ads.toml: logging.body_retention_days: has no effect")
+    assert [] == said(store + "7", ads="[logging]\nretention_days=60\nbody_retention_days=30")
+    assert [] == said("[store]\nbody_retention_days=7")

@@ -144,7 +144,6 @@ def test_syntax_error_has_its_line() -> None:
         ("config.toml", "[store]\nurl = 'postgresql://h/d'", "store.url"),
         ("config.toml", "[store]\nurl = 'clickhouse://h/d'", "store.url"),
         ("teams/a.toml", "[evaluation]\nsample = 0.1", "evaluation"),
-        ("teams/a.toml", "[logging]\nretention_days = 30", "logging.retention_days"),
     ],
 )
 def test_setting_that_is_not_built_is_an_error_that_says_so(file: str, text: str, where: str) -> None:

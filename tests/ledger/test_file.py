@@ -2,12 +2,24 @@
 
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from gateway.ledger import file as ledger_file
-from gateway.ledger.file import Bar, Batch, Deed, Kept, LedgerFile, LedgerRefused, Passed, Raise
+from gateway.ledger.file import (
+    THRESHOLDS_KEPT_S,
+    TRAIL_KEPT_S,
+    Bar,
+    Batch,
+    Deed,
+    Kept,
+    LedgerFile,
+    LedgerRefused,
+    Passed,
+    Raise,
+)
 from gateway.ledger.lease import MOST, Balance, Lease, Place
 
 ONE, OTHER = Place("search/daily", 0), Place('search/daily?user="é', -60)
@@ -104,7 +116,7 @@ def test_a_batch_that_is_written_twice_changes_nothing(tmp_path: Path) -> None:
 
 def test_the_trail_tells_who_did_what_newest_first(tmp_path: Path) -> None:
     """And cannot be changed: not even by hand."""
-    deeds = [Deed(number, 7, "ann", "why", "raise", "x", None, -5, 99) for number in (1, 2, 3)]
+    deeds = [Deed(number, int(time.time()), "ann", "why", "raise", "x", None, -5, 99) for number in (1, 2, 3)]
     batch = Batch()
     batch.deeds += deeds
     assert 4 == write(tmp_path / "x.db", batch).free_id
@@ -117,6 +129,36 @@ def test_the_trail_tells_who_did_what_newest_first(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             sql.execute(statement)
     sql.close()
+
+
+def test_the_trail_is_kept_for_more_than_a_year(tmp_path: Path) -> None:
+    """What was noted of itself with each balance a month; of a raise that still counts its deed stays with it."""
+    now_s = int(time.time())
+    month_s, year_s = now_s - THRESHOLDS_KEPT_S, now_s - TRAIL_KEPT_S
+    batch = Batch()
+    batch.raises += [Raise(1, "x", 5, MOST), Raise(2, "x", 5, year_s - 5)]
+    batch.deeds += [
+        *(Deed(number, year_s - 5, "ann", "why", "raise", "x", None, 5) for number in (1, 2, 3)),
+        Deed(4, year_s + 60, "ann", "why", "raise", "x", None, 5),
+        Deed(5, month_s - 5, "tollway", "80 %", "threshold", "x", 0, 5),
+        Deed(6, month_s + 60, "tollway", "80 %", "threshold", "x", 0, 5),
+    ]
+    batch.stale.append((now_s,))
+    kept = write(tmp_path / "x.db", batch)
+    file = LedgerFile(tmp_path / "x.db")
+
+    assert [1] == [one.id for one in kept.raises]
+    assert [6, 4, 1] == [deed.id for deed in file.trail(9)]
+    file.close()
+
+
+def test_a_clock_that_was_ahead_takes_nothing_from_the_trail(tmp_path: Path) -> None:
+    """What must not be removed does not fail the commit that asks for it: money is in it, too."""
+    batch = Batch()
+    batch.deeds.append(Deed(1, int(time.time()), "ann", "why", "raise", "x", None, 5))
+    batch.stale.append((int(time.time()) + 10 * TRAIL_KEPT_S,))
+
+    assert 2 == write(tmp_path / "x.db", batch).free_id
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -206,6 +206,20 @@ def test_a_balance_is_forgotten_when_it_is_over_and_nobody_holds_anything_of_it(
     assert books.balance(Place("quiet", 0)) is None
 
 
+def test_an_empty_balance_is_forgotten_though_its_time_never_ends() -> None:
+    """Places that were all given back leave nothing behind, unless somebody waits for one; what was spent stays."""
+    books = Books()
+    for series, debt in (("x#concurrent?session=1", 0), ("x#concurrent?session=2", 0), ("total", 9)):
+        for one in (ask("a", 1, debt=debt), ask("a", 2, want=5), ask("a", 3, back=5)):
+            books.ask(msgspec.structs.replace(one, series=series), 100)
+    books.late("b", Place("late", 0), 5)
+    books.changed.clear()
+    books.prune(60, lambda _: MOST, lambda series: series.endswith("2"))
+
+    assert {Place("x#concurrent?session=1", 0)} == books.changed
+    assert 5 == books.ask(msgspec.structs.replace(ask("a", 4, want=5), series="x#concurrent?session=1"), 100).added
+
+
 def test_who_is_gone_is_forgotten_after_a_while() -> None:
     """Nothing of theirs is on its way any more."""
     books = Books()

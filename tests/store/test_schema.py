@@ -104,7 +104,8 @@ def test_sums_of_files_can_be_put_together(tmp_path: Path) -> None:
         sql.executescript(schema.SUMS)
         for path in sorted(tmp_path.glob("*.db")):
             sql.execute("ATTACH ? AS day", (str(path),))
-            sql.executescript(schema.FOLD)
+            for statement in schema.FOLD:
+                sql.execute(statement)
             sql.execute("DETACH day")
         by_model = sql.execute(
             "SELECT model_served, sum(requests), sum(cost_nano_usd) FROM rollups JOIN kinds USING (kind) "

@@ -1,15 +1,15 @@
 """Files are put together: by group and step, days whose rows are gone included, each counted once."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from gateway.metrics.totals import Tally
-from gateway.store import schema, spending
+from gateway.store import spending
 from gateway.store.filters import BadFilter
 from gateway.store.interface import Query, Spending
 from gateway.store.opening import Deadline
+from gateway.store.rollups_file import Asked, RollupsFile
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished, record
 
@@ -26,12 +26,9 @@ def keep(folder: Path, *days: int) -> None:
 
 def fold(folder: Path, day: str) -> None:
     """Do what retention does: keep a day's sums, and leave its file to be removed."""
-    sql = sqlite3.connect(folder / schema.ROLLUPS_FILE, isolation_level=None)
-    sql.executescript(schema.META + schema.SUMS)
-    sql.execute(schema.INSERT_VERSION, (str(schema.VERSION),))
-    sql.execute("ATTACH ? AS day", (str(folder / f"{day}.db"),))
-    sql.executescript(schema.FOLD)
-    sql.close()
+    rollups = RollupsFile(folder)
+    rollups.fold(folder / f"{day}.db", Asked((), lambda balance: False, {}))
+    rollups.close()
 
 
 def told(
@@ -126,3 +123,30 @@ def test_more_steps_than_anybody_looks_at_are_refused(tmp_path: Path) -> None:
 def test_percentiles_lie_within_their_bucket(counts: dict[int, int], share: float, expected: float | None) -> None:
     """As Prometheus tells them from the same edges."""
     assert expected == spending.percentile_ms([counts.get(at, 0) for at in range(15)], share)
+
+
+def test_a_day_that_is_folded_meanwhile_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the look at what is gone, and before the look at its file: the answer is made anew."""
+    keep(tmp_path, 0, 1)
+    of_files, done = spending._of_files, []
+
+    def folds_first(*asked: object) -> object:
+        if not done:
+            done.append(True)
+            fold(tmp_path, "2026-11-23")
+            (tmp_path / "2026-11-23.db").unlink()
+        return of_files(*asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(spending, "_of_files", folds_first)
+
+    assert 11 == told(tmp_path, "team").total.cost_nano_usd
+
+
+def test_a_later_exchange_of_a_day_that_is_gone_counts_with_it(tmp_path: Path) -> None:
+    """Its day has a file again, and its sums elsewhere: both are meant."""
+    keep(tmp_path, 0)
+    fold(tmp_path, "2026-11-23")
+    (tmp_path / "2026-11-23.db").unlink()
+    keep(tmp_path, 0)
+
+    assert 2 == told(tmp_path, "team").total.cost_nano_usd

@@ -112,7 +112,7 @@ def test_failed_commit_shows_nowhere(tmp_path: Path, store: SqliteStore, monkeyp
 def test_file_is_never_seen_without_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recorder killed while it makes a day file leaves nothing that a reader would trip over."""
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "INSERT_VERSION", "SELECT missing")
+        patched.setattr(schema, "INSERT_META", "SELECT missing")
         store = SqliteStore(tmp_path, Tally().count)
         with pytest.raises(StoreBusy):
             store.commit([finished(record())], {})

@@ -1,0 +1,183 @@
+"""Do questions to the log, or retention, slow traffic down? One gateway over a large store, one steady load.
+
+    python -m bench.store --rows 1000000 --folder DIR --parts write
+    python -m bench.beside --folder DIR [--rate 100] [--seconds 20]
+
+Requests come at random instants, so many in a second, whether or not earlier ones were answered. Prints p50 and p99 of
+their latency alone, while questions are asked one after the other at the admin port, alone again, and while retention
+removes bodies, rows and days; and the ratios to the first. DIR loses what retention removes.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+
+from bench.cases import write_bodies
+from bench.contenders import CHAT
+from bench.gateway_config import KEY, Setup, write
+from bench.processes import stop
+from bench.provider import Provider, free_port
+from bench.rows import TEAMS
+from gateway.store.retention import FIRST_S
+
+QUESTIONS = (
+    "exchanges", f"exchanges?team={TEAMS[3]}", "exchanges?session=nobody", "exchanges?min_cost=1000",
+    "exchanges?text=a%20secret&since=1d", "spend?by=model&since=30d", "spend?by=session&since=30d",
+    "series?step=day&since=30d",
+)  # fmt: skip
+SETTLE_S = 3.0
+
+
+class Latency(NamedTuple):
+    """What requests took, in milliseconds, and how much else was done meanwhile."""
+
+    p50: float
+    p99: float
+    requests: int
+    beside: int
+
+
+async def load(url: str, body: bytes, rate: float, seconds: float) -> list[float]:
+    """Send requests at random instants; return the milliseconds that each took."""
+    took_ms: list[float] = []
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    chance = random.Random(1)
+    async with aiohttp.ClientSession(headers=headers) as session:
+
+        async def ask() -> None:
+            begun_s = time.perf_counter()
+            async with session.post(url, data=body) as answer:
+                await answer.read()
+                assert answer.status == 200, answer.status
+            took_ms.append((time.perf_counter() - begun_s) * 1000)
+
+        end_s = time.perf_counter() + seconds
+        async with asyncio.TaskGroup() as group:
+            while time.perf_counter() < end_s:
+                group.create_task(ask())
+                await asyncio.sleep(chance.expovariate(rate))
+    return took_ms
+
+
+async def questions(admin: str, until: asyncio.Event) -> int:
+    """Ask one after the other; return how many were answered."""
+    answered = 0
+    async with aiohttp.ClientSession() as session:
+        while not until.is_set():
+            async with session.get(f"{admin}/api/{QUESTIONS[answered % len(QUESTIONS)]}") as answer:
+                await answer.read()
+                assert answer.status in (200, 503, 504), (QUESTIONS[answered % len(QUESTIONS)], answer.status)
+            answered += 1
+    return answered
+
+
+async def removed(admin: str) -> int:
+    """Return how much retention has removed so far."""
+    async with aiohttp.ClientSession() as session, session.get(f"{admin}/metrics") as answer:
+        text = await answer.text()
+    return sum(int(float(value)) for value in re.findall(r"tollway_retention_removed_total\{.*\} (\S+)", text))
+
+
+async def retention(admin: str, until: asyncio.Event) -> int:
+    """Return how much is removed meanwhile: it begins by itself."""
+    before = await removed(admin)
+    await until.wait()
+    return await removed(admin) - before
+
+
+async def nothing(_admin: str, until: asyncio.Event) -> int:
+    """Do nothing."""
+    await until.wait()
+    return 0
+
+
+async def phase(
+    address: tuple[str, str], body: bytes, rate: float, seconds: float, beside: Callable[..., Awaitable[int]]
+) -> Latency:
+    """Load the gateway while something else is done."""
+    over = asyncio.Event()
+    other = asyncio.ensure_future(beside(address[1], over))
+    took_ms = sorted(await load(address[0] + CHAT, body, rate, seconds))
+    over.set()
+    return Latency(took_ms[len(took_ms) // 2], took_ms[len(took_ms) * 99 // 100], len(took_ms), await other)
+
+
+async def measure(address: tuple[str, str], body: bytes, rate: float, seconds: float) -> None:
+    """Go through the phases and print what comes out."""
+    begun_s = time.monotonic()
+    await load(address[0] + CHAT, body, rate, SETTLE_S)
+    first: Latency | None = None
+    for name, beside in (("alone", nothing), ("questions", questions), ("alone", nothing), ("retention", retention)):
+        if beside is retention:
+            await asyncio.sleep(max(0.0, begun_s + FIRST_S + SETTLE_S - time.monotonic()))
+        one = await phase(address, body, rate, seconds, beside)
+        first = first or one
+        ratios = f"{one.p50 / first.p50:.2f} and {one.p99 / first.p99:.2f} times the first"
+        print(f"{name:10} p50 {one.p50:6.2f} ms, p99 {one.p99:6.2f} ms: {ratios}; {one.beside:,} {name}", flush=True)
+
+
+def configured(folder: Path, store: Path, provider: Provider) -> tuple[Path, tuple[str, str]]:
+    """Write a configuration; return its file, and where agents and people connect."""
+    agents, people = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    config = write(folder, Setup(upstream=f"{provider.url}/v1", listen=agents, admin=people))
+    days = f'[store]\nurl = "sqlite:{store.resolve()}"\nretention_days = 20\nbody_retention_days = 5\n'
+    config.write_text(config.read_text() + days)
+    (folder / "teams" / f"{TEAMS[0]}.toml").write_text("[logging]\nretention_days = 10\n")
+    return config, (f"http://{agents}", f"http://{people}")
+
+
+async def ready(admin: str, patience_s: float = 60.0) -> None:
+    """Wait until the gateway serves."""
+    end_s = time.monotonic() + patience_s
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < end_s:
+            try:
+                async with session.get(f"{admin}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.2)
+    raise TimeoutError("the gateway does not become ready")
+
+
+async def run(address: tuple[str, str], body: bytes, rate: float, seconds: float) -> None:
+    """Wait for the gateway and measure."""
+    await ready(address[1])
+    await measure(address, body, rate, seconds)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--rate", type=float, default=100.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    arguments = parser.parse_args()
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
+        write_bodies(folder)
+        provider = Provider.start(folder, tls=False)
+        cleanup.callback(provider.stop)
+        config, address = configured(folder, arguments.folder, provider)
+        words = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
+        log = cleanup.enter_context((folder / "gateway.log").open("wb"))
+        gateway = subprocess.Popen(words, start_new_session=True, stdout=log, stderr=log, env=os.environ | {})
+        cleanup.callback(stop, gateway)
+        asyncio.run(run(address, (folder / "json.json").read_bytes(), arguments.rate, arguments.seconds))
+
+
+if __name__ == "__main__":
+    main()
