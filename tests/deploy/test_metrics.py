@@ -10,10 +10,9 @@ from deploy.source.promql import FAILED, PROVIDER_FAULT, UNCOUNTED, fill
 from deploy.source.rules import alerting, recording
 from gateway.core.record import OUTCOMES
 from gateway.core.usage import TOKEN_TYPES
-from gateway.metrics.catalogue import CATALOGUE, COUNTER, GAUGE, HISTOGRAM, Metric
+from gateway.metrics.catalogue import CATALOGUE, COUNTER, HISTOGRAM, Metric
 from tests.deploy.selectors import Selector, grouped, selectors
 
-# Agreed and not in the catalogue yet: empty once it is. Buckets of histograms do not matter here.
 # Exported, and in no dashboard and no rule; each with the reason.
 UNSEEN: dict[str, str] = {}
 

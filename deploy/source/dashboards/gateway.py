@@ -208,6 +208,13 @@ _BOOKS = Row(
                 Query("sum by (instance) (tollway_store_size_bytes{$S})", "{{instance}} store"),
             ),
         ),
+        Panel(
+            "Removed by retention",
+            TIMESERIES,
+            "short",
+            "Exchanges, and bodies of exchanges that stay, whose time was over.",
+            (Query("sum by (what) (increase(tollway_retention_removed_total{$S}[$R]))", "{{what}}"),),
+        ),
     ),
 )
 
