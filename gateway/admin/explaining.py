@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gateway.admin.answers import bound, shown
+from gateway.admin.answers import bound, only, shown
 from gateway.admin.sources import Sources
 from gateway.policies.explained_exchange import Now, public_story, story
 
@@ -15,6 +15,7 @@ def routes(sources: Sources) -> list[web.RouteDef]:
 
 
 async def _explain(sources: Sources, request: web.Request) -> web.Response:
+    only(request)
     found = await sources.store.exchange(request.match_info["id"])
     snapshot = sources.snapshot()
     now = Now(snapshot.routing, snapshot.budgets, snapshot.limits, snapshot.prices.listed)

@@ -21,8 +21,9 @@ async def test_explains_by_the_config_in_force(tmp_path: Path) -> None:
         now = Now(snapshot.routing, snapshot.budgets, snapshot.limits, snapshot.prices.listed)
         answer = await port.client.get(f"/api/exchanges/{one.id[:30]}/explain")
         missing = await port.client.get("/api/exchanges/ffff/explain")
+        senseless = await port.client.get(f"/api/exchanges/{one.id}/explain?colour=red")
 
-        assert (200, 404) == (answer.status, missing.status)
+        assert (200, 404, 400) == (answer.status, missing.status, senseless.status)
         found = await answer.json()
 
     assert public_story(story(one, now))["balances"] == found["balances"]

@@ -1,5 +1,6 @@
 """The OpenAPI file is true: it says what the server serves, takes and answers, no more and no less."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from openapi_spec_validator import validate
 import gateway
 from gateway.admin.api import make_app
 from gateway.admin.openapi import document
+from gateway.config.budgets import RATES as QUOTAS
 from gateway.core.record import BODIES, JOB_STATES, OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Hold, Job, Record
 from gateway.core.usage import Usage
 from gateway.ledger.bars import Crossing
 from gateway.policies.rates import KINDS
 from gateway.store.asking import query
+from gateway.store.interface import GROUPS, STEPS
 from tests.admin.contract import METHODS, Judge, Promise, ask
 from tests.admin.parts import NANO, NOON_S, TEAMS, WHO, Port, serving
 from tests.records import finished, record
@@ -38,7 +41,10 @@ free = true
 model = "fast"
 targets = [{ provider = "openai", model = "gpt-4o-mini", weight = 9 }, { provider = "local", model = "smol" }]
 """,
-    "teams/search.toml": TEAMS["teams/search.toml"] + f'[[keys]]\nname = "ci"\nsha256 = "{"ab" * 32}"\n',
+    "teams/search.toml": TEAMS["teams/search.toml"]
+    + f'[[keys]]\nname = "ci"\nsha256 = "{"ab" * 32}"\n'
+    + "[[limits]]\nname = 'fast'\nconcurrent = 5\nper = ['user']\n"
+    + "".join(f"[[limits]]\nname = 'fast-{name}'\n{name} = 7\n" for name in QUOTAS),
 }
 ENV = {"OPENAI_API_KEY": "sk-canary"}
 
@@ -47,10 +53,30 @@ VALUES = {
     "team": "search", "key": "ci", "model": "gpt-4o-mini", "provider": "openai", "status": "2xx", "outcome": "ok",
     "session": "s1", "user": "ann", "since": "2026-11-23", "until": "2026-11-24", "min_cost": "0", "max_cost": "5",
     "min_duration": "1ms", "text": "a", "limit": "3", "by": "model", "at": "2026-11-23T12:00", "budget": "search/*",
-    "before": "9", "after": "5",
+    "before": "9", "after": "5", "route": "fast", "endpoint": "chat", "error": "No", "finish_reason": "st?p",
+    "usage_source": "partial", "bodies": "redacted", "stream": "true", "tool_calls": "false", "agent": "a-*",
+    "client": "curl*", "tag": "a,b", "all_tags": "a,b", "metadata": "ticket=47*", "id": "01", "response_id": "r",
+    "trace_id": "t", "min_tokens": "1", "max_tokens": "9", "max_duration": "2.5s", "min_first_token": "1ms",
+    "max_first_token": "1m", "count": "true", "step": "week",
 }  # fmt: skip
 
+# How a parameter of this type is read.
+READ: dict[Any, Callable[[str], object]] = {"integer": int, "boolean": orjson.loads}
+
 SCHEMAS = {Record: "RecordFields"}
+
+# Exchanges that went wrong, each in another way: what explains them differs.
+UNSERVED: dict[str, Any] = {"provider": None, "usage": None, "usage_source": "none", "cost_nano_usd": 0}
+TURNED_DOWN: list[dict[str, Any]] = [
+    UNSERVED
+    | {"status": 429, "outcome": "budget_blocked", "user": "ann", "session": "s1"}
+    | {"error": "budget_exceeded: There is no money left (budget search/ever): wait."},
+    UNSERVED
+    | {"status": 429, "outcome": "rate_limited", "model_requested": "fast"}
+    | {"error": "rate_limited: Rate limit reached for search/fast?user=ann: 5 at once."},
+    {"status": 500, "outcome": "upstream_error", "error": "no", "route": "fast", "model_requested": "fast"},
+    {"status": None, "outcome": "cancelled", "holds": [Hold("search/gone", 0, "requests", 1, 1)]},
+]
 
 
 def full() -> Record:
@@ -93,7 +119,9 @@ async def answered(port: Port, judge: Judge) -> Record:
     """Fill the port, and ask for every answer but refusals by the door. Returns the exchange that says everything."""
     one, none, empty, again = full(), record(bodies="none", request_bytes=5), record(), record()
     bare = finished(empty, None, None)
+    turned_down = [record(**said) for said in TURNED_DOWN]
     port.store.commit([finished(one, b"ask", b"\xff"), finished(none, None, None), bare, finished(again)], {})
+    port.store.commit([finished(each) for each in turned_down], {})
     await port.server.bars.cross([Crossing("openai/gpt-x", one.id, round(NOON_S * 1000) - 5, 7, 5)])
     holder = await port.holder()
     await port.spend(holder, port.terms("search/daily"), 5 * NANO)
@@ -111,14 +139,17 @@ async def answered(port: Port, judge: Judge) -> Record:
     for path in ("/api/teams", "/api/keys", "/api/providers", "/api/config", "/api/openapi.json"):
         await get(path)
     await get("/api/models", 404, "/api/models?provider=nobody")
+    await sums(port, judge)
     each = "/api/exchanges/{id}"
-    for path in (each, f"{each}/request", f"{each}/response"):
+    for path in (each, f"{each}/request", f"{each}/response", f"{each}/explain"):
         await get(path, 200, path.format(id=one.id))
         await get(path, 404, path.format(id="ffff"))
         await get(path, 409, path.format(id="0"))
     for which in ("request", "response"):
         await get(f"{each}/{which}", 410, f"/api/exchanges/{none.id}/{which}")
         await get(f"{each}/{which}", 404, f"/api/exchanges/{empty.id}/{which}")
+    for one_more in (again, *turned_down):
+        await get(f"{each}/explain", 200, f"/api/exchanges/{one_more.id}/explain")
     budget = "/api/budgets/{owner}/{name}"
     [raised] = (await post(f"{budget}/raise", amount_usd="20", **{"for": "24h"}))["deeds"]
     await post(f"{budget}/correct", amount_usd="-1")
@@ -135,6 +166,25 @@ async def answered(port: Port, judge: Judge) -> Record:
     await post("/api/budgets/acknowledge", 404, model="openai/gpt-x")
     await get("/api/budgets/trail")
     return one
+
+
+async def sums(port: Port, judge: Judge) -> None:
+    """Add up by everything, over every step, and count."""
+
+    async def get(path: str, question: str) -> Any:
+        return await ask(port, judge, Promise("get", path, "200"), f"{path}?{question}")
+
+    for by in (*GROUPS, *STEPS):
+        told = await get("/api/spend", f"by={by}")
+        assert by in told["spend"][0]
+    assert (await get("/api/spend", "by=session&limit=1"))["rest"]
+    assert [] == (await get("/api/series", "team=nobody"))["spend"]
+    await get("/api/series", "")
+    for step in STEPS:
+        for by in GROUPS:
+            told = await get("/api/series", f"step={step}&by={by}")
+            assert {by, step} <= told["spend"][0].keys()
+    assert "count" in await get("/api/exchanges", "count=true")
 
 
 async def live(port: Port, judge: Judge, one: Record) -> None:
@@ -166,6 +216,11 @@ async def refused(port: Port, judge: Judge) -> None:
         port.token = "s3cret"
         await ask(port, judge, Promise(method, path, "401"), url, **json)
         port.token = None
+    port.metrics_token = "s3cret"
+    scrape = Promise("get", "/metrics", "401")
+    await ask(port, judge, scrape, scrape.path)
+    await ask(port, judge, scrape._replace(status="200"), scrape.path, headers={"Authorization": "Bearer s3cret"})
+    port.metrics_token = None
 
 
 async def unavailable(port: Port, judge: Judge, one: Record, patch: pytest.MonkeyPatch) -> None:
@@ -227,23 +282,26 @@ async def test_every_parameter_that_is_documented_is_accepted(tmp_path: Path) ->
                 value = (
                     one.id if name == "cursor" else "fast" if "/models" in path and name == "model" else VALUES[name]
                 )
-                judge.check(parameter["schema"], int(value) if parameter["schema"].get("type") == "integer" else value)
+                judge.check(parameter["schema"], READ.get(parameter["schema"].get("type"), str)(value))
                 answer = await port.client.get(url, params={name: value})
                 assert 200 == answer.status, (url, name, await answer.text())
 
 
 def test_every_filter_is_documented() -> None:
-    """Those of the log are those of the live tail, but for paging; a new one cannot be forgotten."""
+    """Those of the log are those of the live tail and of sums, but for paging; a new one cannot be forgotten."""
     judge = Judge()
-    log, tail = (
-        [one["name"] for one in judge.parameters("get", path)] for path in ("/api/exchanges", "/api/exchanges/live")
+    log, tail, spend, series = (
+        sorted(one["name"] for one in judge.parameters("get", f"/api/{path}"))
+        for path in ("exchanges", "exchanges/live", "spend", "series")
     )
     with pytest.raises(ValueError, match="there are") as said:
         query({"colour": "red"}, 0)
-    there = str(said.value).partition("there are ")[2].split(", ")
+    filters = {*str(said.value).partition("there are ")[2].split(", ")} - {"limit", "cursor"}
 
-    assert sorted(there) == sorted(log)
-    assert sorted({*there} - {"limit", "cursor"} | {"after"}) == sorted(tail)
+    assert sorted(filters | {"limit", "cursor", "count"}) == log
+    assert sorted(filters | {"after"}) == tail
+    assert sorted(filters | {"limit", "by"}) == spend
+    assert sorted(filters | {"step", "by"}) == series
 
 
 @pytest.mark.parametrize("struct", [Attempt, Hold, Job, Usage, Record])
@@ -267,6 +325,28 @@ def test_closed_lists_are_those_of_the_record() -> None:
     assert [*JOB_STATES] == schemas["Job"]["properties"]["state"]["enum"]
     assert [*KINDS] == schemas["BillLine"]["properties"]["kind"]["enum"]
     assert [*KINDS] == [*schemas["Rates"]["properties"]] == [*schemas["Prices"]["properties"]]
+
+
+def test_closed_lists_are_those_of_the_questions() -> None:
+    """What one can ask for, and what sums and limits have."""
+    judge = Judge()
+    schemas = judge.document["components"]["schemas"]
+    asked = {
+        (path, one["name"]): one["schema"].get("enum")
+        for path in ("/api/exchanges", "/api/spend", "/api/series")
+        for one in judge.parameters("get", path)
+    }
+    limits = [*QUOTAS, "concurrent"]
+
+    assert [*USAGE_SOURCES] == asked["/api/exchanges", "usage_source"]
+    assert [*BODIES] == asked["/api/exchanges", "bodies"]
+    assert [*GROUPS, *STEPS] == asked["/api/spend", "by"]
+    assert [*GROUPS] == asked["/api/series", "by"]
+    assert [*STEPS] == asked["/api/series", "step"]
+    assert [*GROUPS, *STEPS] == [*schemas["Spend"]["properties"]][: len(GROUPS) + len(STEPS)]
+    assert [*GROUPS, None] == schemas["Spending"]["properties"]["by"]["enum"]
+    assert [*STEPS, None] == schemas["Spending"]["properties"]["step"]["enum"]
+    assert limits == [*schemas["HoldingLimit"]["properties"]][-len(limits) :]
 
 
 def test_objects_are_closed() -> None:

@@ -45,6 +45,7 @@ async def test_spend_takes_filters_and_tells_how_sure_names_are(port: Port) -> N
         len((await port.json("/api/spend?by=session&limit=1"))["spend"]),
         (await port.json("/api/spend?by=session&limit=1"))["rest"],
     )
+    assert "cursor" == (await port.json("/api/spend?cursor=0", 400))["error"]["param"]
 
 
 async def test_series_tell_sums_and_latencies_by_step(port: Port) -> None:
@@ -60,5 +61,5 @@ async def test_series_tell_sums_and_latencies_by_step(port: Port) -> None:
     assert (750.0, 812.345) == (series["spend"][0]["p50_ms"], series["spend"][0]["mean_ms"])
     assert [2, 2] == [row["requests"] for row in (await port.json("/api/series"))["spend"]]
     assert [4] == [row["requests"] for row in (await port.json("/api/series?step=month"))["spend"]]
-    for query, param in (("step=year", "step"), ("by=colour", "by"), ("until=x", "until")):
+    for query, param in (("step=year", "step"), ("by=colour", "by"), ("until=x", "until"), ("limit=5", "limit")):
         assert param == (await port.json(f"/api/series?{query}", 400))["error"]["param"]

@@ -35,8 +35,10 @@ async def test_a_team_with_what_it_may_and_used(port: Port) -> None:
         "budgets": ["search/day"],
         "limits": ["search/fast"],
         "requests": 2,
+        "failures": 0,
         "input_tokens": 200,
         "output_tokens": 40,
+        "cached_tokens": 0,
         "cost_nano_usd": 6,
         "cost_usd": "0.000000006",
     } == search

@@ -28,7 +28,10 @@ def test_what_really_is(tmp_path: Path) -> None:
         line = next(line for line in stream if line.startswith(b"data: "))
         live = orjson.loads(line.removeprefix(b"data: "))
         until(lambda: told(run.api("/api/status"))["processes"]["workers_up"] == 1, "a heartbeat is seen", LIMIT_S)
-        paths = [f"/api/{name}" for name in ("status", "exchanges", "teams", "keys", "providers", "models", "config")]
+        paths = [
+            f"/api/{name}"
+            for name in ("status", "exchanges", "spend", "series", "teams", "keys", "providers", "models", "config")
+        ]
         answers = {path: told(run.api(path)) for path in paths}
         plain = http.client.HTTPConnection("127.0.0.1", run.admin_port, timeout=LIMIT_S)
         plain.request("GET", f"/api/exchanges/{live['id']}/response")
