@@ -19,12 +19,12 @@ class Exemplar(NamedTuple):
     amount: float
 
     @property
-    def label(self) -> tuple[str, str]:
-        """Name and value of the label: the trace where it has one, else the id by which its log is found."""
+    def labels(self) -> dict[str, str]:
+        """By what it is found: its id in the log, and its trace where it has one."""
         trace = self.trace_id
         if trace and trace.isalnum() and trace.isascii() and len(trace) <= _TRACE_MOST:
-            return "trace_id", trace
-        return "request_id", self.id
+            return {"request_id": self.id, "trace_id": trace}
+        return {"request_id": self.id}
 
     @property
     def at_s(self) -> float:
