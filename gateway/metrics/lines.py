@@ -64,8 +64,8 @@ class Pen:
         found = find((metric.name, labels, part))
         if found is None:
             return ""
-        labels = ",".join([f'{name}="{value}"' for name, value in found.labels.items()])
-        return f" # {{{labels}}} {_number(found.amount, metric)} {found.at_s:.3f}"
+        named = ",".join([f'{name}="{value}"' for name, value in found.labels.items()])
+        return f" # {{{named}}} {_number(found.amount, metric)} {found.at_s:.3f}"
 
 
 def _number(amount: float, metric: Metric) -> str:
