@@ -50,7 +50,10 @@ async def watched(path: Path, deadline: Deadline) -> AsyncIterator[aiosqlite.Con
     """Open a file for whoever reads on and on between other work; as `opened` does."""
     if deadline.has_passed:
         raise deadline.exceeded()
-    async with aiosqlite.Connection(lambda: connect(path), _ROWS_AT_ONCE) as db:
+    connection = aiosqlite.Connection(lambda: connect(path), _ROWS_AT_ONCE)
+    # Its thread only reads: no process waits at its end for one that a task left behind when its loop was closed.
+    connection._thread.daemon = True
+    async with connection as db:
         await db.set_progress_handler(lambda: deadline.has_passed, _STEPS)
         await db.create_function("has_text", 3, _text_search(deadline), deterministic=True)
         try:
