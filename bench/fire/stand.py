@@ -144,7 +144,7 @@ class Gun:
         for _ in range(600):
             await asyncio.sleep(0.05)
             pid = (await asyncio.to_thread(self._stand.children)).get(name, before)
-            if pid != before and f"child='{name}' pid={pid}" in self._stand.said():
+            if pid != before and f"child={name} pid={pid}" in self._stand.said().replace('"', ""):
                 return
         raise RuntimeError(f"nobody replaced {name}:\n{self._stand.said()[-2000:]}")
 

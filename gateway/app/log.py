@@ -16,6 +16,8 @@ from gateway.app.log_lines import FORMATS, MORE, Lines, kind
 from gateway.app.log_throttle import Throttle
 from gateway.policies.snapshot import Snapshot
 
+# What goes well (a child is ready, a reload) comes no more often than what went wrong before it.
+_NO_PROBLEM: Final = frozenset({logging.DEBUG, logging.INFO})
 LEVELS: Final = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
 # A library's chatter is of interest to nobody who asks for ours.
 _QUIET: Final = ("watchfiles", "asyncio", "aiohttp", "aiosqlite")
@@ -36,7 +38,7 @@ class Handler(logging.StreamHandler[IO[str]]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it."""
         self._tell(self._clock())
-        if self._throttle.admits(kind(record), record, self._clock()):
+        if record.levelno in _NO_PROBLEM or self._throttle.admits(kind(record), record, self._clock()):
             super().emit(record)
         else:
             record.exc_info = None  # its frames would keep alive what the request held
