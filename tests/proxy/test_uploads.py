@@ -228,7 +228,7 @@ def test_memory_stays_flat(gateway: Gateway, provider: Provider) -> None:
 
 def worker_pid(gateway: Gateway) -> int:
     """Find the worker's process."""
-    found = re.search(r"a child is ready child="worker 0" pid=(\d+)", gateway.said())
+    found = re.search(r'a child is ready child="worker 0" pid=(\d+)', gateway.said())
     assert found, gateway.said()
     return int(found[1])
 
