@@ -13,9 +13,9 @@ from gateway.store.interface import TotalKey
 
 # A step is made as large as fits into this: nothing else is recorded meanwhile.
 STEP_S = 0.01
-ROWS_FIRST, ROWS_MOST = 100, 5_000
+ROWS_FIRST, ROWS_MOST = 100, 1_000
 BYTES_MOST = 4 * 1024 * 1024
-PAGES_FIRST, PAGES_MOST = 32, 1_024
+PAGES_FIRST, PAGES_MOST = 8, 256
 AT_ONCE = 10_000
 # Of an exchange that nobody ended it is not known how long it took.
 _UNENDED_US = schema.DAY_MS * 1000
@@ -122,13 +122,14 @@ class Sweep:
         rows.begin()
         for prepare in _PREPARE:
             sql.execute(prepare)
+        # Before the transaction: what is read from the disk here holds up nobody who writes.
+        sql.execute(_LOOK, self._asked | {"after": self._after, "most": rows.amount})
+        sql.execute(_CUT, (BYTES_MOST,))
+        last, freed_bytes, left, gone, bare = sql.execute(_SEEN).fetchone()
+        if last is None:
+            return None
+        removed = Removed(gone, bare)
         with file.transaction():
-            sql.execute(_LOOK, self._asked | {"after": self._after, "most": rows.amount})
-            sql.execute(_CUT, (BYTES_MOST,))
-            last, freed_bytes, left, gone, bare = sql.execute(_SEEN).fetchone()
-            if last is None:
-                return None
-            removed = Removed(gone, bare)
             if any(removed):
                 _remove(file, removed)
                 file.written_bytes += freed_bytes
@@ -154,8 +155,8 @@ def shrink(file: DayFile, pages: Pace) -> bool:
     if not file.sql.execute("PRAGMA freelist_count").fetchone()[0]:
         return False
     pages.begin()
-    # It frees one page for each row that is taken of it.
-    file.sql.execute(f"PRAGMA incremental_vacuum({pages.amount})").fetchall()
+    # A script runs to its end; otherwise it stops behind each page, with a row of nothing.
+    file.sql.executescript(f"PRAGMA incremental_vacuum({pages.amount})")
     pages.end()
     file.unsynced = True
     file.written_bytes += pages.amount * schema.PAGE_BYTES

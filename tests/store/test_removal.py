@@ -147,6 +147,19 @@ def test_pace_follows_what_a_step_took(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 10.0 == pace.longest_s
 
 
+def test_free_pages_are_given_back_as_many_as_were_asked_for(file: DayFile) -> None:
+    """A step does what its pace says, not a page."""
+    for number in range(40):
+        file.sql.execute("INSERT INTO contents (seq, id, record) VALUES (?, ?, zeroblob(100000))", (number, b""))
+    file.sql.execute("DELETE FROM contents WHERE length(record) = 100000")
+    (before,) = file.sql.execute("PRAGMA freelist_count").fetchone()
+    assert removal.shrink(file, slow(30))
+
+    assert before - 30 == file.sql.execute("PRAGMA freelist_count").fetchone()[0]
+    assert removal.shrink(file, slow(1_000))
+    assert not removal.shrink(file, slow(1_000))
+
+
 def test_last_of_goes_through_all_by_id(file: DayFile) -> None:
     """The largest number and the longest time of each stretch are seen; of what nobody ended a day is thought."""
     last, seq, longest_us = removal.last_of(file, b"")
