@@ -122,12 +122,16 @@ def test_follow_prints_each_exchange_once(tmp_path: Path, as_json: bool) -> None
         while len([one for one in expected if one[:18] in (tmp_path / "out").read_text()]) < 3:
             assert time.monotonic() < end
             day_files = SqliteStore(tmp_path / "data" / "store", Tally().count)
-            batch = [record(), record(), record(team="web")]
+            # Instants of their own: of one instant two ids in some thousands begin alike.
+            at_ms = NOON_MS + len(expected)
+            batch = [record(at_ms), record(at_ms + 1), record(at_ms, team="web")]
             day_files.commit([finished(one) for one in batch], {})
             day_files.close()
             expected += [one.id for one in batch[:2]]
             time.sleep(0.1)
-        time.sleep(0.6)
+        while expected[-1][:18] not in (tmp_path / "out").read_text():
+            assert time.monotonic() < end
+            time.sleep(0.05)
     finally:
         follower.terminate()
         follower.wait()

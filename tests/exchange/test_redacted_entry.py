@@ -1,6 +1,7 @@
 """What reaches the journal of an exchange of which not everything may be kept: when, and in which frames."""
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import Iterator
@@ -24,7 +25,10 @@ CANARY = ALL[0]
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
     journal = Journal(tmp_path, "test")
+    # Collecting the garbage of a whole run of tests would use up the time that a body may take.
+    gc.disable()
     yield journal
+    gc.enable()
     journal.close()
 
 
