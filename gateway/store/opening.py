@@ -1,5 +1,6 @@
 """How is a file of the store opened for reading? Read-only, by whoever may read it, and for no longer than agreed."""
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -51,17 +52,24 @@ async def watched(path: Path, deadline: Deadline) -> AsyncIterator[aiosqlite.Con
     if deadline.has_passed:
         raise deadline.exceeded()
     connection = aiosqlite.Connection(lambda: connect(path), _ROWS_AT_ONCE)
-    # Its thread only reads: no process waits at its end for one that a task left behind when its loop was closed.
-    connection._thread.daemon = True
-    async with connection as db:
-        await db.set_progress_handler(lambda: deadline.has_passed, _STEPS)
-        await db.create_function("has_text", 3, _text_search(deadline), deterministic=True)
-        try:
-            yield db
-        except sqlite3.OperationalError as error:
-            if deadline.has_passed:
-                raise deadline.exceeded() from error
-            raise
+    try:
+        async with connection as db:
+            await db.set_progress_handler(lambda: deadline.has_passed, _STEPS)
+            await db.create_function("has_text", 3, _text_search(deadline), deterministic=True)
+            try:
+                yield db
+            except asyncio.CancelledError:
+                deadline.call_off()  # closing waits for what runs
+                raise
+    except sqlite3.OperationalError as error:
+        if deadline.has_passed:
+            raise deadline.exceeded() from error
+        raise
+    finally:
+        # A task that is cancelled while it connects leaves the thread at work, and that tells a loop that may be closed
+        # by then. It is in the middle of next to nothing.
+        deadline.call_off()
+        connection._thread.join()
 
 
 @contextmanager

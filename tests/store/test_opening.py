@@ -1,13 +1,16 @@
 """Files are opened read-only, for a bounded time; whoever no longer waits for an answer stops it."""
 
+import asyncio
 import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from gateway.metrics.totals import Tally
 from gateway.store.interface import StoreRefused
-from gateway.store.opening import Deadline, QueryTimeout, connect, opened
+from gateway.store.opening import Deadline, QueryTimeout, connect, opened, watched
 from gateway.store.sqlite import SqliteStore
 from tests.records import finished, record
 
@@ -54,3 +57,43 @@ def test_other_tables_are_refused(path: Path) -> None:
         sql.close()
         with pytest.raises(StoreRefused, match=said):
             connect(path)
+
+
+async def test_who_watches_and_is_cancelled_leaves_no_thread(path: Path) -> None:
+    """At whatever point: a thread that is left tells a loop that may be closed by then."""
+
+    async def watch() -> None:
+        async with watched(path, Deadline(60)) as db:
+            await db.execute_fetchall("SELECT 1")
+
+    before = threading.active_count()
+    for turns in range(40):
+        watching = asyncio.create_task(watch())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        watching.cancel()
+        await asyncio.wait({watching})
+
+        assert before == threading.active_count()
+
+
+async def test_who_watches_stops_what_runs(path: Path) -> None:
+    """At the deadline, and when nobody waits for it any more."""
+
+    async def watch(allowed_s: float) -> None:
+        async with watched(path, Deadline(allowed_s)) as db:
+            running.set()
+            await db.execute_fetchall(ENDLESS)
+
+    running = asyncio.Event()
+    with pytest.raises(QueryTimeout, match="ask for less"):
+        await watch(0.05)
+    running.clear()
+    watching = asyncio.create_task(watch(60))
+    await running.wait()
+    began_s = time.monotonic()
+    watching.cancel()
+    await asyncio.wait({watching})
+
+    assert watching.cancelled()
+    assert time.monotonic() - began_s < 10
