@@ -147,7 +147,7 @@ def _follow(watch: Watch, every_s: float) -> None:
     console = Console(highlight=False)
     by_key = {key: name for name, key in GROUPS.items()}
     with (
-        contextlib.suppress(KeyboardInterrupt),
+        contextlib.suppress(KeyboardInterrupt, OSError),  # a terminal that is gone can be neither read nor written
         _keys(),
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
@@ -175,7 +175,8 @@ def _keys() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # it may be gone
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _pressed(wait_s: float) -> str | None:

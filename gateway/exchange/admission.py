@@ -19,7 +19,7 @@ from gateway.policies.refusing import Spent, budget_exceeded, rate_limited
 
 _NANO: Final = 1_000_000_000
 _MICRO: Final = 1_000
-_now_ns: Final = time.perf_counter_ns
+_clock_ns: Final = time.perf_counter_ns
 _DRAWS: Final = 997  # so many different waits, for those who are refused at about the same time
 _TRIES: Final = 4  # so often less is asked for, of budgets that have too little left
 _AHEAD: Final = 4  # a stream holds a quarter more than it has cost until now
@@ -39,21 +39,8 @@ class Admission:
     """
 
     __slots__ = (
-        "_amounts",
-        "_asked_ns",
-        "_charges",
-        "_held",
-        "_holder",
-        "_now_ns",
-        "_short",
-        "_size",
-        "_then",
-        "_tries",
-        "exceeded",
-        "left",
-        "plan",
-        "starves",
-        "waited_us",
+        "_amounts", "_asked_ns", "_charges", "_held", "_holder", "_now_ns", "_short", "_size", "_then", "_tries",
+        "exceeded", "left", "plan", "starves", "waited_us",
     )  # fmt: skip
 
     def __init__(self, holder: Holder, plan: Plan, amounts: list[int], size: int, now_ns: int) -> None:
@@ -101,7 +88,7 @@ class Admission:
         short = self._short
         if short is None:
             return
-        self._asked_ns = _now_ns()
+        self._asked_ns = _clock_ns()
         self._then = then
         self._holder.more(short, self._told)
 
@@ -244,7 +231,7 @@ class Admission:
 
     def _tell(self, refusal: Refusal | None) -> None:
         then, self._then = self._then, None
-        self.waited_us = (_now_ns() - self._asked_ns) // _MICRO
+        self.waited_us = (_clock_ns() - self._asked_ns) // _MICRO
         if then is not None:
             then(refusal)
 

@@ -217,6 +217,30 @@ def test_keys_in_a_terminal(tmp_path: Path) -> None:
     os.close(theirs)
 
 
+def test_a_terminal_that_is_gone_ends_it(tmp_path: Path) -> None:
+    """Nobody is left to look: no process goes on, and nothing is told as a defect."""
+    (tmp_path / "config.toml").write_text("")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (30, 100))
+    with port(ANSWERS) as (url, _):
+        command = [sys.executable, "-m", "gateway", "top", "--config", str(tmp_path / "config.toml"), "--url", url]
+        process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "TERM": "xterm"},
+            start_new_session=True,
+        )
+        os.close(theirs)
+        _read(ours, b"TEAM, LAST 1H")
+        os.close(ours)
+        _, said = process.communicate(timeout=20)
+
+    assert (0, b"") == (process.returncode, said)
+
+
 def _read(terminal: int, awaited: bytes) -> bytes:
     """Read until something is there."""
     seen, until_s = b"", time.monotonic() + 20

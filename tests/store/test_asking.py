@@ -28,89 +28,56 @@ def test_instants(text: str, expected: int) -> None:
     assert expected == instant_ms(text, NOON_MS)
 
 
-def test_all_filters_are_read() -> None:
-    """Every filter reaches its field, in the store's units."""
-    cursor = new_id()
-    asked = {
-        "team": "a*",
-        "key": "b",
-        "model": "c",
-        "provider": "d",
-        "status": "5xx",
-        "outcome": "ok",
-        "session": "e",
-        "user": "f",
-        "since": "1h",
-        "until": "1m",
-        "min_cost": "0.05",
-        "max_cost": "1e2",
-        "min_duration": "2.5s",
-        "text": "hello",
-        "limit": "7",
-        "cursor": cursor,
-        "route": "fast",
-        "endpoint": "chat",
-        "error": "reset",
-        "finish_reason": "stop",
-        "usage_source": "partial",
-        "bodies": "none",
-        "stream": "true",
-        "tool_calls": "false",
-        "agent": "planner",
-        "client": "claude-cli*",
-        "tag": "a, b",
-        "all_tags": "c",
-        "metadata": "ticket=4711=x",
-        "id": "01a2",
-        "response_id": "r1",
-        "trace_id": "t1",
-        "min_tokens": "5",
-        "max_tokens": "6",
-        "max_duration": "1m",
-        "min_first_token": "10ms",
-        "max_first_token": "1s",
-    }
+# As written -> what is written, the field of the query that it becomes, and its value there, in the store's units.
+CURSOR = new_id()
+FILTERS: dict[str, tuple[str, str, object]] = {
+    "team": ("a*", "team", "a*"),
+    "key": ("b", "key", "b"),
+    "model": ("c", "model", "c"),
+    "provider": ("d", "provider", "d"),
+    "status": ("5xx", "status", "5xx"),
+    "outcome": ("ok", "outcome", "ok"),
+    "session": ("e", "session", "e"),
+    "user": ("f", "user", "f"),
+    "since": ("1h", "since_ms", NOON_MS - 3_600_000),
+    "until": ("1m", "until_ms", NOON_MS - 60_000),
+    "min_cost": ("0.05", "min_cost_nano_usd", 50_000_000),
+    "max_cost": ("1e2", "max_cost_nano_usd", 100 * 10**9),
+    "min_duration": ("2.5s", "min_duration_ms", 2500.0),
+    "max_duration": ("1m", "max_duration_ms", 60_000.0),
+    "min_first_token": ("10ms", "min_first_token_ms", 10.0),
+    "max_first_token": ("1s", "max_first_token_ms", 1000.0),
+    "min_tokens": ("5", "min_tokens", 5),
+    "max_tokens": ("6", "max_tokens", 6),
+    "text": ("hello", "text", "hello"),
+    "limit": ("7", "limit", 7),
+    "cursor": (CURSOR, "before", CURSOR),
+    "route": ("fast", "route", "fast"),
+    "endpoint": ("chat", "endpoint", "chat"),
+    "error": ("reset", "error", "reset"),
+    "finish_reason": ("stop", "finish_reason", "stop"),
+    "usage_source": ("partial", "usage_source", "partial"),
+    "bodies": ("none", "bodies", "none"),
+    "stream": ("true", "stream", True),
+    "tool_calls": ("false", "has_tool_calls", False),
+    "agent": ("planner", "agent", "planner"),
+    "client": ("claude-cli*", "client", "claude-cli*"),
+    "tag": ("a, b", "any_tag", ("a", "b")),
+    "all_tags": ("c", "all_tags", ("c",)),
+    "metadata": ("ticket=4711=x", "metadata", ("ticket", "4711=x")),
+    "id": ("01a2", "id", "01a2"),
+    "response_id": ("r1", "response_id", "r1"),
+    "trace_id": ("t1", "trace_id", "t1"),
+}
 
-    assert set(asked) == set(asking._READERS)
-    assert Query(
-        team="a*",
-        key="b",
-        model="c",
-        provider="d",
-        status="5xx",
-        outcome="ok",
-        session="e",
-        user="f",
-        since_ms=NOON_MS - 3_600_000,
-        until_ms=NOON_MS - 60_000,
-        min_cost_nano_usd=50_000_000,
-        max_cost_nano_usd=100 * 10**9,
-        min_duration_ms=2500.0,
-        text="hello",
-        limit=7,
-        before=cursor,
-        route="fast",
-        endpoint="chat",
-        error="reset",
-        finish_reason="stop",
-        usage_source="partial",
-        bodies="none",
-        stream=True,
-        has_tool_calls=False,
-        agent="planner",
-        client="claude-cli*",
-        any_tag=("a", "b"),
-        all_tags=("c",),
-        metadata=("ticket", "4711=x"),
-        id="01a2",
-        response_id="r1",
-        trace_id="t1",
-        min_tokens=5,
-        max_tokens=6,
-        max_duration_ms=60_000.0,
-        min_first_token_ms=10.0,
-        max_first_token_ms=1000.0,
-    ) == query(asked, NOON_MS)
+
+def test_all_filters_are_read() -> None:
+    """Every filter reaches its field."""
+    fields = {field: value for _, field, value in FILTERS.values()}
+
+    assert set(FILTERS) == set(asking._READERS)
+    assert set(fields) == set(Query.__struct_fields__)
+    assert Query(**fields) == query({name: text for name, (text, _, _) in FILTERS.items()}, NOON_MS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

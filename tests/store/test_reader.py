@@ -11,6 +11,7 @@ import pytest
 
 from gateway.core.usage import Usage
 from gateway.journal.frame import RESPONSE
+from gateway.journal.reader import Finished
 from gateway.metrics.totals import Tally
 from gateway.store import schema
 from gateway.store.filters import BadFilter
@@ -87,57 +88,9 @@ async def test_pages_cover_everything_once_newest_first(store: SqliteStore, read
         assert expected == found
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        (Query(team="web"), "b"),
-        (Query(team="w*"), "b"),
-        (Query(key="cron"), "c"),
-        (Query(model="claude-*"), "c"),
-        (Query(model="fast"), "b"),
-        (Query(provider="anthropic"), "c"),
-        (Query(status="429"), "d"),
-        (Query(status="4xx"), "d"),
-        (Query(outcome="rate_limited"), "d"),
-        (Query(session="s1"), "e"),
-        (Query(user="ann"), "e"),
-        (Query(min_cost_nano_usd=1_000_000), "c"),
-        (Query(max_cost_nano_usd=0), "d"),
-        (Query(min_duration_ms=5000.0), "e"),
-        (Query(since_ms=NOON_MS + 3), "de"),
-        (Query(until_ms=NOON_MS + 1), "a"),
-        (Query(text="NEEDLE"), "a"),
-        (Query(text="é"), "b"),
-        (Query(text='say "hi"'), "e"),
-        (Query(team="search", status="2xx", min_duration_ms=5000.0), "e"),
-        (Query(team="nobody"), ""),
-        (Query(route="cheap"), "b"),
-        (Query(endpoint="messages"), "c"),
-        (Query(error="RESET"), "d"),
-        (Query(finish_reason="tool*"), "c"),
-        (Query(usage_source="estimated"), "e"),
-        (Query(bodies="none"), "d"),
-        (Query(bodies="full"), "abce"),
-        (Query(stream=True), "e"),
-        (Query(stream=False, has_tool_calls=True), "c"),
-        (Query(has_tool_calls=False), "abde"),
-        (Query(agent="[ab]"), "ab"),
-        (Query(client="claude-cli*"), "b"),
-        (Query(any_tag=("x", "z")), "abc"),
-        (Query(all_tags=("x", "y")), "b"),
-        (Query(metadata=("ticket", "47*")), "a"),
-        (Query(metadata=("ticket", "11")), ""),
-        (Query(response_id="resp_1"), "c"),
-        (Query(trace_id="0af7651916cd43dd8448eb211c80319c"), "e"),
-        (Query(min_tokens=1_000), "c"),
-        (Query(max_tokens=119), "d"),
-        (Query(max_duration_ms=100.0), "b"),
-        (Query(min_first_token_ms=10.0, max_first_token_ms=20.0), "e"),
-    ],
-)
-async def test_filters(store: SqliteStore, reader: StoreReader, query: Query, expected: str) -> None:
-    """Each filter finds exactly what it names; several apply together."""
-    exchanges = [
+def various() -> list[Finished]:
+    """Exchanges that differ in everything that can be filtered by, each named by its agent."""
+    return [
         finished(record(NOON_MS, agent="a", tags=["x"], metadata={"ticket": "4711"}), b"a needle in hay"),
         finished(
             record(
@@ -198,7 +151,59 @@ async def test_filters(store: SqliteStore, reader: StoreReader, query: Query, ex
             b'{"t":"say \\"hi\\""}',
         ),
     ]
-    store.commit(exchanges, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(team="web"), "b"),
+        (Query(team="w*"), "b"),
+        (Query(key="cron"), "c"),
+        (Query(model="claude-*"), "c"),
+        (Query(model="fast"), "b"),
+        (Query(provider="anthropic"), "c"),
+        (Query(status="429"), "d"),
+        (Query(status="4xx"), "d"),
+        (Query(outcome="rate_limited"), "d"),
+        (Query(session="s1"), "e"),
+        (Query(user="ann"), "e"),
+        (Query(min_cost_nano_usd=1_000_000), "c"),
+        (Query(max_cost_nano_usd=0), "d"),
+        (Query(min_duration_ms=5000.0), "e"),
+        (Query(since_ms=NOON_MS + 3), "de"),
+        (Query(until_ms=NOON_MS + 1), "a"),
+        (Query(text="NEEDLE"), "a"),
+        (Query(text="é"), "b"),
+        (Query(text='say "hi"'), "e"),
+        (Query(team="search", status="2xx", min_duration_ms=5000.0), "e"),
+        (Query(team="nobody"), ""),
+        (Query(route="cheap"), "b"),
+        (Query(endpoint="messages"), "c"),
+        (Query(error="RESET"), "d"),
+        (Query(finish_reason="tool*"), "c"),
+        (Query(usage_source="estimated"), "e"),
+        (Query(bodies="none"), "d"),
+        (Query(bodies="full"), "abce"),
+        (Query(stream=True), "e"),
+        (Query(stream=False, has_tool_calls=True), "c"),
+        (Query(has_tool_calls=False), "abde"),
+        (Query(agent="[ab]"), "ab"),
+        (Query(client="claude-cli*"), "b"),
+        (Query(any_tag=("x", "z")), "abc"),
+        (Query(all_tags=("x", "y")), "b"),
+        (Query(metadata=("ticket", "47*")), "a"),
+        (Query(metadata=("ticket", "11")), ""),
+        (Query(response_id="resp_1"), "c"),
+        (Query(trace_id="0af7651916cd43dd8448eb211c80319c"), "e"),
+        (Query(min_tokens=1_000), "c"),
+        (Query(max_tokens=119), "d"),
+        (Query(max_duration_ms=100.0), "b"),
+        (Query(min_first_token_ms=10.0, max_first_token_ms=20.0), "e"),
+    ],
+)
+async def test_filters(store: SqliteStore, reader: StoreReader, query: Query, expected: str) -> None:
+    """Each filter finds exactly what it names; several apply together."""
+    store.commit(various(), {})
     page = await reader.exchanges(query)
 
     assert expected == "".join(sorted(str(one.agent) for one in page.records))
