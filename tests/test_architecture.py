@@ -17,6 +17,7 @@ LAYERS = [
     ["wire", "policies", "journal"],
     ["http", "store", "ledger", "metrics", "config"],
     ["exchange"],
+    ["evaluation"],
     ["proxy", "admin", "audit"],
     ["app"],
     ["cli"],

@@ -1,13 +1,14 @@
 """What people may write: config.toml (Company) and teams/NAME.toml (Team), field by field, with the defaults."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.config.values import (
     TABLE,
     AddressText,
+    AlwaysText,
     BaseUrl,
     Digest,
     JsonPath,
@@ -20,6 +21,7 @@ from gateway.config.values import (
     PriceLocation,
     Seconds,
     Secret,
+    Share,
     Size,
     TimeZone,
     Usd,
@@ -263,6 +265,71 @@ class Ledger(Section):
     url: Annotated[str, AfterValidator(_ledger_url)] = "local:"
 
 
+PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Selection(Section):
+    """What an evaluator looks at: patterns, of which one must match."""
+
+    model: PatternList | None = None
+    route: PatternList | None = None
+    endpoint: PatternList | None = None
+    outcome: PatternList | None = None
+
+
+class StratumRate(Selection):
+    """[[evaluators.strata]]: a rate of its own for what matches."""
+
+    sample: Share
+
+
+class Evaluator(Section):
+    """[[evaluators]]: teams switch it on by its name."""
+
+    name: Name
+    use: Annotated[str, Field(min_length=1)]
+    sample: Share | None = None
+    only: Selection = Selection()
+    strata: list[StratumRate] = []
+    always: list[AlwaysText] = []
+    always_per_minute: PerMinute = 10
+    max_per_minute: PerMinute | None = None
+    budget_usd_per_day: Usd | None = None
+    judge: Annotated[str, Field(min_length=1)] | None = None
+    timeout: Seconds | None = None
+    memory: Size | None = None
+    network: bool = False
+    concurrent: Annotated[int, Field(ge=1, le=64)] = 1
+    params: dict[str, Any] = {}
+
+
+class Evaluation(Section):
+    """[evaluation]: what holds for all evaluators."""
+
+    judge: Annotated[str, Field(min_length=1)] | None = None
+    budget_usd_per_day: Usd | None = None
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    max_backlog: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    conversation_idle: Seconds = 1800.0
+    salt: Annotated[str, Field(min_length=1, max_length=64)] = "tollway"
+
+
+class EvaluatorOfTeam(Section):
+    """[evaluation.of.NAME] of a team: what it has otherwise than config.toml says."""
+
+    sample: Share | None = None
+    max_per_minute: PerMinute | None = None
+    params: dict[str, Any] = {}
+
+
+class TeamEvaluation(Section):
+    """[evaluation] of a team: the evaluators that look at its exchanges. `sample`: of those that say nothing else."""
+
+    sample: Share | None = None
+    evaluators: list[Name] = []
+    of: dict[Name, EvaluatorOfTeam] = {}
+
+
 class Company(Section):
     """config.toml"""
 
@@ -275,8 +342,8 @@ class Company(Section):
     ledger: Ledger = Ledger()
     budgets: list[Budget] = []
     limits: list[Limit] = []
-    evaluators: NotBuilt = None
-    evaluation: NotBuilt = None
+    evaluators: list[Evaluator] = []
+    evaluation: Evaluation = Evaluation()
 
 
 class Key(Section):
@@ -318,4 +385,4 @@ class Team(Section):
     logging: Logging = Logging()
     budgets: list[Budget] = []
     limits: list[Limit] = []
-    evaluation: NotBuilt = None
+    evaluation: TeamEvaluation = TeamEvaluation()

@@ -181,6 +181,25 @@ def _table(value: Any) -> Any:
     return value
 
 
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("expected a share between 0 and 1, such as 0.05")
+    return float(value)
+
+
+_ALWAYS = re.compile(r"(cost_usd|duration_ms|first_token_ms)\s*>\s*(\d+(?:\.\d+)?)")
+_ALWAYS_PLAIN = ("error", "truncated", "content_filter", "negative_feedback")
+
+
+def _always(value: str) -> str:
+    if value not in _ALWAYS_PLAIN and _ALWAYS.fullmatch(value) is None:
+        raise ValueError(
+            f'expected one of {", ".join(_ALWAYS_PLAIN)}, or a bound such as "cost_usd > 0.10", "duration_ms > 30000", '
+            '"first_token_ms > 5000"'
+        )
+    return value
+
+
 def _own_pattern(value: str) -> str:
     compile_pattern(value)
     return value
@@ -208,4 +227,6 @@ OnAuthorityLoss = Annotated[str, AfterValidator(_on_authority_loss)]
 OwnPattern = Annotated[str, AfterValidator(_own_pattern)]
 JsonPath = Annotated[str, AfterValidator(_json_path)]
 TABLE = BeforeValidator(_table)
+Share = Annotated[float, BeforeValidator(_share)]
+AlwaysText = Annotated[str, AfterValidator(_always)]
 NotBuilt = Annotated[None, BeforeValidator(_not_built)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.policies.access import Access
 from gateway.policies.budget import Budgets
+from gateway.policies.evaluating import Evaluating
 from gateway.policies.limit import Limits
 from gateway.policies.model_facts import FactBook
 from gateway.policies.pricing import PriceBook
@@ -85,3 +86,4 @@ class Snapshot:
     limits: Limits = field(default_factory=Limits)
     facts: FactBook = field(default_factory=FactBook)
     retention: Retention = field(default_factory=Retention)
+    evaluating: Evaluating = field(default_factory=Evaluating)

@@ -1,0 +1,89 @@
+"""What an evaluation leaves behind: one set of names in the journal, the store, the CLI, the API and reports."""
+
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+
+SCORE_TYPES = ("numeric", "boolean", "categorical", "text")
+SOURCES = ("code", "judge", "human", "user", "api")
+TARGETS = ("exchange", "conversation", "pair")
+RESULTS = ("ok", "skipped", "error")
+
+
+class Score(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One judgement. `name`: the evaluator's, with `.part` behind it where it gives several.
+
+    `value`: a number; of a boolean 0 or 1. `label`: one of a closed set, or what stands for the value. `text`: of type
+    text. `normalised`: 0 to 1, higher is better, where the definition says which way is better. `passing`: the verdict,
+    where there is one. `evidence`: a JSON object without anything that must not be kept.
+    """
+
+    name: str
+    type: str
+    value: float | None = None
+    label: str | None = None
+    text: str | None = None
+    normalised: float | None = None
+    passing: bool | None = None
+    comment: str | None = None
+    evidence: msgspec.Raw = msgspec.Raw(b"")
+    confidence: float | None = None
+
+
+class Evaluation(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What came of looking at one target, once: scores (`ok`), or why there are none (`skipped`, `error`).
+
+    `id`: made of what was evaluated by what (see `evaluation_id`), so that telling it twice changes nothing.
+    `exchange`: the id of the exchange in whose day it is kept: the target itself, the last one of a conversation, the
+    first one of a pair. `target`: the exchange, the session, or `ID|ID`. `run`: "online", or the id of a backfill.
+    `evaluator`: its name in config; of feedback and labels empty. `author`: the key, or the person, whose word it is.
+    `reason`: a short word, such as `timeout` or `no_schema`; `detail`: a person reads it (a traceback, at most 4 KiB).
+    `policy`: which sampling rule; `probability`: with which the target was taken (None: not known, not for means);
+    `reasons`: which rules took it. `model`, `route`, `outcome`: its stratum. `replaces`: a later word of the same
+    author on the same target and name takes the place of the earlier one.
+    """
+
+    id: str
+    created_at: str
+    team: str
+    exchange: str
+    target_type: str = "exchange"
+    target: str = ""
+    run: str = "online"
+    result: str = "ok"
+    reason: str | None = None
+    detail: str | None = None
+    source: str = "code"
+    author: str | None = None
+    evaluator: str = ""
+    version: str | None = None
+    fingerprint: str | None = None
+    policy: str | None = None
+    probability: float | None = None
+    reasons: list[str] = []
+    conversation: str | None = None
+    model: str | None = None
+    route: str | None = None
+    outcome: str | None = None
+    prompt_version: str | None = None
+    duration_ms: float | None = None
+    judge_cost_nano_usd: int = 0
+    judge_exchanges: list[str] = []
+    replaces: bool = False
+    scores: list[Score] = []
+
+
+_SPACE = uuid5(NAMESPACE_URL, "tollway:evaluation")
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Evaluation).decode
+
+
+def evaluation_id(run: str, target_type: str, target: str, maker: str, replicate: int = 0) -> str:
+    """Name the evaluation of a target by a maker: an evaluator's fingerprint, or who gave which feedback."""
+    return str(uuid5(_SPACE, f"{run}|{target_type}|{target}|{maker}|{replicate}"))
+
+
+def score_key(evaluation: str, name: str) -> bytes:
+    """Return the 16 bytes by which a score is known: its evaluation and its name."""
+    return uuid5(UUID(evaluation), name).bytes
