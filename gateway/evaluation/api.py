@@ -77,11 +77,11 @@ class Result:
     confidence: float | None = None
 
 
-class Skip(Exception):  # noqa: N818 it is no error
-    """Raise it where the evaluator has nothing to say: `Skip("no_schema")`. The target counts as skipped, not passed."""
+class Skip(Exception):
+    """Raise it where the evaluator has nothing to say: `Skip("no_schema")`. The target then counts as skipped."""
 
 
-class Retryable(Exception):  # noqa: N818 a state, not an error
+class Retryable(Exception):
     """Raise it where another try may help: a provider that is busy, a connection that broke."""
 
 

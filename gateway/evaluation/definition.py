@@ -1,5 +1,7 @@
 """Which class is behind a `use`, and by which fingerprint its scores are known."""
 
+from typing import Any
+
 from gateway.evaluation.api import Evaluator
 from gateway.evaluation.protocol import Loaded, Loading
 
@@ -8,7 +10,7 @@ class CannotLoad(Exception):
     """The plugin cannot be used; the message says what to do."""
 
 
-def load(loading: Loading) -> tuple[type[Evaluator], Loaded]:
+def load(loading: Loading) -> tuple[type[Evaluator[Any]], Loaded]:
     """Import a plugin and check what it declares and its parameters; raise CannotLoad. Only in a plugin process."""
     raise NotImplementedError
 

@@ -1,1 +1,1 @@
-"""Asking a model for a verdict, through the gateway itself: money, retries, cache, and what is done with bad answers."""
+"""Asking a model for a verdict, through the gateway itself: money, retries, cache, bad answers."""

@@ -13,7 +13,7 @@ ALWAYS = ("error", "truncated", "content_filter", "negative_feedback", "cost_usd
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """A reason to take an exchange whatever the rate says. `above`: nano-USD or ms, of those kinds that have a bound."""
+    """A reason to take an exchange at any rate. `above`: nano-USD or ms, of those kinds that have a bound."""
 
     kind: str
     above: float | None = None
