@@ -37,6 +37,18 @@ class Queue:
         """Count what waits or runs, by evaluator."""
         raise NotImplementedError
 
+    def overdue(self, evaluator: str, before_ms: int, limit: int) -> list[Task]:
+        """Return tasks of an evaluator that were queued before a time and are not in hand, oldest first."""
+        raise NotImplementedError
+
+    def quarantines(self) -> dict[str, bytes]:
+        """Return what was set by `set_quarantine`."""
+        raise NotImplementedError
+
+    def set_quarantine(self, evaluator: str, state: bytes | None) -> None:
+        """Keep the state (JSON) of an evaluator that is shut out; None: it is not any more."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Let go of the file."""
         raise NotImplementedError
