@@ -176,8 +176,8 @@ class Exchange:
     `messages`: the conversation so far, as the request holds it, the system prompt first. `answer`: what the model said
     (the first choice; `choices`: all of them). `record`: all facts of the log (docs/record.md). `request`, `response`:
     the bodies without their content-encoding, None where none was kept. `is_truncated`: a body was cut by `max_body`,
-    so that something may be missing here. `is_complete`: the answer came to its end. `cost_usd`: None where it is not known.
-    `max_tokens`: the limit that the request set. `prompt_version`: a hash of the system prompt. `reference`: the
+    so that something may be missing here. `is_complete`: the answer came to its end. `cost_usd`: None where it is not
+    known. `max_tokens`: the limit that the request set. `prompt_version`: a hash of the system prompt. `reference`: the
     expected answer, where there is one.
     """
 
