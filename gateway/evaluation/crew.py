@@ -1,6 +1,7 @@
 """One lane at work: the tasks that wait for it, one target at a time for each of its processes."""
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from gateway.evaluation.lane import Lane
 from gateway.evaluation.lanes import Share
 from gateway.evaluation.outcome import Maker
-from gateway.evaluation.task import Task
+from gateway.evaluation.task import Sampled, Task
 
 # For each evaluator: enough to be busy between two looks into the queue, little to do again after a crash.
 IN_HAND: Final = 200
@@ -66,6 +67,10 @@ class Crew:
             self._hand.setdefault(key, []).append(task)
             self.unfinished += 1
         self._more.set()
+
+    def ahead(self, most: int) -> list[Sampled]:
+        """Return the targets that come next."""
+        return [tasks[0].sampled for tasks in itertools.islice(self._hand.values(), most)]
 
     async def end(self) -> list[Task]:
         """Let what runs come to its end, within bounds; return the tasks that were not done."""

@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
 NO_CONTENT = Outcome("skipped", "no_content")  # the team keeps no bodies
 GONE = Outcome("skipped", "gone")  # retention was faster
 QUARANTINED = Outcome("skipped", "quarantined")
+OTHER_UNIT = Outcome("skipped", "other_unit")  # the evaluator looks at something else since it was sampled
 NOT_IN_USE = Outcome("skipped", "not_in_use")  # config names it no more
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from gateway.evaluation.protocol import Loaded
 from gateway.evaluation.task import Admitted, Done, Task
 
 
@@ -37,8 +38,8 @@ class Queue:
         """Count what waits or runs, by evaluator."""
         raise NotImplementedError
 
-    def overdue(self, evaluator: str, before_ms: int, limit: int) -> list[Task]:
-        """Return tasks of an evaluator that were queued before a time and are not in hand, oldest first."""
+    def define(self, fingerprint: str, loaded: Loaded, judge: str | None, now_ms: int) -> None:
+        """Note what a series of scores was made by; what is known already stays as it is."""
         raise NotImplementedError
 
     def quarantines(self) -> dict[str, bytes]:

@@ -42,9 +42,9 @@ class Roster:
         """Name the evaluators of the config."""
         return self.evaluating.plugins.keys()
 
-    def units(self) -> dict[str, str]:
-        """Say of the evaluators that are loaded what they look at: exchange | conversation | pair."""
-        return {name: crew.makers[name].loaded.unit for name, crew in self._of.items() if name in crew.makers}
+    def makers(self) -> dict[str, Maker]:
+        """Tell of the evaluators that are loaded what they are, by name."""
+        return {name: crew.makers[name] for name, crew in self._of.items() if name in crew.makers}
 
     async def follow(self, evaluating: Evaluating) -> None:
         """Take a config over; lanes that it does not change go on."""
@@ -122,8 +122,8 @@ class Roster:
             return
         judge = plugin.judge or self.evaluating.judge
         series = fingerprint(loaded, judge if loaded.judge else None)
-        crew.makers[plugin.name] = Maker(loaded, series, judge if loaded.judge else None)
-        self._ward.loaded(plugin, series)
+        maker = crew.makers[plugin.name] = Maker(loaded, series, judge if loaded.judge else None)
+        self._ward.loaded(plugin, maker, self._now_ms())
 
     def _appoint(self, crew: Crew) -> None:
         crew.begin()

@@ -39,12 +39,16 @@ class Task(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What came of a task: it leaves the queue. `result`: ok | skipped | error; `reason` as in Evaluation."""
+    """What came of a task: it leaves the queue. `result`: ok | skipped | error; `reason` as in Evaluation.
+
+    `cost_nano_usd`: of its judge's calls, by which the next ones' cost is predicted.
+    """
 
     task: Task
     result: str
     reason: str | None
     scores: int
+    cost_nano_usd: int = 0
 
 
 # evaluator, team, minute since the epoch, model, route, outcome: every exchange is counted in its stratum.

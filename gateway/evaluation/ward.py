@@ -7,6 +7,7 @@ from hashlib import sha256
 import msgspec
 
 from gateway.evaluation import quarantine
+from gateway.evaluation.outcome import Maker
 from gateway.evaluation.quarantine import PATIENCE_MS, Phase, Quarantine
 from gateway.evaluation.queue import Queue
 from gateway.policies.evaluating import Plugin
@@ -31,12 +32,14 @@ class Ward:
         if self._of(evaluator).ran(result, reason, detail, now_ms):
             self._changed(evaluator, now_ms)
 
-    def loaded(self, plugin: Plugin, fingerprint: str) -> None:
+    def loaded(self, plugin: Plugin, maker: Maker, now_ms: int) -> None:
         """Note that an evaluator is there; with other settings or code than those that failed it begins anew."""
+        series = maker.fingerprint or ""
+        self._queue.define(series, maker.loaded, maker.judge, now_ms)
         one = self._of(plugin.name)
         was_out = one.openings > 0
-        if one.concerns(_series(plugin, fingerprint)) and was_out:
-            self._changed(plugin.name, 0)
+        if one.concerns(_series(plugin, series)) and was_out:
+            self._changed(plugin.name, now_ms)
 
     def could_not_load(self, plugin: Plugin, problem: str, detail: str | None, now_ms: int) -> None:
         """Note that an evaluator is not there, and why."""

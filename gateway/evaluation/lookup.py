@@ -1,0 +1,111 @@
+"""What does the log hold of a target? Read a few at a time, and once for all lanes that look at the same."""
+
+import logging
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+import zstandard
+
+from gateway.core.ids import day_of
+from gateway.evaluation.follow import Follow
+from gateway.evaluation.outcome import GONE, NO_CONTENT, Outcome
+from gateway.evaluation.protocol import Kept
+from gateway.evaluation.task import Sampled
+
+AT_ONCE: Final = 32
+# Of bodies that are held for those who look at the same exchange soon after.
+HELD_BYTES: Final = 16 << 20
+_UNREADABLE: Final = (sqlite3.Error, msgspec.MsgspecError, zstandard.ZstdError, ValueError, TypeError)
+
+Place = tuple[str, int]
+
+log = logging.getLogger("tollway.evaluator")
+
+
+class Found(NamedTuple):
+    """What the log holds of a target: nothing in `kept` where it is gone. `missing`: why there is no content."""
+
+    kept: list[Kept]
+    session: str = ""
+    missing: Outcome = GONE
+
+    @property
+    def has_content(self) -> bool:
+        """Whether any body is there."""
+        return any(each.request is not None or each.response is not None for each in self.kept)
+
+
+class _Facts(msgspec.Struct):
+    bodies: str = "full"
+    request_bytes: int = 0
+
+
+_facts = msgspec.json.Decoder(_Facts).decode
+
+
+class Lookup:
+    """Looks targets up; what was read last is held, within bounds."""
+
+    def __init__(self, follow: Follow) -> None:
+        self._follow = follow
+        self._held: OrderedDict[Place, Kept] = OrderedDict()
+        self._bytes = 0
+
+    def look(self, targets: Sequence[Sampled]) -> Found:
+        """Return what there is of the first target; the others come next, and may be read along with it."""
+        first = targets[0]
+        try:
+            kept = self._look(first, targets)
+        except _UNREADABLE:
+            log.exception("an exchange cannot be read from the log", extra={"exchange": first.exchange})
+            kept = []
+        return Found(kept, first.conversation or "", _why_missing(kept))
+
+    def _look(self, first: Sampled, targets: Sequence[Sampled]) -> list[Kept]:
+        if first.target_type == "conversation":
+            return self._follow.conversation(first.team, first.target, first.day, first.seq)
+        if first.target_type == "pair":
+            return self._pair(first.target)
+        place = (first.day, first.seq)
+        if place not in self._held:
+            self._fetch(first.day, targets)
+        kept = self._held.get(place)
+        return [] if kept is None else [kept]
+
+    def _fetch(self, day: str, targets: Sequence[Sampled]) -> None:
+        wanted = dict.fromkeys(each.seq for each in targets if each.target_type == "exchange" and each.day == day)
+        missing = [seq for seq in wanted if (day, seq) not in self._held]
+        # So few of long ones that they are not driven out before their turn.
+        some = missing[: max(1, HELD_BYTES // 2 // self._usual_bytes())]
+        found = self._follow.keep(day, some)
+        while self._held and self._bytes > HELD_BYTES // 2:
+            self._bytes -= _size(self._held.popitem(last=False)[1])
+        for seq, kept in found.items():
+            self._held[day, seq] = kept
+            self._bytes += _size(kept)
+
+    def _usual_bytes(self) -> int:
+        return self._bytes // len(self._held) if self._held else HELD_BYTES // 2 // AT_ONCE
+
+    def _pair(self, target: str) -> list[Kept]:
+        """Read both; one without the other is nothing."""
+        found: list[Kept] = []
+        for exchange in target.split("|"):
+            day = day_of(exchange)
+            seq = self._follow.place(exchange, day)
+            found += [] if seq is None else self._follow.keep(day, [seq]).values()
+        return found if len(found) == 2 else []
+
+
+def _why_missing(kept: Sequence[Kept]) -> Outcome:
+    """Say why there is no content: bodies that were kept once have been removed by retention."""
+    facts = [_facts(each.record) for each in kept]
+    never_kept = facts and all(each.bodies == "none" or not each.request_bytes for each in facts)
+    return NO_CONTENT if never_kept else GONE
+
+
+def _size(kept: Kept) -> int:
+    return sum(len(data) for body in (kept.request, kept.response) for _, data in body or [])
