@@ -9,7 +9,7 @@ import socket
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Sequence
 
-from gateway.app.channel import CONTROL_FD, LISTEN_FDS, Applied, Channel, Config, Drain, Message, Ready
+from gateway.app.channel import CONTROL_FD, LISTEN_FDS, Applied, Channel, Drain, Message, Ready
 from gateway.app.startup import StartError
 
 log = logging.getLogger("tollway.supervisor")
@@ -18,21 +18,28 @@ YOUNG_S = 1.0  # who dies younger is replaced at once the first time, then ever 
 BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 SILENT_S = 10.0  # a child whose channel is gone cannot be led any more: it has this long to end by itself
 TERM_S = 5.0  # from SIGTERM to SIGKILL
+_DEATHS = {
+    True: "a child died and is replaced; what it was serving ended with it",
+    False: "a child died and is replaced; traffic does not need it",
+}
 
 
 class Child:
     """One slot of the process table. `changed` is called whenever `running`, `restarts` or `generation` moved.
 
-    `died` is told why a process must be replaced: crash, killed (by somebody else), watchdog (by us).
+    `died` is told why a process must be replaced: crash, killed (by somebody else), watchdog (by us). `vital`: without
+    it there is no start.
     """
 
     def __init__(
         self,
         name: str,
         command: Sequence[str],
-        listener: socket.socket,
+        listener: socket.socket | None,
         changed: Callable[[], None],
         died: Callable[[str], None] = lambda _: None,
+        *,
+        vital: bool = True,
     ) -> None:
         self.name = name
         self.pid: int | None = None
@@ -40,31 +47,34 @@ class Child:
         self.generation = 0
         self.ready = asyncio.Event()
         self._command = command
-        self._listener = listener.dup()  # the supervisor closes its own at the start of a drain
+        # The supervisor closes its own at the start of a drain.
+        self._listener = None if listener is None else listener.dup()
+        self._vital = vital
         self._changed = changed
         self._died = died
         self._was_silent = False
         self._process: Process | None = None
         self._channel: Channel | None = None
-        self._config: Config | None = None
+        self._greeting: Sequence[Message] = ()
         self._stopping = asyncio.Event()
         self._killed = False
         self._was_ready = False
         self.life: asyncio.Task[None] | None = None
 
-    def begin(self, config: Config) -> asyncio.Task[None]:
-        """Start, and replace the process whenever it ends, until `stop`.
+    def begin(self, *greeting: Message) -> asyncio.Task[None]:
+        """Start, and replace the process whenever it ends, until `stop`. `greeting`: its config.
 
-        The task fails with StartError if the very first process ends before it is ready.
+        The task fails with StartError if the very first process ends before it is ready, and is vital.
         """
-        self._config = config
+        self._greeting = greeting
         self.life = asyncio.create_task(self._live(), name=self.name)
         return self.life
 
-    def configure(self, config: Config) -> None:
+    def configure(self, *greeting: Message) -> None:
         """Give the child its config, now and whenever it is replaced."""
-        self._config = config
-        self.send(config)
+        self._greeting = greeting
+        for message in greeting:
+            self.send(message)
 
     def send(self, message: Message) -> None:
         """Send a message, if there is anybody to hear it."""
@@ -74,7 +84,7 @@ class Child:
     async def stop(self, patience_s: float, hurry: asyncio.Event) -> None:
         """Drain: the child ends by itself, at the latest after `patience_s`, at once when `hurry` is set."""
         self._stopping.set()
-        self._listener.close()
+        self._close_listener()
         self.send(Drain())
         if await self._ends_within(patience_s, hurry):
             return
@@ -89,7 +99,7 @@ class Child:
         """End the process without asking."""
         self._stopping.set()
         self._killed = True
-        self._listener.close()
+        self._close_listener()
         self._signal(signal.SIGKILL)
         if self.life is not None:
             await asyncio.wait({self.life})
@@ -101,13 +111,13 @@ class Child:
             status = await self._one_life()
             if self._stopping.is_set():
                 return
-            if not self._was_ready:
+            if not self._was_ready and self._vital:
                 raise StartError(f"the {self.name} ended before it was ready ({status}); its own words stand above")
             age_s = asyncio.get_running_loop().time() - born_s
             quick_deaths = quick_deaths + 1 if age_s < YOUNG_S else 0
             delay_s = BACKOFF_S[min(quick_deaths, len(BACKOFF_S)) - 1] if quick_deaths else 0.0
             told = {"child": self.name, "status": status, "age_s": round(age_s, 1), "replaced_in_s": delay_s}
-            log.error("a child died and is replaced; what it was serving ended with it", extra=told)
+            log.error(_DEATHS[self._vital], extra=told)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s)
             self.restarts += 1
@@ -143,17 +153,20 @@ class Child:
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
     async def _spawn(self, theirs: socket.socket) -> Process:
-        listener = self._listener.fileno()
-        env = {**os.environ, CONTROL_FD: str(theirs.fileno()), LISTEN_FDS: str(listener)}
+        fds = [theirs.fileno()]
+        env = {**os.environ, CONTROL_FD: str(theirs.fileno())}
+        if self._listener is not None:
+            fds.append(self._listener.fileno())
+            env[LISTEN_FDS] = str(self._listener.fileno())
         # A group of its own: Ctrl-C in a terminal reaches the supervisor only, which then drains.
         return await asyncio.create_subprocess_exec(
-            *self._command, stdin=DEVNULL, env=env, pass_fds=(theirs.fileno(), listener), process_group=0
+            *self._command, stdin=DEVNULL, env=env, pass_fds=fds, process_group=0
         )
 
     def _greet(self) -> None:
         """Send what a new process must know, also if the end was ordered while it was being started."""
-        if self._config is not None:
-            self.send(self._config)
+        for message in self._greeting:
+            self.send(message)
         if self._stopping.is_set():
             self.send(Drain())
         if self._killed:
@@ -187,6 +200,10 @@ class Child:
         await asyncio.wait({self.life, haste}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         haste.cancel()
         return self.life.done()
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
 
     @property
     def _who(self) -> dict[str, object]:

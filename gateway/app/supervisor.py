@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gateway
+from gateway.app.aside import Aside
 from gateway.app.channel import State
 from gateway.app.child import Child
 from gateway.app.live import Live
@@ -35,6 +36,7 @@ class Commands(NamedTuple):
 
     worker: Callable[[int], Sequence[str]]
     recorder: Sequence[str]
+    evaluator: Sequence[str]
 
 
 def our_commands() -> Commands:
@@ -42,7 +44,11 @@ def our_commands() -> Commands:
     # Without -P Python looks for modules in the current directory first: a user's folder named `gateway` would win.
     from_checkout = Path(gateway.__file__).resolve().parents[1] == Path.cwd()
     python = (sys.executable, *(() if from_checkout else ("-P",)), "-m")
-    return Commands(lambda slot: (*python, "gateway.app.worker", str(slot)), (*python, "gateway.app.recorder"))
+    return Commands(
+        lambda slot: (*python, "gateway.app.worker", str(slot)),
+        (*python, "gateway.app.recorder"),
+        (*python, "gateway.app.evaluator"),
+    )
 
 
 class Supervisor:
@@ -55,6 +61,7 @@ class Supervisor:
         self._commands = commands
         self._workers: list[Child] = []
         self._recorder: Child
+        self._aside = Aside(commands.evaluator, self._tell_state, lambda _: self._row.add(board.EVALUATOR_DIED))
         self._row: Slot  # once the data directory is ours
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -80,7 +87,7 @@ class Supervisor:
                     announce(self)
                     await self._serve()
             except BaseException:
-                await asyncio.gather(*(child.kill() for child in self._children))
+                await asyncio.gather(*(child.kill() for child in self._children), self._aside.kill())
                 raise
             data.close()  # from here on the kernel refuses new connections, as soon as the workers let go too
             await self._drain()
@@ -118,6 +125,7 @@ class Supervisor:
             for slot in range(workers)
         ]
         lives = [child.begin(self.live.message()) for child in self._children]
+        self._lead_evaluator()
         for life in lives:
             life.add_done_callback(self._on_life_end)
         stop = asyncio.create_task(self._stopped(), name="stop")
@@ -167,24 +175,31 @@ class Supervisor:
             configure("supervisor", self.live.snapshot)
             for child in self._children:
                 child.configure(self.live.message())
+            self._lead_evaluator()
         self._tell_state()
 
+    def _lead_evaluator(self) -> None:
+        """Nobody waits for it: agents are served while it starts, and if it cannot."""
+        self._aside.follow([self.live.message()], is_on=self.live.snapshot.evaluating.is_on)
+
     def _tell_state(self) -> None:
+        everybody = [*self._children, *self._aside.children]
         self._recorder.send(
             State(
                 generation=self.live.generation,
                 reload_ok=not self.live.problems,
                 problems=list(self.live.problems),
                 workers=len(self._workers),
-                running=[child.name for child in self._children if child.ready.is_set()],
-                restarts={child.name: child.restarts for child in self._children},
+                running=[child.name for child in everybody if child.ready.is_set()],
+                restarts={child.name: child.restarts for child in everybody},
             )
         )
 
     async def _drain(self) -> None:
-        """End the workers, then the recorder: it must see the end of their journals."""
+        """End the workers and the evaluator, then the recorder: it must see the end of their journals."""
         patience_s = self.live.snapshot.server.drain_timeout_s
-        await asyncio.gather(*(worker.stop(patience_s, self._hurry) for worker in self._workers))
+        stops = [worker.stop(patience_s, self._hurry) for worker in self._workers]
+        await asyncio.gather(*stops, self._aside.stop(self._hurry))
         if self._hurry.is_set():
             await self._recorder.stop(HURRIED_RECORDER_S, asyncio.Event())
         else:

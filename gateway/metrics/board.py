@@ -8,7 +8,8 @@ from typing import Final
 SLOTS = 64
 SUPERVISOR = SLOTS
 RECORDER = SLOTS + 1
-ROWS = SLOTS + 2
+EVALUATOR = SLOTS + 2  # shows what a worker shows of itself
+ROWS = SLOTS + 3
 CELLS: Final = 32  # 8 bytes each
 # Of the layout: counters of another one would be read as what they are not.
 LAYOUT = ".2"
@@ -34,13 +35,14 @@ DROPPED = 17  # exchanges of which no frame could be written
 APPEND_US = 18  # of appends to the journal that were timed: how long they took, and behind it their buckets
 APPENDS = 19
 
-# The supervisor's counters, and its one gauge.
+# The supervisor's counters, and a gauge among them.
 DIED_CRASH = 8
 DIED_KILLED = 9
 DIED_WATCHDOG = 10
 RELOADS_OK = 11
 RELOADS_FAILED = 12
 RELOADED_AT_MS = 13
+EVALUATOR_DIED = 14
 
 # The recorder's.
 EARLIER = 8  # exchanges in the store that no worker of this board accepted

@@ -108,7 +108,7 @@ def supervise(root: Path) -> None:
     log.begin("supervisor")
     try:
         live = Live(root / "config.toml", os.environ, required=True)
-        commands = Commands(lambda slot: child("worker", str(slot)), child("recorder"))
+        commands = Commands(lambda slot: child("worker", str(slot)), child("recorder"), child("evaluator"))
         asyncio.run(Supervisor(live, commands).run(announce))
     except (StartError, ConfigError) as error:
         sys.exit(f"refused: {error}")
@@ -129,8 +129,10 @@ async def live_a_childs_life(root: Path, name: str) -> None:
             writer.write(f"{name} generation {generation}".encode())
             writer.close()
 
-        (listener,) = channel.inherited_sockets(os.environ)
-        server = await asyncio.start_server(greet, sock=listener)
+        server = None
+        if channel.LISTEN_FDS in os.environ:
+            (listener,) = channel.inherited_sockets(os.environ)
+            server = await asyncio.start_server(greet, sock=listener)
         while (message := await end.receive()) is not None:
             notes.write(f"{name} got {msgspec.json.encode(message).decode()}\n")
             if isinstance(message, channel.Config):
@@ -142,7 +144,8 @@ async def live_a_childs_life(root: Path, name: str) -> None:
                 await asyncio.sleep(0.05)
                 sys.exit(3)
             if isinstance(message, channel.Drain):
-                server.close()
+                if server is not None:
+                    server.close()
                 if order == "stay":
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
                     await asyncio.sleep(600)
