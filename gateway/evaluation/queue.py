@@ -50,7 +50,9 @@ class Queue:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._sql = sqlite3.connect(folder / schema.FILE, isolation_level=None, timeout=LOCK_WAIT_S, check_same_thread=False)
+        self._sql = sqlite3.connect(
+            folder / schema.FILE, isolation_level=None, timeout=LOCK_WAIT_S, check_same_thread=False
+        )
         try:
             self._sql.execute("PRAGMA journal_mode=WAL")
             # A power cut may take the last commits, each of them whole: what they did is done again, with the same ids.

@@ -196,9 +196,7 @@ class _Closed:
             self.funnel[name, "sampled", reasons[0]] += 1
 
 
-def _note(
-    conversations: dict[tuple[str, str, str], OpenConversation], use: Use, facts: Facts, record: Record
-) -> None:
+def _note(conversations: dict[tuple[str, str, str], OpenConversation], use: Use, facts: Facts, record: Record) -> None:
     """Note that a session goes on. What always-rules say of any of its exchanges, they say of all of it."""
     session = facts.conversation
     if not session:
