@@ -1,4 +1,4 @@
-"""From the sections on evaluation to what the evaluator works by: paths absolute, amounts in integers, rules by team."""
+"""From the sections on evaluation to what the evaluator works by: paths absolute, money in integers, rules by team."""
 
 import re
 from collections.abc import Iterator

@@ -14,20 +14,21 @@ from gateway.policies.sampling import BY_RATE, Decision, Sieve, draw, kind_of
 @dataclass(slots=True)
 class Preview:
     """How many exchanges came how far. `reasons`: of those that were sampled, each of its reasons; `capped`: that its
-    caps kept out. `cost_nano_usd`: what its judge is expected to cost for them."""
+    caps kept out."""
 
     seen: int = 0
     matched: int = 0
     sampled: int = 0
     capped: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    cost_nano_usd: int = 0
+
+    def cost_nano_usd(self, each_nano_usd: int) -> int:
+        """Return what its judge is expected to cost for them, where one evaluation costs so much."""
+        return self.sampled * each_nano_usd
 
 
-def preview(
-    follow: Follow, rule: Rule, salt: str, since_ms: int, until_ms: int, *, cost_nano_usd: int = 0, caps: bool = True
-) -> Preview:
-    """Try a rule on what began from `since_ms` until before `until_ms`. `cost_nano_usd`: of one evaluation.
+def preview(follow: Follow, rule: Rule, salt: str, since_ms: int, until_ms: int, *, caps: bool = True) -> Preview:
+    """Try a rule on what began from `since_ms` until before `until_ms`.
 
     Money's bound is left out: how much there is depends on when it is looked. `caps`: of minutes, by when exchanges
     began; a backfill has none.
@@ -52,7 +53,6 @@ def preview(
             minute, window = now, []
         window.append((decision, _candidate(len(window), rule, decision)))
     _close(found, window, caps=caps)
-    found.cost_nano_usd = found.sampled * cost_nano_usd
     return found
 
 

@@ -1,4 +1,4 @@
-"""What does the evaluator do, again and again, to find work? One look at the log, each of its steps committed at once."""
+"""What does the evaluator do, again and again, to find work? One look at the log; each of its steps is one commit."""
 
 from typing import Final, NamedTuple
 

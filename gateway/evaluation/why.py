@@ -81,13 +81,13 @@ def _of_rule(rule: Rule, asked: Asked, salt: str, place: Why | None, reader: Que
         return Why(name, "not_matched", "the rule's `only` does not match it")
     conversation = (record.team, session) if unit == "conversation" else None
     trace = reader.trace(name, record.id, conversation)
-    facts = {"draw": drawn, "rate": decision.rate, "reasons": tuple(decision.reasons)}
+    facts = drawn, decision.rate, tuple(decision.reasons)
     if trace is not None:
-        return Why(name, trace.state, _TRACED[trace.state].format(trace=trace), **facts)
+        return Why(name, trace.state, _TRACED[trace.state].format(trace=trace), *facts)
     if not decision.is_taken:
         told = f"its number {drawn:.6f} is not below the rate {decision.rate:g}, and no always-rule takes it"
-        return Why(name, "not_sampled", told, **facts)
-    return Why(name, *_lost(rule, record, decision, reader), **facts)
+        return Why(name, "not_sampled", told, *facts)
+    return Why(name, *_lost(rule, record, decision, reader), *facts)
 
 
 _TRACED = {

@@ -1,4 +1,4 @@
-"""Who is taken out of a whole minute, when there is a cap or money for only some? The lowest hashes, and it stays exact.
+"""Who is taken out of a whole minute, when a cap or the money is for only some? The lowest hashes, and it stays exact.
 
 Each candidate has q = u / rate. Of each reservoir the k smallest are taken; the smallest q that is not taken is the
 threshold t, and whoever was taken had the probability min(1, rate * t), whatever the others' hashes were ("bottom-k").
