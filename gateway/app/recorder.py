@@ -1,7 +1,6 @@
 """The recorder: `python -m gateway.app.recorder` carries journals into the store and serves the admin port."""
 
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -10,7 +9,6 @@ import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from aiohttp import web
 
@@ -29,6 +27,7 @@ from gateway.app.price_refresh import Refresher
 from gateway.app.reckoning import Reckoning
 from gateway.app.recording import Recording, Rules
 from gateway.app.snapshots import Snapshots
+from gateway.app.sole import sole
 from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.core.record import Record
@@ -47,7 +46,6 @@ from gateway.policies.snapshot import Snapshot
 from gateway.store.jobs import Told
 from gateway.store.reader import StoreReader
 
-LOCK_POLL_S = 0.05
 # A request waits at most 50 ms for money, and an answer to it takes four turns between the threads: they change places
 # more often than usual, which costs the recording thread next to nothing.
 SWITCH_S = 0.0005
@@ -214,22 +212,6 @@ def _expected(snapshot: Snapshot) -> Mapping[Metric, Sequence[Labels]]:
     return expected(snapshot.routing, list(teams))
 
 
-def _lock_file(data_dir: Path) -> IO[str]:
-    data_dir.mkdir(parents=True, exist_ok=True)
-    return (data_dir / "recorder.lock").open("a")
-
-
-async def _take(lock: IO[str]) -> IO[str]:
-    """Wait for the recorder before us to end: it may still be emptying the journals."""
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            await asyncio.sleep(LOCK_POLL_S)
-            continue
-        return lock
-
-
 async def run() -> int:
     """Live the recorder's life; return the exit status."""
     channel = await Channel.from_environment(os.environ)
@@ -240,7 +222,8 @@ async def run() -> int:
     snapshot = await snapshots.first(first)
     log.configure("recorder", snapshot)
     data_dir = Path(snapshot.server.data_dir)
-    with await _take(_lock_file(data_dir)):
+    # The one before may still be emptying the journals.
+    with await sole(data_dir / "recorder.lock"):
         owners = Owners(snapshot.budgets)
         ledger = await _ledger(data_dir, owners)
         if ledger is None:

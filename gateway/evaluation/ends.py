@@ -19,16 +19,20 @@ log = logging.getLogger("tollway.evaluator")
 
 
 class Ends:
-    """`written` is called when some have left the queue, so that there is room for others.
+    """`written` is called when some have left the queue, so that there is room for others; `failed` with what cannot
+    be borne.
 
     Between journal and queue lies the one moment at which a crash makes a task be done twice: its id is the same, and
     the store keeps what was told first.
     """
 
-    def __init__(self, queue: Queue, outbox: Outbox, written: Callable[[], None]) -> None:
+    def __init__(
+        self, queue: Queue, outbox: Outbox, written: Callable[[], None], failed: Callable[[BaseException], None]
+    ) -> None:
         self._queue = queue
         self._outbox = outbox
         self._written = written
+        self._failed = failed
         self._evaluations: list[Evaluation] = []
         self._done: list[Done] = []
         self._crews: list[Crew] = []
@@ -70,8 +74,11 @@ class Ends:
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
 
     def _ring(self) -> None:
-        self.flush()
-        self._written()
+        try:
+            self.flush()
+            self._written()
+        except Exception as error:  # nobody else would hear of it
+            self._failed(error)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

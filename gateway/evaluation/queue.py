@@ -227,18 +227,6 @@ class Queue:
             if strata_days is not None:
                 self._sql.execute(schema.DELETE_STRATA, (now_ms // MINUTE_MS - strata_days * 1440,))
 
-    def define(self, fingerprint: str, loaded: Loaded, judge: str | None, now_ms: int) -> None:
-        """Note what a series of scores was made by; what is known already stays as it is."""
-        raise NotImplementedError
-
-    def quarantines(self) -> dict[str, bytes]:
-        """Return what was set by `set_quarantine`."""
-        raise NotImplementedError
-
-    def set_quarantine(self, evaluator: str, state: bytes | None) -> None:
-        """Keep the state (JSON) of an evaluator that is shut out; None: it is not any more."""
-        raise NotImplementedError
-
     def close(self) -> None:
         """Let go of the file."""
         self._sql.close()

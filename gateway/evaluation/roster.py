@@ -14,7 +14,8 @@ from gateway.policies.evaluating import Evaluating, Plugin
 
 
 class Roster:
-    """The crews. `hire` makes one for a share; `orphaned` gets the tasks of one that has ended."""
+    """The crews. `hire` makes one for a share; `orphaned` gets the tasks of one that has ended; `failed` is told of a
+    mistake of ours."""
 
     def __init__(
         self,
@@ -22,12 +23,14 @@ class Roster:
         orphaned: Callable[[list[Task]], None],
         ward: Ward,
         now_ms: Callable[[], int],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self.evaluating = Evaluating()
         self._hire = hire
         self._orphaned = orphaned
         self._ward = ward
         self._now_ms = now_ms
+        self._failed = failed
         self._ours = shipped()
         self._apart: set[str] = set()
         self._crews: list[Crew] = []
@@ -83,6 +86,8 @@ class Roster:
             self._crews[self._crews.index(crew)] = fresh
             self._appoint(fresh)
             self._orphaned(await crew.end())
+        except Exception as error:  # nobody waits for this task
+            self._failed(error)
         finally:
             del self._renewing[crew]
 

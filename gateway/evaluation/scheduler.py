@@ -54,9 +54,9 @@ class Scheduler:
         self._lane = lane
         self._clock = clock
         self._draw = random.Random().random  # noqa: S311 - spreads retries
-        self._ends = Ends(queue, outbox, self.feed)
+        self._ends = Ends(queue, outbox, self.feed, self._fail)
         self._ward = Ward(queue)
-        self.roster = Roster(self._hire, self._take, self._ward, self._now_ms)
+        self.roster = Roster(self._hire, self._take, self._ward, self._now_ms, self._fail)
         self._slots = Slots(1)
         self._stamps = Stamps()
         self._numbers = itertools.count(1)
@@ -88,6 +88,14 @@ class Scheduler:
         """Let what runs come to its end, within bounds, and write down what has ended; the rest stays queued."""
         await self.roster.end()
         self._ends.close()
+
+    async def abandon(self) -> None:
+        """End all processes without writing anything down: what was in hand is done again by the next one."""
+        await self.roster.end()
+
+    def at_work(self, now_ms: int) -> list[str]:
+        """Name the evaluators that are loaded and not in quarantine."""
+        return [name for name in self.roster.makers() if self._ward.phase(name, now_ms) == "closed"]
 
     # --- who ------------------------------------------------------------------------------------------------------
 

@@ -129,10 +129,9 @@ async def live_a_childs_life(root: Path, name: str) -> None:
             writer.write(f"{name} generation {generation}".encode())
             writer.close()
 
-        server = None
-        if channel.LISTEN_FDS in os.environ:
-            (listener,) = channel.inherited_sockets(os.environ)
-            server = await asyncio.start_server(greet, sock=listener)
+        # The evaluator has nothing to listen on.
+        listeners = channel.inherited_sockets(os.environ) if channel.LISTEN_FDS in os.environ else []
+        servers = [await asyncio.start_server(greet, sock=listener) for listener in listeners]
         while (message := await end.receive()) is not None:
             notes.write(f"{name} got {msgspec.json.encode(message).decode()}\n")
             if isinstance(message, channel.Config):
@@ -144,7 +143,7 @@ async def live_a_childs_life(root: Path, name: str) -> None:
                 await asyncio.sleep(0.05)
                 sys.exit(3)
             if isinstance(message, channel.Drain):
-                if server is not None:
+                for server in servers:
                     server.close()
                 if order == "stay":
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
