@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,16 +13,15 @@ from gateway.app.price_refresh import Refresher
 from gateway.app.reckoning import STORED, Reckoning
 from gateway.app.recording import Recording
 from gateway.metrics import board, catalogue
-from gateway.metrics.board import SLOTS, Board, Slot
+from gateway.metrics.board import FRESH_MS, SLOTS, Board, Slot
 from gateway.metrics.debts import SUM, TotalKey
 from gateway.metrics.render import Samples
 
-FRESH_MS = 10_000
 _OPS = ("open", "read", "jobs", "alarm", "commit", "charges", "sync", "retention")
 
 
 class Source(Protocol):
-    """Somebody else who has gauges and counters: the budgets and their ledger."""
+    """Somebody else who has gauges and counters: the budgets and their ledger, evaluation."""
 
     def samples(self) -> Samples:
         """Give gauges as they are now."""
@@ -40,7 +39,7 @@ class Gauges:
         recording: Recording,
         folders: tuple[Path, Path],
         refresher: Refresher,
-        budgets: Source,
+        others: Sequence[Source],
         reckoning: Reckoning,
     ) -> None:
         """`folders`: of the journal, and of the store."""
@@ -50,7 +49,7 @@ class Gauges:
         self._recording = recording
         self._journal_dir, self._store_dir = folders
         self._refresher = refresher
-        self._budgets = budgets
+        self._others = others
         self._reckoning = reckoning
 
     def worker_is_up(self) -> bool:
@@ -65,7 +64,7 @@ class Gauges:
             **self._of_recording(),
             **self._of_config(),
             **self._of_prices(),
-            **self._budgets.samples(),
+            **{metric: samples for other in self._others for metric, samples in other.samples().items()},
         }
 
     def counters(self) -> dict[TotalKey, int]:
@@ -76,7 +75,7 @@ class Gauges:
             **{(catalogue.JOURNAL_RECORDS.name, (result,), ""): number for result, number in results.items()},
             **{(catalogue.STORE_ERRORS.name, (what,), ""): errors[what] for what in _OPS},
             **(conveyor.took.copy() if conveyor else {}),
-            **self._budgets.counters(),
+            **{key: count for other in self._others for key, count in other.counters().items()},
         }
 
     def appends(self) -> dict[TotalKey, int]:

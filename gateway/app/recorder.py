@@ -21,6 +21,7 @@ from gateway.app.budget_watch import BudgetWatch
 from gateway.app.burial import settle
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
 from gateway.app.closing import LoopLedger
+from gateway.app.evaluation_gauges import EvaluationGauges
 from gateway.app.gauges import Gauges
 from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
@@ -31,6 +32,7 @@ from gateway.app.sole import sole
 from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.core.record import Record
+from gateway.evaluation.queue_reader import QueueReader
 from gateway.journal.reader import Finished
 from gateway.ledger.file import LedgerRefused
 from gateway.ledger.server import Server
@@ -81,7 +83,10 @@ class Recorder:
             self._recording,
             (journal_dir, store_dir),
             self._refresher,
-            BudgetGauges(self._watch, ledger),
+            [
+                BudgetGauges(self._watch, ledger),
+                EvaluationGauges(shared, QueueReader(data_dir / "evaluation"), lambda: self._snapshot.evaluating),
+            ],
             reckoning,
         )
         self._ratchet = Ratchet(data_dir / "counters.json")

@@ -5,7 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 # What took its process with it, or would have: each costs a fresh process and much time.
-FATAL: Final = frozenset({"timeout", "crash", "oom", "cpu", "output"})
+FATAL: Final = frozenset({"timeout", "crash", "oom"})
 FATAL_IN_A_ROW: Final = 5
 RECENT: Final = 50
 MOST_ERRORS: Final = 10  # of RECENT, which is 20 %

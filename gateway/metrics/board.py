@@ -53,6 +53,9 @@ KNOWN_STARTS = 12  # of workers, as of when it was looked last for what is lost
 
 FIRST_COUNTER = 8
 
+# Who showed a heartbeat so long ago is alive.
+FRESH_MS = 10_000
+
 
 class Slot:
     """One process's row. Only that process writes; no locks: a cell is one aligned word."""

@@ -307,6 +307,23 @@ LEDGER_ERRORS = Metric("tollway_ledger_errors", COUNTER, "Commits of the ledger'
 LEDGER_HOLDERS = Metric(
     "tollway_ledger_holders", GAUGE, "Workers whose leases are open: those that run, and dead ones."
 )
+EVALUATOR_UP = Metric(
+    "tollway_evaluator_up", GAUGE, "1 if the evaluator showed a heartbeat in the last 10 seconds; none without one."
+)
+EVALUATOR_MEMORY = Metric(
+    "tollway_evaluator_memory_bytes", GAUGE, "Resident memory of the evaluator, without its plugins."
+)
+EVALUATOR_RESTARTS = Metric("tollway_evaluator_restarts", COUNTER, "Evaluators replaced by the supervisor.")
+EVAL_QUEUE = Metric("tollway_eval_queue_items", GAUGE, "Tasks that wait or run.", ("evaluator",))
+EVAL_QUARANTINED = Metric(
+    "tollway_eval_quarantined", GAUGE, "1 if an evaluator is shut out because it keeps failing.", ("evaluator",)
+)
+EVAL_FUNNEL = Metric(
+    "tollway_eval_funnel",
+    COUNTER,
+    "How far exchanges came: seen, matched, sampled, queued, dropped, run, ok, skipped, error, retried.",
+    ("evaluator", "step", "reason"),
+)
 SERIES = Metric("tollway_metrics_series", GAUGE, "Label sets of a metric that are exported now.", ("metric",))
 RENDER = Metric("tollway_metrics_render_seconds", GAUGE, "CPU time of making the last page.")
 BUILD = Metric("tollway_build_info", GAUGE, "1; the labels say what runs.", ("version", "python"))
@@ -356,6 +373,12 @@ FROM_PROCESSES = (
     LEDGER_COMMITS,
     LEDGER_ERRORS,
     LEDGER_HOLDERS,
+    EVALUATOR_UP,
+    EVALUATOR_MEMORY,
+    EVALUATOR_RESTARTS,
+    EVAL_QUEUE,
+    EVAL_QUARANTINED,
+    EVAL_FUNNEL,
     BUILD,
     SERIES,
     RENDER,

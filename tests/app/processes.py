@@ -114,6 +114,15 @@ def supervise(root: Path) -> None:
         sys.exit(f"refused: {error}")
 
 
+async def drain(servers: list[asyncio.Server], order: str | None) -> None:
+    """Take no more, and stay if that is the order."""
+    for server in servers:
+        server.close()
+    if order == "stay":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        await asyncio.sleep(600)
+
+
 async def live_a_childs_life(root: Path, name: str) -> None:
     """Serve on the inherited socket, and write down every message."""
     with (root / "notes").open("a", buffering=1) as notes:
@@ -143,11 +152,7 @@ async def live_a_childs_life(root: Path, name: str) -> None:
                 await asyncio.sleep(0.05)
                 sys.exit(3)
             if isinstance(message, channel.Drain):
-                for server in servers:
-                    server.close()
-                if order == "stay":
-                    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                    await asyncio.sleep(600)
+                await drain(servers, order)
                 break
         if order == "linger" and message is None:
             await asyncio.sleep(1)

@@ -1,50 +1,40 @@
 """Gauges show what runs now, as the board, the supervisor and the recording thread tell it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.app.budget_gauges import BudgetGauges
 from gateway.app.budget_watch import BudgetWatch
 from gateway.app.channel import State
-from gateway.app.gauges import FRESH_MS, Gauges, Source
+from gateway.app.evaluation_gauges import EvaluationGauges
+from gateway.app.gauges import Gauges, Source
 from gateway.app.owners import Owners
 from gateway.app.price_refresh import Refresher
 from gateway.app.price_shelf import Shelf
 from gateway.app.reckoning import Reckoning
 from gateway.app.recording import Recording, Rules
 from gateway.app.vitals import Vitals
+from gateway.evaluation.queue_reader import QueueReader
 from gateway.ledger.server import Server
 from gateway.metrics import board, catalogue
-from gateway.metrics.board import Board
+from gateway.metrics.board import FRESH_MS, Board
 from gateway.metrics.catalogue import Metric
-from gateway.metrics.debts import TotalKey
-from gateway.metrics.render import Exposition, Samples
+from gateway.metrics.render import Exposition
 from gateway.metrics.totals import Tally
 from gateway.policies.budget import Budgets
+from gateway.policies.evaluating import Evaluating, Plugin, Rule
 from tests.app.test_price_shelf import keep
 from tests.records import Ledger, unbooked
 
 
-class NoBudgets:
-    """Has nothing to show."""
-
-    def samples(self) -> Samples:
-        """Give none."""
-        return {}
-
-    def counters(self) -> Mapping[TotalKey, int]:
-        """Give none."""
-        return {}
-
-
-def make(folder: Path, refresher: Refresher | None = None, budgets: Source | None = None) -> tuple[Board, Gauges]:
+def make(folder: Path, refresher: Refresher | None = None, others: Sequence[Source] = ()) -> tuple[Board, Gauges]:
     """Make gauges over a folder in which nothing runs yet."""
     shared = Board(folder / "board")
     folders = folder / "journal", folder / "store"
     recording = Recording(*folders, Tally(), Rules(lambda one: one, unbooked), Ledger())
     refresher = refresher or Refresher(Shelf(folder))
-    return shared, Gauges(shared, recording, folders, refresher, budgets or NoBudgets(), Reckoning(shared))
+    return shared, Gauges(shared, recording, folders, refresher, others, Reckoning(shared))
 
 
 def shown(gauges: Gauges, metric: Metric) -> Mapping[tuple[str, ...], float]:
@@ -143,7 +133,12 @@ async def test_prices_are_told_where_config_names_a_source(tmp_path: Path) -> No
 async def test_every_process_metric_is_given_and_renders(tmp_path: Path) -> None:
     """No metric of the catalogue is forgotten, also before the store could be opened."""
     server = await Server.open(tmp_path)
-    _, gauges = make(tmp_path, budgets=BudgetGauges(BudgetWatch(server, Owners(Budgets())), server))
+    budgets = BudgetGauges(BudgetWatch(server, Owners(Budgets())), server)
+    rules = {"search": (Rule(team="search", evaluator="a"),)}
+    evaluation = EvaluationGauges(
+        Board(tmp_path / "board"), QueueReader(tmp_path), lambda: Evaluating({"a": Plugin("a", "a")}, rules)
+    )
+    _, gauges = make(tmp_path, others=[budgets, evaluation])
     (tmp_path / "journal").mkdir(exist_ok=True)
     samples, counters = gauges.samples({}), gauges.counters() | gauges.appends()
     page = Exposition(lambda: counters, lambda _: samples, Tally()).render("").body
