@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from gateway.core.record import Record
+from gateway.journal.evaluated import Evaluated
 from gateway.journal.reader import Finished
 from gateway.store.charges import Balance, ChargeKey
 
@@ -62,8 +63,13 @@ class Store(Protocol):
     def totals(self) -> dict[TotalKey, int]:
         """Return a copy of the committed totals; safe from any thread."""
 
-    def commit(self, finished: Sequence[Finished], watermarks: Mapping[str, int]) -> Committed:
-        """Write exchanges, totals, charges and watermarks. Committing the same again changes nothing."""
+    def commit(
+        self, finished: Sequence[Finished], watermarks: Mapping[str, int], evaluated: Sequence[Evaluated] = ()
+    ) -> Committed:
+        """Write exchanges, evaluations, totals, charges and watermarks. Committing the same again changes nothing.
+
+        An evaluation stands in the day of its exchange; one of a day that is gone is only counted.
+        """
 
     def spent(self, holder: str) -> dict[Balance, int]:
         """Return what a holder's exchanges were charged when they ended, by balance: all that is committed."""
