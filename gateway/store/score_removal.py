@@ -68,12 +68,12 @@ class ScoreSweep:
         return seq >= self._stay.below or created_us >= self._stay.before_us
 
     def _remove(self, file: DayFile, place: Place, team: str, *, stays: bool) -> None:
-        if team in self._due.rows and not stays:
+        if self._due.rows.means(team) and not stays:
             file.sql.execute(DELETE_EVALUATION, place)
             file.sql.execute(DELETE_SCORES, place)
             return
-        self._stays = self._stays or team in self._due.rows
-        if team in self._due.bodies:
+        self._stays = self._stays or self._due.rows.means(team)
+        if self._due.bodies.means(team):
             for statement in _STRIP:
                 file.sql.execute(statement, place)
 
