@@ -13,7 +13,8 @@ import msgspec
 from gateway.core.clock import Stamps
 from gateway.core.errors import Refusal
 from gateway.core.ids import IdMaker, started_ms
-from gateway.core.score import Evaluation, Score, encode, evaluation_id
+from gateway.core.score import Evaluation, encode, evaluation_id
+from gateway.core.score import said as word
 from gateway.exchange.farewell import Farewell
 from gateway.exchange.intake import Intake, Taking
 from gateway.exchange.introduction import Introduction
@@ -134,7 +135,7 @@ def evaluation(body: bytes, intro: Introduction, scribe: Scribe, now_ns: int) ->
         author=key,
         conversation=said.session,
         replaces=True,
-        scores=[score(said.name, said.value, _kept(said.comment, intro))],
+        scores=[word(said.name, said.value, _kept(said.comment, intro))],
     )
 
 
@@ -168,17 +169,6 @@ def _target(said: Said, scribe: Scribe, now_ns: int) -> tuple[str, str, str]:
     if exchange[14:15] != "7" or started_ms(exchange) > now_ns // 1_000_000 + AHEAD_MS:
         raise Refusal("bad_request", "id: the x-tollway-request-id of an answer.", param="id")
     return "exchange", exchange, exchange
-
-
-def score(name: str, value: bool | float | str, comment: str | None) -> Score:
-    """Make the score of what somebody says: yes or no is a verdict, a number and a label are what they are."""
-    if isinstance(value, bool):
-        return Score(
-            name=name, type="boolean", value=float(value), normalised=float(value), passing=value, comment=comment
-        )
-    if isinstance(value, str):
-        return Score(name=name, type="categorical", label=value, comment=comment)
-    return Score(name=name, type="numeric", value=float(value), comment=comment)
 
 
 def _kept(comment: str | None, intro: Introduction) -> str | None:
