@@ -1,19 +1,50 @@
 """What the evaluator and its plugin processes say to each other: msgpack with a length before it, never a pickle."""
 
+import struct
+from typing import Any, Final, Generic, TypeVar
+
 import msgspec
 
 MAX_BYTES = 64 << 20  # of one message
 DETAIL_BYTES = 4096  # of a traceback
 
 
+class Confining(msgspec.Struct, tag="confine", kw_only=True):
+    """Parent to host, first: give up every right that plugins do not need. `readable`: files that they may read
+    besides Python's own. `folder`: theirs to write. `network`: the operator lets one of them use it."""
+
+    folder: str
+    readable: list[str] = []
+    memory_mb: int = 512
+    network: bool = False
+
+
+class Measure(msgspec.Struct, kw_only=True):
+    """One part of the isolation: whether it is in force, and how, or why not."""
+
+    name: str
+    in_force: bool
+    word: str
+
+
+class Confined(msgspec.Struct, tag="confined", kw_only=True):
+    """Host to parent: what of the isolation is in force."""
+
+    measures: list[Measure]
+
+
 class Loading(msgspec.Struct, tag="load", kw_only=True):
-    """Parent to host, first: load this evaluator. `judged`: it may ask a judge."""
+    """Parent to host, before any job: load this evaluator. `judged`: it may ask a judge; `network`: it may use that.
+    `wall_s`, `memory_mb`: the operator's limits, instead of what it declares."""
 
     evaluator: str
     use: str
     params: str = "{}"
     root: str = "."
     judged: bool = False
+    network: bool = False
+    wall_s: float | None = None
+    memory_mb: int | None = None
 
 
 class Spec(msgspec.Struct, kw_only=True):
@@ -29,7 +60,8 @@ class Spec(msgspec.Struct, kw_only=True):
 
 
 class Loaded(msgspec.Struct, tag="loaded", kw_only=True):
-    """Host to parent: what was loaded, or why not (`problem`, with `detail` for a person)."""
+    """Host to parent: what was loaded, or why not (`problem`, with `detail` for a person). Limits are those that hold:
+    the operator's where there is one."""
 
     evaluator: str
     plugin: str = ""
@@ -131,5 +163,50 @@ class Answered(msgspec.Struct, tag="answer", kw_only=True):
     reason: str | None = None
 
 
-ToHost = Loading | Job | Answered
-ToParent = Loaded | Begun | Told | Asking
+ToHost = Confining | Loading | Job | Answered
+ToParent = Confined | Loaded | Begun | Told | Asking
+
+M = TypeVar("M")
+_LENGTH: Final = struct.Struct(">I")
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class Garbled(Exception):
+    """What came is not what was agreed on."""
+
+
+def framed(message: ToHost | ToParent) -> bytes:
+    """Write a message with its length before it; raise ValueError and the like for one that cannot be written."""
+    data = _encode(message)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"a message of {len(data)} bytes; at most {MAX_BYTES} are sent")
+    return _LENGTH.pack(len(data)) + data
+
+
+class Frames(Generic[M]):
+    """Cuts a stream into messages. `kinds`: a union of those that may come."""
+
+    def __init__(self, kinds: Any) -> None:
+        self._decode = msgspec.msgpack.Decoder(kinds).decode
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[M]:
+        """Take what came, and return the messages that are whole now; raise Garbled."""
+        self._buffer += data
+        found, start = [], 0
+        try:
+            while (end := self._end_of(start)) <= len(self._buffer):
+                found.append(self._decode(self._buffer[start + 4 : end]))
+                start = end
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Garbled(str(error)) from None
+        del self._buffer[:start]
+        return found
+
+    def _end_of(self, start: int) -> int:
+        if len(self._buffer) < start + 4:
+            return MAX_BYTES * 2
+        (length,) = _LENGTH.unpack_from(self._buffer, start)
+        if length > MAX_BYTES:
+            raise Garbled(f"a message of {length} bytes; at most {MAX_BYTES} are taken")
+        return start + 4 + int(length)
