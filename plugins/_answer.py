@@ -43,3 +43,11 @@ def words_of(exchange: Exchange) -> str:
 def is_refused(exchange: Exchange) -> bool:
     """Tell whether the provider's own fields say that the model refused."""
     return bool(exchange.answer.refusal) or exchange.finish == "refusal"
+
+
+def facts_of(exchange: Exchange) -> None:
+    """Skip exchanges whose time and cost say nothing: they failed, or somebody broke them off."""
+    if exchange.status is None or not 200 <= exchange.status < 300:
+        raise Skip("failed")
+    if exchange.outcome != "ok":
+        raise Skip("incomplete")

@@ -14,6 +14,7 @@ from gateway_plugins._json import NotJson, first_object, read
 from gateway_plugins._text import capped
 from pydantic import BaseModel, ConfigDict, Field
 
+_MARK: Final = "```"
 _FENCE: Final = re.compile(r"\s*```[a-zA-Z]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 
 
@@ -67,12 +68,12 @@ def problem_of(text: str, kind: str) -> str | None:
     except NotJson as no:
         if not text.strip():
             return "empty"
-        return "fenced" if _FENCE.fullmatch(text) else str(no)
+        return "fenced" if _MARK in text and _FENCE.fullmatch(text) else str(no)
     return None if _fits(value, kind) else "not_an_object"
 
 
 def _is_recoverable(text: str, kind: str) -> bool:
-    fenced = _FENCE.search(text)
+    fenced = _FENCE.search(text) if _MARK in text else None
     if fenced:
         try:
             return _fits(read(fenced.group(1)), kind)

@@ -7,14 +7,14 @@ want a few tokens only (`max_tokens` of 16 or less) mean it that way and are ski
 
 from typing import Final
 
-from gateway.evaluation.api import Evaluator, Exchange, Result, ScoreSpec, Skip
+from gateway.evaluation.api import Evaluator, Exchange, NoParams, Result, ScoreSpec, Skip
 from gateway_plugins._answer import CLIENT_LEFT, answer_of
 
 _FEW_TOKENS: Final = 16
 LABELS: Final = ("no", "length", "aborted", "no_finish", "reasoning_exhausted")
 
 
-class Truncated(Evaluator):  # type: ignore[type-arg]
+class Truncated(Evaluator[NoParams]):
     """Say whether and why an answer ends too early."""
 
     name = "truncated"
