@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from gateway.evaluation.api import Exchange, Message, Result, ScoreSpec, Skip
 from gateway.evaluation.text import Found, TooCostly
 from gateway_plugins._answer import answer_of
 from gateway_plugins._text import capped, normal
-from pydantic import BaseModel, ConfigDict, Field
 
 SCORES: Final = (
     ScoreSpec(direction="min"),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 import re2
+
 from gateway_plugins._patterns import compiled
 
 try:

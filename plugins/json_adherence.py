@@ -7,12 +7,13 @@ values. It needs the extra `evaluation`.
 
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from gateway.evaluation.api import Evaluator, Exchange, Result, ScoreSpec, Skip
 from gateway_plugins._json import NotJson, read
 from gateway_plugins._schema import MOST_TOLD, BadSchema, Schemas
 from gateway_plugins._text import capped
 from gateway_plugins.json_valid import json_text_of
-from pydantic import BaseModel, ConfigDict, Field
 
 
 class Params(BaseModel):

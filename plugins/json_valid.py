@@ -8,11 +8,12 @@ reader could still use the answer: without its code fence, or from its first bra
 import re
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from gateway.evaluation.api import Evaluator, Exchange, Result, ScoreSpec, Skip
 from gateway_plugins._answer import is_refused, whole_answer_of
 from gateway_plugins._json import NotJson, first_object, read
 from gateway_plugins._text import capped
-from pydantic import BaseModel, ConfigDict, Field
 
 _MARK: Final = "```"
 _FENCE: Final = re.compile(r"\s*```[a-zA-Z]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)

@@ -8,11 +8,12 @@ tool, is shorter than 600 characters, and a phrase of refusal begins within the 
 import unicodedata
 from typing import Annotated, Any, Final
 
-from gateway.evaluation.api import Evaluator, Exchange, Result, ScoreSpec, Skip
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from gateway.evaluation.api import Evaluator, Exchange, Result, ScoreSpec
 from gateway_plugins._answer import TALKING, is_refused, whole_answer_of
 from gateway_plugins._patterns import compiled
 from gateway_plugins._refusals import ANSWERS, REFUSALS
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 _WITHIN: Final = 200
 _SHORTER: Final = 600

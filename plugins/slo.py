@@ -7,9 +7,10 @@ the first token and tokens a second apply to streams only, the latter from 20 to
 
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
 from gateway.evaluation.api import Evaluator, Exchange, Needs, Result, ScoreSpec, Skip
 from gateway_plugins._answer import facts_of
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _FEW_TOKENS: Final = 20
 
@@ -19,7 +20,9 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    latency_ms: float | None = Field(default=None, gt=0, description="From the request to the end of the answer, at most.")
+    latency_ms: float | None = Field(
+        default=None, gt=0, description="From the request to the end of the answer, at most."
+    )
     ttft_ms: float | None = Field(default=None, gt=0, description="To the first token of a stream, at most.")
     cost_usd: float | None = Field(default=None, ge=0, description="What the exchange may cost.")
     output_tokens: int | None = Field(default=None, gt=0, description="Tokens of the answer, at most.")
