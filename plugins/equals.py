@@ -4,6 +4,7 @@
 value: 1 equals 1.0, True is not 1, and the order of members does not matter.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ConfigDict, Field
@@ -52,10 +53,8 @@ def _compared(text: str, expected: Any, evidence: dict[str, Any]) -> Result:
     except NotJson as no:
         return Result(False, label=str(no), evidence=evidence)
     if isinstance(expected, str):
-        try:
+        with suppress(NotJson):
             expected = read(expected)
-        except NotJson:
-            pass
     try:
         return Result(equal(value, expected), evidence=evidence)
     except RecursionError:
