@@ -107,9 +107,9 @@ def _invisible(text: str) -> int | None:
 
 def _imperative(text: str, tools: Sequence[str]) -> int | None:
     for match in _IMPERATIVE.finditer(text):
-        near = text[match.start() : match.end() + _NEAR_CHARS]
-        if any(name in near for name in tools):
-            return match.start()
+        start, end = match.span()
+        if any(name in text[start : end + _NEAR_CHARS] for name in tools):
+            return int(start)
     return None
 
 
@@ -118,7 +118,7 @@ def _encoded(text: str, tools: Sequence[str]) -> int | None:
         if number == _MOST_ENCODED:
             return None
         if any(_plain_signs(decoded, tools) for decoded in _decoded(match.group())):
-            return match.start()
+            return int(match.start())
     return None
 
 

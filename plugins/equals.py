@@ -16,7 +16,7 @@ from gateway_plugins._matching import Spelling, spelled
 from gateway_plugins._text import capped
 
 
-class Params(Spelling):
+class EqualsParams(Spelling):
     """What the answer must be."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,12 +25,12 @@ class Params(Spelling):
     as_json: bool = Field(default=False, alias="json", description="Compare JSON values instead of texts.")
 
 
-class Equals(Evaluator[Params]):
+class Equals(Evaluator[EqualsParams]):
     """Compare an answer with the expected one."""
 
     name = "equals"
     version = "1.0.0"
-    Params = Params
+    Params = EqualsParams
 
     def evaluate(self, target: Exchange) -> Result:
         """Compare."""

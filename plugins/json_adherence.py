@@ -16,7 +16,7 @@ from gateway_plugins._text import capped
 from gateway_plugins.json_valid import json_text_of
 
 
-class Params(BaseModel):
+class AdherenceParams(BaseModel):
     """How strictly a schema is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,15 +24,15 @@ class Params(BaseModel):
     formats: bool = Field(default=False, description="Check `format` (date, email, …); otherwise it is a mere remark.")
 
 
-class JsonAdherence(Evaluator[Params]):
+class JsonAdherence(Evaluator[AdherenceParams]):
     """Check an answer against the request's schema."""
 
     name = "json_adherence"
     version = "1.0.0"
-    Params = Params
+    Params = AdherenceParams
     scores = (ScoreSpec(), ScoreSpec("schema_errors", "numeric", low=0, direction="min"))
 
-    def __init__(self, params: Params, judge: Any = None) -> None:
+    def __init__(self, params: AdherenceParams, judge: Any = None) -> None:
         super().__init__(params, judge)
         self._schemas = Schemas(formats=params.formats)
 

@@ -19,7 +19,7 @@ _MARK: Final = "```"
 _FENCE: Final = re.compile(r"\s*```[a-zA-Z]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 
 
-class Params(BaseModel):
+class JsonParams(BaseModel):
     """How JSON is looked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,12 +27,12 @@ class Params(BaseModel):
     force: bool = Field(default=False, description="Look at every answer, also where the request asks for no JSON.")
 
 
-class JsonValid(Evaluator[Params]):
+class JsonValid(Evaluator[JsonParams]):
     """Check that what should be JSON is JSON."""
 
     name = "json_valid"
     version = "1.0.0"
-    Params = Params
+    Params = JsonParams
     scores = (ScoreSpec(), ScoreSpec("recoverable"))
 
     def evaluate(self, target: Exchange) -> list[Result]:

@@ -35,7 +35,7 @@ def _known(language: str | None) -> str | None:
     return language
 
 
-class Params(BaseModel):
+class LanguageParams(BaseModel):
     """Which language is expected, and how sure one must be."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,12 +48,12 @@ class Params(BaseModel):
     )
 
 
-class LanguageMismatch(Evaluator[Params]):
+class LanguageMismatch(Evaluator[LanguageParams]):
     """Compare the languages of question and answer."""
 
     name = "language_mismatch"
     version = "1.0.0"
-    Params = Params
+    Params = LanguageParams
     scores = (ScoreSpec(direction="min"),)
 
     def evaluate(self, target: Exchange) -> Result:

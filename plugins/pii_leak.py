@@ -15,7 +15,10 @@ from gateway_plugins._leaks import SCORES, LeakParams, judged
 from gateway_plugins._patterns import compiled
 
 _SSN: Final = r"(?:^|[^\w-])(\d{3}-\d{2}-\d{4})(?:$|[^\w-])"
-_IP: Final = r"(?:^|[^\w.:/-])((?:\d{1,3}\.){3}\d{1,3}|(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7})(?:$|[^\w.:]|[.:](?:\s|$))"
+_IP: Final = (
+    r"(?:^|[^\w.:/-])((?:\d{1,3}\.){3}\d{1,3}|(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7})"
+    r"(?:$|[^\w.:]|[.:](?:\s|$))"
+)
 
 
 class PiiLeak(Evaluator[LeakParams]):

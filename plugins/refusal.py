@@ -28,7 +28,7 @@ def _known(languages: list[str]) -> list[str]:
     return languages
 
 
-class Params(BaseModel):
+class RefusalParams(BaseModel):
     """Which phrases are looked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,15 +39,15 @@ class Params(BaseModel):
     phrases: list[str] = Field(default=[], max_length=100, description="More phrases: RE2 patterns, without case.")
 
 
-class Refusal(Evaluator[Params]):
+class Refusal(Evaluator[RefusalParams]):
     """Say whether and how an answer refuses."""
 
     name = "refusal"
     version = "1.0.0"
-    Params = Params
+    Params = RefusalParams
     scores = (ScoreSpec(type="categorical", labels=("none", "structured", "filtered", "text"), direction="none"),)
 
-    def __init__(self, params: Params, judge: Any = None) -> None:
+    def __init__(self, params: RefusalParams, judge: Any = None) -> None:
         super().__init__(params, judge)
         phrases = [phrase for language in params.languages for phrase in REFUSALS[language]] + params.phrases
         self._refuses = compiled("|".join(f"(?:{phrase})" for phrase in phrases) or r"[^\s\S]", ignore_case=True)

@@ -15,24 +15,24 @@ from gateway_plugins._patterns import compiled_somehow
 from gateway_plugins._text import capped
 
 
-class Params(Conditions):
+class RegexParams(Conditions):
     """Patterns that must match, and such as must not."""
 
     @model_validator(mode="after")
-    def _compiles(self) -> "Params":
+    def _compiles(self) -> "RegexParams":
         for pattern in (*self.must_match, *self.must_not_match):
             compiled_somehow(pattern)
         return self
 
 
-class Regex(Evaluator[Params]):
+class Regex(Evaluator[RegexParams]):
     """Match an answer against patterns."""
 
     name = "regex"
     version = "1.0.0"
-    Params = Params
+    Params = RegexParams
 
-    def __init__(self, params: Params, judge: Any = None) -> None:
+    def __init__(self, params: RegexParams, judge: Any = None) -> None:
         super().__init__(params, judge)
         self._wanted = self._compiled(params.must_match)
         self._unwanted = self._compiled(params.must_not_match)

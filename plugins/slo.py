@@ -15,7 +15,7 @@ from gateway_plugins._answer import facts_of
 _FEW_TOKENS: Final = 20
 
 
-class Params(BaseModel):
+class SloParams(BaseModel):
     """The objectives; None: none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,7 +29,7 @@ class Params(BaseModel):
     tokens_per_second: float | None = Field(default=None, gt=0, description="Behind the first token, at least.")
 
     @model_validator(mode="after")
-    def _says_something(self) -> "Params":
+    def _says_something(self) -> "SloParams":
         if all(value is None for value in self.model_dump().values()):
             raise ValueError(f"say at least one objective: {', '.join(type(self).model_fields)}")
         return self
@@ -39,16 +39,16 @@ class NotApplicable(Exception):
     """An objective says nothing about this exchange."""
 
 
-class Slo(Evaluator[Params]):
+class Slo(Evaluator[SloParams]):
     """Compare an exchange with its objectives."""
 
     name = "slo"
     version = "1.0.0"
-    Params = Params
+    Params = SloParams
     needs = Needs(content=False)
-    scores = (ScoreSpec(), *(ScoreSpec(name) for name in Params.model_fields))
+    scores = (ScoreSpec(), *(ScoreSpec(name) for name in SloParams.model_fields))
 
-    def __init__(self, params: Params, judge: Any = None) -> None:
+    def __init__(self, params: SloParams, judge: Any = None) -> None:
         super().__init__(params, judge)
         self._objectives = [(name, bound) for name, bound in params if bound is not None]
 

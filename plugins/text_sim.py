@@ -16,7 +16,7 @@ from gateway_plugins._similarity import MEASURES
 _MOST_CHARS: Final = 20_000
 
 
-class Params(BaseModel):
+class SimilarityParams(BaseModel):
     """How nearness is measured."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,12 +26,12 @@ class Params(BaseModel):
     )
 
 
-class TextSim(Evaluator[Params]):
+class TextSim(Evaluator[SimilarityParams]):
     """Compare an answer with the expected one, by degrees."""
 
     name = "text_sim"
     version = "1.0.0"
-    Params = Params
+    Params = SimilarityParams
     needs = Needs(reference=True)
     scores = (ScoreSpec(type="numeric", low=0, high=1),)
 
