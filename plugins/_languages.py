@@ -31,7 +31,7 @@ _ALONE: Final = {
 _SMALL_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "en": (
         "latin",
-        "the of and to in is that it for was on are as with his they at be this have from or had by not but what "
+        "the a of and to in is that it for was on are as with his they at be this have from or had by not but what "
         "all were we when your can there an which their if will each about how up them then she many some so these "
         "would into has more her two him you do does i my me no its our should could than only also",
     ),

@@ -88,11 +88,12 @@ def _of_all(target: Exchange, calls: Sequence[ToolCall], with_servers: Sequence[
     """Compare the calls with what the request allows. A tool that the provider ran is a call, too."""
     choice = target.tool_choice
     called = {call.name for call in with_servers}
+    others = {call.name for call in calls} - {choice.name}
     violated = {
         "auto": False,
         "none": bool(calls),
         "required": not called,
-        "named": called != {choice.name},
+        "named": choice.name not in called or bool(others),
     }
     if violated[choice.mode] or (not choice.parallel and len(calls) > 1):
         yield Finding("choice_violation")
