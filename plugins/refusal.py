@@ -28,6 +28,11 @@ def _known(languages: list[str]) -> list[str]:
     return languages
 
 
+def _compiles(phrase: str) -> str:
+    compiled(phrase)
+    return phrase
+
+
 class RefusalParams(BaseModel):
     """Which phrases are looked for."""
 
@@ -36,7 +41,9 @@ class RefusalParams(BaseModel):
     languages: Annotated[list[str], AfterValidator(_known)] = Field(
         default=list(REFUSALS), description="Languages whose phrases are looked for."
     )
-    phrases: list[str] = Field(default=[], max_length=100, description="More phrases: RE2 patterns, without case.")
+    phrases: list[Annotated[str, AfterValidator(_compiles)]] = Field(
+        default=[], max_length=100, description="More phrases: RE2 patterns, without case."
+    )
 
 
 class Refusal(Evaluator[RefusalParams]):
