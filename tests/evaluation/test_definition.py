@@ -10,7 +10,7 @@ import pytest
 from gateway.evaluation.definition import CannotLoad, fingerprint, load, names
 from gateway.evaluation.protocol import Loaded, Loading, Spec
 
-PLUGIN = '''
+PLUGIN = """
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.evaluation.api import Evaluator, Needs, ScoreSpec
@@ -38,7 +38,7 @@ class Judged(Mine):
 
 
 not_a_class = 7
-'''
+"""
 
 
 def write(folder: Path, text: str = PLUGIN, name: str = "mine.py") -> str:
