@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,6 +71,12 @@ def judged(exchange: Exchange, find: Find, params: LeakParams) -> list[Result]:
         Result(len(hits) - echoed, "introduced"),
         Result(echoed, "echoed"),
     ]
+
+
+def joined(found: Sequence[Found], others: Iterable[Found]) -> list[Found]:
+    """Add what else was found, in order; what is known by a better name already is not found twice."""
+    more = [each for each in others if not any(each.start < known.end and known.start < each.end for known in found)]
+    return sorted([*found, *more], key=lambda each: each.start)
 
 
 def _hits(exchange: Exchange, answer: Message, find: Find, evidence: dict[str, Any]) -> Iterator[Hit]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gateway.evaluation.api import Evaluator, Exchange, Result
 from gateway.evaluation.text import Finder, Found
-from gateway_plugins._leaks import SCORES, LeakParams, judged
+from gateway_plugins._leaks import SCORES, LeakParams, joined, judged
 from gateway_plugins._patterns import compiled
 
 _SSN: Final = r"(?:^|[^\w-])(\d{3}-\d{2}-\d{4})(?:$|[^\w-])"
@@ -39,7 +39,7 @@ class PiiLeak(Evaluator[LeakParams]):
         return judged(target, self._find, self.params)
 
     def _find(self, text: str) -> list[Found]:
-        return sorted([*self._finder.find(text), *self._others(text)], key=lambda each: each.start)
+        return joined(self._finder.find(text), self._others(text))
 
     def _others(self, text: str) -> Iterator[Found]:
         for pattern, family, check in self._checks:

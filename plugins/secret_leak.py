@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gateway.evaluation.api import Evaluator, Exchange, Result
 from gateway.evaluation.text import Finder, Found
-from gateway_plugins._leaks import SCORES, LeakParams, judged
+from gateway_plugins._leaks import SCORES, LeakParams, joined, judged
 from gateway_plugins._patterns import compiled
 
 _ASSIGNED: Final = (
@@ -40,10 +40,7 @@ class SecretLeak(Evaluator[LeakParams]):
         return judged(target, self._find, self.params)
 
     def _find(self, text: str) -> list[Found]:
-        found = self._finder.find(text)
-        taken = [range(each.start, each.end) for each in found]
-        others = (each for each in self._generic(text) if not any(each.start in span for span in taken))
-        return sorted([*found, *others], key=lambda each: each.start)
+        return joined(self._finder.find(text), self._generic(text))
 
     def _generic(self, text: str) -> Iterator[Found]:
         for match in self._assigned.finditer(text):

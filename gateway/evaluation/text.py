@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
-from gateway.policies.redaction import Effort, Redaction, TooMuch
+from gateway.policies.redaction import Effort, Redaction, TooMuch, merged
 from gateway.policies.sensitive import PRIVATE_KEY, SECRETS
 
 PERSONAL: Final = ("email", "card", "iban", "phone")
@@ -35,10 +35,10 @@ class Finder:
         self._families: list[tuple[str, Any]] = []
 
     def find(self, text: str) -> list[Found]:
-        """Return what is in a text, in order; raise TooCostly."""
+        """Return what is in a text, in order, of finds that overlap the longest; raise TooCostly."""
         data = text.encode("utf-8", "replace")
         try:
-            hits = self._redaction.find(data, Effort(time.thread_time_ns))
+            hits = merged(self._redaction.find(data, Effort(time.thread_time_ns)))
         except TooMuch:
             raise TooCostly from None
         found = [(self._family(hit.mark[1:-1].decode(), data, hit.start), hit.start, hit.end) for hit in hits]
