@@ -29,6 +29,7 @@ READERS: Final[Mapping[tuple[str | None, str | None], Reader]] = {
 }
 _NANO: Final = 1_000_000_000
 _NO_BODY: Final = Body(b"", True)
+_NULL: Final = msgspec.Raw(b"null")
 _EMPTY: Final = records.encode(Record(id="", started_at="", team="", key=""))
 _decode_facts: Final = msgspec.json.Decoder(dict[str, Any]).decode
 # Every field of a record that leaves out what is as it is by default.
@@ -104,8 +105,8 @@ def _facts(data: bytes) -> dict[str, Any]:
     except UNREADABLE:
         pass
     record = _record(data)
-    usage = msgspec.structs.replace(record.usage, raw=msgspec.Raw(b""), elsewhere=()) if record.usage else None
-    plain = msgspec.structs.replace(record, usage=usage, rates=msgspec.Raw(b""), job=None)
+    usage = msgspec.structs.replace(record.usage, raw=_NULL, elsewhere=()) if record.usage else None
+    plain = msgspec.structs.replace(record, usage=usage, rates=_NULL, job=None)
     return facts | _decode_facts(records.encode(plain))
 
 

@@ -4,7 +4,8 @@ Every pattern is run by RE2, whose time is linear in the text. What can be prove
 an IBAN's remainder), and numbers must be written as people write telephone numbers: ids, times and counts are none.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 Span = tuple[int, int]
@@ -106,37 +107,37 @@ def _data(text: bytes, start: int, end: int) -> Span | None:
     return None if any(kinds) else (start, end)
 
 
-_SECRETS: Final = (
-    rb"\bsk-[A-Za-z0-9_-]{16,}",  # OpenAI, Anthropic, OpenRouter, DeepSeek, Langfuse …
-    rb"\btw-[A-Za-z0-9_-]{32,}",  # our own
-    rb"\bAIza[0-9A-Za-z_-]{35}",  # Google
-    rb"\bya29\.[0-9A-Za-z_-]{20,}",
-    rb"\bGOCSPX-[0-9A-Za-z_-]{20,}",
-    rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",  # AWS
-    rb"(?i:\baws_?secret_?access_?key\b[\"' ]{0,3}[=:][\"' ]{0,3})[A-Za-z0-9/+]{40}",
-    rb"\bgh[pousr]_[A-Za-z0-9]{36,}",  # GitHub, GitLab
-    rb"\bgithub_pat_[A-Za-z0-9_]{22,}",
-    rb"\bglpat-[A-Za-z0-9_-]{20,}",
-    rb"\bxox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,}",  # Slack
-    rb"\bxapp-[A-Za-z0-9-]{10,}",
-    rb"\b(?:https://)?hooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
-    rb"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}",  # Stripe
-    rb"\bwhsec_[A-Za-z0-9+/]{24,}={0,2}",
-    rb"\bhf_[A-Za-z0-9]{30,}",  # Hugging Face
-    rb"\bgsk_[A-Za-z0-9]{40,}",  # Groq, xAI, Perplexity, NVIDIA, Replicate, Tavily
-    rb"\bxai-[A-Za-z0-9]{40,}",
-    rb"\bpplx-[A-Za-z0-9]{40,}",
-    rb"\bnvapi-[A-Za-z0-9_-]{40,}",
-    rb"\br8_[A-Za-z0-9]{30,}",
-    rb"\btvly-[A-Za-z0-9-]{20,}",
-    rb"\bnpm_[A-Za-z0-9]{36}",  # registries, SendGrid, DigitalOcean
-    rb"\bpypi-[A-Za-z0-9_-]{40,}",
-    rb"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
-    rb"\bdop_v1_[a-f0-9]{40,}",
-    rb"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",  # JWT
-    rb"(?i:\bbearer) {1,4}[A-Za-z0-9._~+/-]{16,}=*",
-    rb"(?i:\bbasic) {1,4}[A-Za-z0-9+/]{16,}={0,2}",
-)
+# By whose they are. Redaction looks for all of them at once.
+SECRETS: Final[Mapping[str, tuple[bytes, ...]]] = {
+    "sk_key": (rb"\bsk-[A-Za-z0-9_-]{16,}",),  # OpenAI, Anthropic, OpenRouter, DeepSeek, Langfuse …
+    "tollway": (rb"\btw-[A-Za-z0-9_-]{32,}",),  # our own
+    "google": (rb"\bAIza[0-9A-Za-z_-]{35}", rb"\bya29\.[0-9A-Za-z_-]{20,}", rb"\bGOCSPX-[0-9A-Za-z_-]{20,}"),
+    "aws": (
+        rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",
+        rb"(?i:\baws_?secret_?access_?key\b[\"' ]{0,3}[=:][\"' ]{0,3})[A-Za-z0-9/+]{40}",
+    ),
+    "github": (rb"\bgh[pousr]_[A-Za-z0-9]{36,}", rb"\bgithub_pat_[A-Za-z0-9_]{22,}"),
+    "gitlab": (rb"\bglpat-[A-Za-z0-9_-]{20,}",),
+    "slack": (
+        rb"\bxox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,}",
+        rb"\bxapp-[A-Za-z0-9-]{10,}",
+        rb"\b(?:https://)?hooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
+    ),
+    "stripe": (rb"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}", rb"\bwhsec_[A-Za-z0-9+/]{24,}={0,2}"),
+    "huggingface": (rb"\bhf_[A-Za-z0-9]{30,}",),
+    "groq": (rb"\bgsk_[A-Za-z0-9]{40,}",),
+    "xai": (rb"\bxai-[A-Za-z0-9]{40,}",),
+    "perplexity": (rb"\bpplx-[A-Za-z0-9]{40,}",),
+    "nvidia": (rb"\bnvapi-[A-Za-z0-9_-]{40,}",),
+    "replicate": (rb"\br8_[A-Za-z0-9]{30,}",),
+    "tavily": (rb"\btvly-[A-Za-z0-9-]{20,}",),
+    "npm": (rb"\bnpm_[A-Za-z0-9]{36}",),
+    "pypi": (rb"\bpypi-[A-Za-z0-9_-]{40,}",),
+    "sendgrid": (rb"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",),
+    "digitalocean": (rb"\bdop_v1_[a-f0-9]{40,}",),
+    "jwt": (rb"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",),
+    "http_auth": (rb"(?i:\bbearer) {1,4}[A-Za-z0-9._~+/-]{16,}=*", rb"(?i:\bbasic) {1,4}[A-Za-z0-9+/]{16,}={0,2}"),
+}
 _NAME: Final = (
     rb"(?i:pass(?:word|wd)?|pwd|(?:client_)?secret|(?:api[_-]?)?key|"
     rb"(?:access_|auth_|id_|refresh_)?token|sig(?:nature)?)"
@@ -163,7 +164,7 @@ _ADDRESS: Final = (
 
 KINDS: Final = ("secret", "email", "card", "iban", "phone", "data")
 FINDERS: Final = (
-    Kind("secret", b"|".join(_SECRETS), _has_digit),
+    Kind("secret", b"|".join(chain.from_iterable(SECRETS.values())), _has_digit),
     Kind("secret", rb"://[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@", _url_password),
     Kind("secret", rb"[?&]" + _NAME + rb"=[^&\s\"'<>#]+", _url_value),
     Kind("email", _ADDRESS),

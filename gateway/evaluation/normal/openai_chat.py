@@ -68,7 +68,7 @@ def tool_of(given: Document) -> Tool:
     if function:
         parameters = schema(function.get("parameters")) or {}
         description = text(function.get("description"))
-        return Tool(text(function.get("name")), description, parameters, function.get("strict") is True)
+        return Tool(text(first(function, "name", "type")), description, parameters, function.get("strict") is True)
     inner = members(given.get("custom")) or given
     return Tool(text(first(inner, "name", "server_label", "type")), text(inner.get("description")))
 
