@@ -1,4 +1,4 @@
-"""One lane at work: the tasks that wait for it, one target at a time for each of its processes."""
+"""One lane at work: the tasks that wait for it, a few targets at a time for each of its processes."""
 
 import asyncio
 import itertools
@@ -20,7 +20,8 @@ Key = tuple[str, str, str]
 
 
 class Crew:
-    """`do` works on tasks of one target. `makers`: of the evaluators that could be loaded, by name.
+    """`do` works on a turn of one process: some targets, each with its tasks. `makers`: of the evaluators that could be
+    loaded, by name. `at_once`: targets of a turn; it grows while all goes well, so that one that hangs is found early.
 
     `failed` is told of a mistake of ours in `do`: what a plugin does never raises.
     """
@@ -29,7 +30,7 @@ class Crew:
         self,
         share: Share,
         lane: Lane,
-        do: Callable[["Crew", list[Task]], Awaitable[None]],
+        do: Callable[["Crew", list[list[Task]]], Awaitable[None]],
         failed: Callable[[BaseException], None],
     ) -> None:
         self.share = share
@@ -37,10 +38,11 @@ class Crew:
         self.names = frozenset(plugin.name for plugin in share.plugins)
         self.makers: dict[str, Maker] = {}
         self.unfinished = 0  # tasks that were taken and whose end is not written down yet
+        self.at_once = 1
         self._do = do
         self._failed = failed
         self._hand: OrderedDict[Key, list[Task]] = OrderedDict()
-        self._at_work: dict[int, list[Task]] = {}  # by runner
+        self._at_work: dict[int, list[list[Task]]] = {}  # by runner
         self._more = asyncio.Event()
         self._ending = False
         self._runners: list[asyncio.Task[None]] = []
@@ -68,6 +70,11 @@ class Crew:
             self.unfinished += 1
         self._more.set()
 
+    def went(self, *, well: bool) -> None:
+        """Note how a turn went."""
+        most = max(1, self.lane.capacity // self.share.processes)
+        self.at_once = min(2 * self.at_once, most) if well else 1
+
     def ahead(self, most: int) -> list[Sampled]:
         """Return the targets that come next."""
         return [tasks[0].sampled for tasks in itertools.islice(self._hand.values(), most)]
@@ -82,7 +89,8 @@ class Crew:
             runner.cancel()
         await asyncio.gather(*self._runners, return_exceptions=True)
         await self.lane.close()
-        left = [task for tasks in [*self._at_work.values(), *self._hand.values()] for task in tasks]
+        at_work = [tasks for turn in self._at_work.values() for tasks in turn]
+        left = [task for tasks in [*at_work, *self._hand.values()] for task in tasks]
         self._hand.clear()
         self._at_work.clear()
         return left
@@ -93,9 +101,9 @@ class Crew:
                 self._more.clear()
                 await self._more.wait()
                 continue
-            _, tasks = self._hand.popitem(last=False)
-            self._at_work[number] = tasks
-            await self._do(self, tasks)
+            turn = [self._hand.popitem(last=False)[1] for _ in range(min(self.at_once, len(self._hand)))]
+            self._at_work[number] = turn
+            await self._do(self, turn)
             del self._at_work[number]
 
     def _on_end(self, runner: asyncio.Task[None]) -> None:

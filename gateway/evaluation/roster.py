@@ -62,8 +62,13 @@ class Roster:
     def renew_unloaded(self, now_ms: int) -> None:
         """Try once more to load what could not be, when its time has come."""
         for crew in self._crews:
-            if crew not in self._renewing and any(self._is_due(crew, name, now_ms) for name in crew.names):
-                self._renewing[crew] = asyncio.create_task(self._renew(crew), name="renewal of a lane")
+            if any(self._is_due(crew, name, now_ms) for name in crew.names):
+                self.renew(crew)
+
+    def renew(self, crew: Crew) -> None:
+        """Load a lane's evaluators anew, in a lane that takes its place."""
+        if crew not in self._renewing:
+            self._renewing[crew] = asyncio.create_task(self._renew(crew), name="renewal of a lane")
 
     async def end(self) -> list[Task]:
         """End all; return the tasks that were not done."""

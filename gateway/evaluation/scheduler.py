@@ -17,7 +17,7 @@ from gateway.evaluation.lookup import AT_ONCE, Found
 from gateway.evaluation.outbox import Outbox
 from gateway.evaluation.outcome import Judged, Maker, Outcome
 from gateway.evaluation.protocol import Answered, Asking, Job, Told
-from gateway.evaluation.quarantine import PATIENCE_MS
+from gateway.evaluation.quarantine import FATAL, PATIENCE_MS
 from gateway.evaluation.queue import Queue
 from gateway.evaluation.retrying import delay_ms
 from gateway.evaluation.roster import Roster
@@ -27,6 +27,7 @@ from gateway.evaluation.ward import Ward
 from gateway.policies.evaluating import Evaluating
 
 BATCH: Final = 500  # tasks that are fetched in one go
+CHANGED: Final = "changed"  # a lane's word: the code is not what it was when it was loaded
 
 # Answers a judge's call about something of a team; never raises.
 Judge = Callable[[Asking, str], Awaitable[Answered]]
@@ -161,18 +162,28 @@ class Scheduler:
 
     # --- one target -----------------------------------------------------------------------------------------------
 
-    async def _work(self, crew: Crew, tasks: list[Task]) -> None:
-        """Do tasks of one target."""
-        tasks = self._still_wanted(crew, tasks)
+    async def _work(self, crew: Crew, turn: list[list[Task]]) -> None:
+        """Do the tasks of some targets, at once: what a process is given ahead, it need not wait for."""
+        async with self._slots.taken(is_common=crew.share.is_common):
+            if len(turn) == 1:
+                await self._target(crew, turn[0], [])
+                return
+            targets = [tasks[0].sampled for tasks in turn]
+            await asyncio.gather(*(self._target(crew, tasks, targets[at + 1 :]) for at, tasks in enumerate(turn)))
+
+    async def _target(self, crew: Crew, tasks: list[Task], more: list[Sampled]) -> None:
+        """Do tasks of one target; `more` are looked at at the same time. Who is done with leaves `tasks`."""
+        tasks[:] = self._still_wanted(crew, tasks)
         if not tasks:
             return
-        async with self._slots.taken(is_common=crew.share.is_common):
-            found = self._look([tasks[0].sampled, *crew.ahead(AT_ONCE)])
-            tasks = self._that_can_be_done(crew, tasks, found)
-            told = await self._run(crew, tasks, found) if tasks else []
-        said = outcome.by_evaluator(told)
+        found = self._look([tasks[0].sampled, *more, *crew.ahead(AT_ONCE)])
+        tasks[:] = self._that_can_be_done(crew, tasks, found)
+        if not tasks:
+            return
+        said = outcome.by_evaluator(await self._run(crew, tasks, found))
         for task in tasks:
             self._settle(crew, task, said.get(task.sampled.evaluator) or _silent(task))
+        tasks.clear()
 
     def _still_wanted(self, crew: Crew, tasks: list[Task]) -> list[Task]:
         """Put aside what is of evaluators that were shut out since it was taken."""
@@ -245,6 +256,9 @@ class Scheduler:
         result = "retry" if told.result == "retry" else end.result
         wait_ms = delay_ms(result, end.reason, task.attempts, self._draw())
         self._probing.discard(name)
+        crew.went(well=end.reason not in FATAL)
+        if told.reason == CHANGED:
+            self.roster.renew(crew)
         self._ward.ran(name, end.result if wait_ms is None else result, end.reason, end.detail, now_ms)
         if wait_ms is None:
             self._end(crew, task, maker, end)

@@ -60,6 +60,7 @@ class Stage:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     lanes: "list[StagedLane]" = field(default_factory=list)
     asks: bool = False
+    depth: int = 1
 
     def lane(self, plugins: Sequence[Plugin], *, processes: int, ask: Ask) -> Lane:
         """Begin one."""
@@ -72,7 +73,7 @@ class StagedLane(Lane):
 
     def __init__(self, stage: Stage, plugins: Sequence[Plugin], processes: int, ask: Ask) -> None:
         self.names = [each.name for each in plugins]
-        self.processes = processes
+        self.capacity = processes * stage.depth
         self.jobs: list[Job] = []
         self.running = self.most_running = 0
         self.closed = False

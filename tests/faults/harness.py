@@ -398,10 +398,10 @@ async def data_plane(folder: Path, write_timeout_s: float = 60.0) -> AsyncIterat
 
 
 def processes(run: Gateway) -> dict[str, int]:
-    """Return the process ids of a gateway's children by name: `recorder`, `worker 0`, …"""
+    """Return the process ids of a gateway's children by name: `recorder`, `evaluator`, `worker 0`, …"""
     found = {}
     for pid in tree(run.process.pid):
-        if name := re.search(r"gateway\.app\.(recorder|worker \d+)", command_line(pid)):
+        if name := re.search(r"gateway\.app\.(recorder|evaluator|worker \d+)", command_line(pid)):
             found[name[1]] = pid
     return found
 

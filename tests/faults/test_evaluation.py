@@ -1,0 +1,239 @@
+"""Evaluation beside traffic: scores are complete and single whoever is killed, and bad plugins cost only themselves."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.harness import Load, is_alive, played, processes
+from tests.gateway import Gateway, standing_before, team_file
+from tests.provider import providing, until
+
+KILLS = int(os.environ.get("TOLLWAY_KILLS", "8"))
+MIX = [(0, 0), (8, 0), (0, 0)]
+SHIPPED = ["json_valid", "truncated", "empty_answer", "refusal"]
+LIMIT_S = 90.0
+
+HOSTILE = '''
+"""Plugins that nobody should write."""
+
+import os
+import re
+import time
+
+from gateway.evaluation.api import Evaluator, NoParams, Result, ScoreSpec
+
+
+class _Bad(Evaluator[NoParams]):
+    version = "1"
+
+
+class Crashes(_Bad):
+    name = "crashes"
+
+    def evaluate(self, exchange):
+        os._exit(3)
+
+
+class Hangs(_Bad):
+    name = "hangs"
+
+    def evaluate(self, exchange):
+        return bool(re.match(r"(a+)+$", "a" * 64 + "b"))
+
+
+class Eats(_Bad):
+    name = "eats"
+
+    def evaluate(self, exchange):
+        hoard = []
+        while True:
+            hoard.append(bytearray(1 << 24))
+
+
+class Shouts(_Bad):
+    name = "shouts"
+
+    def evaluate(self, exchange):
+        while True:
+            os.write(1, b"x" * (1 << 20))
+
+
+class Forks(_Bad):
+    name = "forks"
+
+    def evaluate(self, exchange):
+        while True:
+            os.fork()
+
+
+class Lies(_Bad):
+    name = "lies"
+    scores = (ScoreSpec(type="numeric", low=0, high=1),)
+
+    def evaluate(self, exchange):
+        return Result(9.2e124)
+
+
+class Raises(_Bad):
+    name = "raises"
+
+    def evaluate(self, exchange):
+        raise ValueError("no")
+'''
+BAD = {"crashes": "Crashes", "hangs": "Hangs", "eats": "Eats", "shouts": "Shouts", "forks": "Forks", "lies": "Lies"}
+BAD |= {"raises": "Raises"}
+
+
+def uses(*names: str) -> str:
+    """Write a team's file that has all its exchanges looked at."""
+    return team_file(more=f"[evaluation]\nsample = 1.0\nevaluators = {json.dumps(names)}\n")
+
+
+def evaluations(run_or_folder: Path) -> Counter[tuple[str, str]]:
+    """Count the evaluations of each exchange by each evaluator, as the day files hold them."""
+    found: Counter[tuple[str, str]] = Counter()
+    for path in sorted((run_or_folder / "data" / "store").glob("????-??-??.db")):
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as sql:
+            rows = sql.execute(
+                "SELECT hex(exchange), strata.evaluator, result FROM evaluations JOIN strata USING (stratum)"
+            )
+            found.update((exchange, f"{name} {result}") for exchange, name, result in rows)
+    return found
+
+
+def exchanges(folder: Path) -> set[str]:
+    """Return the exchanges that the day files hold."""
+    found: set[str] = set()
+    for path in sorted((folder / "data" / "store").glob("????-??-??.db")):
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as sql:
+            found.update(key for (key,) in sql.execute("SELECT hex(id) FROM exchanges"))
+    return found
+
+
+def is_complete(folder: Path, names: list[str]) -> bool:
+    """Whether every exchange was looked at by each of them."""
+    found = evaluations(folder)
+    looked = {(exchange, word.partition(" ")[0]) for exchange, word in found}
+    return all((exchange, name) in looked for exchange in exchanges(folder) for name in names)
+
+
+def evaluator_is_up(run: Gateway) -> bool:
+    """Whether it has told that it is ready."""
+    return "child=evaluator" in run.said().replace('"', "") and "evaluator" in processes(run)
+
+
+def test_traffic_becomes_scores(tmp_path: Path) -> None:
+    """From a request to a score in the log, by plugins in processes of their own; the process says what it is."""
+    with (
+        providing(played) as provider,
+        standing_before(provider, tmp_path, ["openai"], teams={"search": uses(*SHIPPED)}) as run,
+    ):
+        until(lambda: evaluator_is_up(run), "the evaluator is up", LIMIT_S)
+        with Load(run.port, 4, MIX) as load:
+            load.more(40)
+            load.stop()
+        until(lambda: exchanges(tmp_path) and is_complete(tmp_path, SHIPPED), "all is evaluated", LIMIT_S)
+        metrics = run.metrics()
+        assert 0 == run.stop()
+
+    found = evaluations(tmp_path)
+    assert {1} == set(found.values())
+    assert len(exchanges(tmp_path)) * len(SHIPPED) == len(found)
+    assert {"ok", "skipped"} >= {word.partition(" ")[2] for _, word in found}
+    assert "tollway_evaluator_up 1.0" in metrics
+    assert 'tollway_eval_quarantined{evaluator="refusal"} 0.0' in metrics
+
+
+def test_reload_turns_evaluation_on_and_off(tmp_path: Path) -> None:
+    """Without a use of it there is no process; a team's file begins it, and ends it."""
+    with providing(played) as provider, standing_before(provider, tmp_path, ["openai"]) as run:
+        assert "evaluator" not in processes(run)
+        (tmp_path / "teams" / "search.toml").write_text(uses("truncated"))
+        until(lambda: evaluator_is_up(run), "the evaluator is up", LIMIT_S)
+        pid = processes(run)["evaluator"]
+        (tmp_path / "teams" / "search.toml").write_text(team_file())
+        until(lambda: not is_alive(pid), "the evaluator has gone", LIMIT_S)
+        assert "evaluator" not in processes(run)
+        assert 0 == run.stop()
+
+
+@pytest.mark.slow
+def test_killed_evaluator_and_recorder_lose_and_double_no_score(tmp_path: Path) -> None:
+    """Whenever it happens: every exchange has each of its evaluations once."""
+    names = [*SHIPPED, "slo_fast"]
+    more = '[[evaluators]]\nname = "slo_fast"\nuse = "slo"\n[evaluators.params]\nmax_duration_ms = 1000\n'
+    with (
+        providing(played) as provider,
+        standing_before(provider, tmp_path, ["openai"], more=more, teams={"search": uses(*names)}) as run,
+    ):
+        until(lambda: evaluator_is_up(run), "the evaluator is up", LIMIT_S)
+        with Load(run.port, 8, MIX) as load:
+            for _ in range(KILLS):
+                load.more(random.randint(20, 150))
+                time.sleep(random.random() / 2)  # at any point of its work
+                name = random.choice(["evaluator", "evaluator", "recorder"])
+                pid = processes(run).get(name)
+                if pid is not None:
+                    os.kill(pid, signal.SIGKILL)
+            load.stop()
+        until(lambda: is_complete(tmp_path, names), "all is evaluated", LIMIT_S)
+        assert 0 == run.stop()
+
+    found = evaluations(tmp_path)
+    assert {1} == set(found.values())
+    assert len(exchanges(tmp_path)) * len(names) == len(found)
+    assert {"ok", "skipped"} >= {word.partition(" ")[2] for _, word in found}
+
+
+@pytest.mark.slow
+def test_hostile_plugins_cost_nobody_else_anything(tmp_path: Path) -> None:
+    """At 100 % sampling under load: no request fails, the good evaluators' scores are complete, the bad ones are in
+    quarantine with the reason to read."""
+    (tmp_path / "hostile.py").write_text(HOSTILE)
+    tables = [
+        f'[[evaluators]]\nname = "{name}"\nuse = "file:hostile.py:{member}"\ntimeout = "1 s"\nmemory = "256 MiB"\n'
+        for name, member in BAD.items()
+    ]
+    with (
+        providing(played) as provider,
+        standing_before(
+            provider, tmp_path, ["openai"], more="\n".join(tables), teams={"search": uses(*SHIPPED, *BAD)}
+        ) as run,
+    ):
+        until(lambda: evaluator_is_up(run), "the evaluator is up", LIMIT_S)
+        with Load(run.port, 8, MIX) as load:
+            load.more(400)
+            until(lambda: all(f'tollway_eval_quarantined{{evaluator="{name}"}} 1.0' in run.metrics() for name in BAD),
+                  "the bad ones are in quarantine", LIMIT_S)  # fmt: skip
+            load.stop()
+            assert [] == load.faults()
+        until(lambda: is_complete(tmp_path, SHIPPED), "the good ones are complete", LIMIT_S)
+        assert 0 == run.stop()
+
+    found = evaluations(tmp_path)
+    assert {1} == set(found.values())
+    results: dict[str, set[str]] = {}
+    for _, word in found:
+        name, _, result = word.partition(" ")
+        results.setdefault(name, set()).add(result)
+    assert all(results[name] <= {"ok", "skipped"} for name in SHIPPED), results
+    assert all(results.get(name, {"error"}) == {"error"} for name in BAD), results
+    reasons = _reasons(tmp_path)
+    assert set(BAD) == set(reasons)
+    assert "oom" == reasons["eats"]["reason"]
+    assert "timeout" == reasons["hangs"]["reason"]
+    assert "ValueError: no" in reasons["raises"]["detail"]
+
+
+def _reasons(folder: Path) -> dict[str, dict[str, Any]]:
+    with contextlib.closing(sqlite3.connect(folder / "data" / "evaluation" / "queue.db")) as sql:
+        return {name: json.loads(state) for name, state in sql.execute("SELECT evaluator, state FROM quarantines")}
