@@ -16,46 +16,29 @@ from gateway.app.snapshots import Snapshots
 from gateway.app.sole import sole
 from gateway.app.vitals import Vitals
 from gateway.config.problems import ConfigError
-from gateway.evaluation.follow import PORTION, Follow
-from gateway.evaluation.lookup import Lookup
-from gateway.evaluation.outbox import Outbox
+from gateway.evaluation.engine import Engine, Places
 from gateway.evaluation.protocol import Answered, Asking
-from gateway.evaluation.queue import Queue, QueueRefused
-from gateway.evaluation.sampler import Sampler
-from gateway.evaluation.scheduler import Scheduler
-from gateway.evaluation.watch import Watch
+from gateway.evaluation.queue import QueueRefused
 from gateway.metrics.board import EVALUATOR, GENERATION, HEARTBEAT_MS, PID, Board
-from gateway.policies.evaluating import Evaluating
 from gateway.policies.snapshot import Snapshot
 
 POLL_S: Final = 0.2
 BEAT_S: Final = 0.5
-# The log is the better queue: who is behind takes no more than somebody can do soon. Not for longer, though: then what
-# is too much is dropped, and counted.
-LATE_MS: Final = 3_600_000
 LOWEST_PRIORITY: Final = 19
 
 logger = logging.getLogger("tollway.evaluator")
 
 
 class Evaluator:
-    """The evaluator's parts, how they start, take a new config, and end."""
+    """The evaluator's process: how it starts, takes a new config, works, and ends."""
 
-    def __init__(self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot, queue: Queue) -> None:
-        server = snapshot.server
-        data_dir = Path(server.data_dir)
+    def __init__(self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot, engine: Engine) -> None:
         self._channel = channel
         self._snapshots = snapshots
-        self._snapshot = snapshot
-        self._queue = queue
-        self._follow = Follow(Path(server.store_dir))
-        self._outbox = Outbox(data_dir / "journal", server.durability)
-        self._scheduler = Scheduler(queue, self._outbox, look=Lookup(self._follow).look, judge=_nobody)
-        self._watch: Watch
-        self._watched: tuple[Evaluating, dict[str, str], frozenset[str]] | None = None
+        self._engine = engine
         self._news: Snapshot | None = snapshot
         self._ending = asyncio.Event()
-        self._slot = Board(data_dir / "board").slot(EVALUATOR)
+        self._slot = Board(Path(snapshot.server.data_dir) / "board").slot(EVALUATOR)
         self._slot.set(PID, os.getpid())
         self._vitals = Vitals(self._slot, BEAT_S)
 
@@ -69,19 +52,16 @@ class Evaluator:
         beating = asyncio.create_task(self._beat(), name="beat")
         orders = asyncio.create_task(self._take_orders(), name="orders")
         ending = asyncio.create_task(self._ending.wait(), name="ending")
-        ends: set[asyncio.Future[Any]] = {work, ending, self._scheduler.failure}
+        ends: set[asyncio.Future[Any]] = {work, ending, self._engine.failure}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for task in (work, beating, orders, ending):
             task.cancel()
         await asyncio.gather(work, beating, orders, ending, return_exceptions=True)
-        error = _error_of(self._scheduler.failure) or _error_of(work)
+        error = _error_of(self._engine.failure) or _error_of(work)
         if error is not None:
             # What was going on is done again, under the same ids: to begin anew is the simplest way out of anything.
             logger.error("the evaluator cannot go on and begins anew; no score is lost by that", exc_info=error)
-            await self._scheduler.abandon()
-        else:
-            await self._scheduler.end()
-        self._outbox.close()
+        await self._engine.end(well=error is None)
         self._slot.set(HEARTBEAT_MS, 0)
         return int(error is not None)
 
@@ -107,47 +87,15 @@ class Evaluator:
             news, self._news = self._news, None
             if news is not None:
                 await self._apply(news)
-            is_behind = self._look()
-            self._scheduler.feed()
+            is_behind = self._engine.turn()
             await asyncio.sleep(0 if is_behind else POLL_S)
 
     async def _apply(self, snapshot: Snapshot) -> None:
         log.configure("evaluator", snapshot)
-        self._snapshot = snapshot
-        await self._scheduler.follow(snapshot.evaluating)
+        await self._engine.apply(snapshot.evaluating)
         self._slot.set(GENERATION, snapshot.generation)
         self._channel.send(Applied(snapshot.generation))
         self._channel.send(Ready())
-
-    def _look(self) -> bool:
-        """Read on in the log; tell whether there is more to be had at once."""
-        self._follow_loaded()
-        now_ms = time.time_ns() // 1_000_000
-        if not self._has_room(now_ms):
-            return False
-        looked = self._watch.look(now_ms)
-        if looked.unreadable:
-            logger.error("exchanges of the log cannot be read and are left out", extra={"number": looked.unreadable})
-        return looked.is_behind
-
-    def _follow_loaded(self) -> None:
-        """Sample by the config in force, for the evaluators that are loaded now."""
-        makers = self._scheduler.roster.makers()
-        units = {name: maker.loaded.unit for name, maker in makers.items()}
-        judged = frozenset(name for name, maker in makers.items() if maker.loaded.judge)
-        watched = (self._snapshot.evaluating, units, judged)
-        if watched == self._watched:
-            return
-        self._watched = watched
-        sampler = Sampler(self._snapshot.evaluating, units, judged, self._queue.cost)
-        self._watch = Watch(self._follow, self._queue, sampler, self._snapshot.evaluating)
-
-    def _has_room(self, now_ms: int) -> bool:
-        waiting = self._queue.waiting()
-        busy = [waiting.get(name, 0) for name in self._scheduler.at_work(now_ms)]
-        if not busy or min(busy) < PORTION:
-            return True
-        return now_ms - max(self._queue.cursors().values(), default=0) // 1000 > LATE_MS
 
     async def _beat(self) -> None:
         while True:
@@ -173,18 +121,17 @@ async def run() -> int:
     snapshots = Snapshots(os.environ)
     snapshot = await snapshots.first(first)
     log.configure("evaluator", snapshot)
-    folder = Path(snapshot.server.data_dir) / "evaluation"
-    with await sole(folder / "evaluator.lock"):
+    data_dir = Path(snapshot.server.data_dir)
+    places = Places(Path(snapshot.server.store_dir), data_dir / "journal", data_dir / "evaluation")
+    with await sole(places.queue / "evaluator.lock"):
         try:
-            queue = Queue(folder)
+            engine = Engine(places, snapshot.server.durability, _nobody)
         except (QueueRefused, sqlite3.Error) as error:
             logger.error("the evaluator's queue cannot be opened, so nothing is evaluated", extra={"error": error})
             return 1
-        try:
-            return await Evaluator(channel, snapshots, snapshot, queue).live()
-        finally:
-            queue.close()
-            channel.close()
+        status = await Evaluator(channel, snapshots, snapshot, engine).live()
+    channel.close()
+    return status
 
 
 def main() -> None:

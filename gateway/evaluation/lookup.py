@@ -25,25 +25,31 @@ Place = tuple[str, int]
 log = logging.getLogger("tollway.evaluator")
 
 
-class Found(NamedTuple):
-    """What the log holds of a target: nothing in `kept` where it is gone. `missing`: why there is no content."""
-
-    kept: list[Kept]
-    session: str = ""
-    missing: Outcome = GONE
-
-    @property
-    def has_content(self) -> bool:
-        """Whether any body is there."""
-        return any(each.request is not None or each.response is not None for each in self.kept)
-
-
 class _Facts(msgspec.Struct):
     bodies: str = "full"
     request_bytes: int = 0
 
 
 _facts = msgspec.json.Decoder(_Facts).decode
+
+
+class Found(NamedTuple):
+    """What the log holds of a target: nothing in `kept` where it is gone."""
+
+    kept: list[Kept]
+    session: str = ""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether any body is there."""
+        return any(each.request is not None or each.response is not None for each in self.kept)
+
+    @property
+    def missing(self) -> Outcome:
+        """Why there is no content: bodies that were kept once have been removed by retention."""
+        facts = [_facts(each.record) for each in self.kept]
+        never_kept = facts and all(each.bodies == "none" or not each.request_bytes for each in facts)
+        return NO_CONTENT if never_kept else GONE
 
 
 class Lookup:
@@ -62,7 +68,7 @@ class Lookup:
         except _UNREADABLE:
             log.exception("an exchange cannot be read from the log", extra={"exchange": first.exchange})
             kept = []
-        return Found(kept, first.conversation or "", _why_missing(kept))
+        return Found(kept, first.conversation or "")
 
     def _look(self, first: Sampled, targets: Sequence[Sampled]) -> list[Kept]:
         if first.target_type == "conversation":
@@ -98,13 +104,6 @@ class Lookup:
             seq = self._follow.place(exchange, day)
             found += [] if seq is None else self._follow.keep(day, [seq]).values()
         return found if len(found) == 2 else []
-
-
-def _why_missing(kept: Sequence[Kept]) -> Outcome:
-    """Say why there is no content: bodies that were kept once have been removed by retention."""
-    facts = [_facts(each.record) for each in kept]
-    never_kept = facts and all(each.bodies == "none" or not each.request_bytes for each in facts)
-    return NO_CONTENT if never_kept else GONE
 
 
 def _size(kept: Kept) -> int:

@@ -11,7 +11,6 @@ from gateway.core.score import Evaluation, decode
 from gateway.evaluation.lane import Ask, Lane
 from gateway.evaluation.lookup import Found
 from gateway.evaluation.outbox import Outbox
-from gateway.evaluation.outcome import NO_CONTENT
 from gateway.evaluation.protocol import Answered, Asking, Given, Job, Kept, Loaded, Spec, Told
 from gateway.evaluation.queue import Queue
 from gateway.evaluation.scheduler import Scheduler
@@ -140,7 +139,7 @@ class Work:
         )
 
     def _look(self, targets: Sequence[Sampled]) -> Found:
-        return self.found.get(targets[0].target) or Found([KEPT], missing=NO_CONTENT)
+        return self.found.get(targets[0].target) or Found([KEPT])
 
     async def _judge(self, asking: Asking, team: str) -> Answered:
         self.asked.append((asking, team))

@@ -6,7 +6,6 @@ import pytest
 
 from gateway.core.score import evaluation_id
 from gateway.evaluation.lookup import Found
-from gateway.evaluation.outcome import GONE, NO_CONTENT
 from gateway.evaluation.protocol import Given, Job, Told
 from gateway.evaluation.quarantine import FATAL_IN_A_ROW, FIRST_MS, PATIENCE_MS
 from gateway.evaluation.quarantine import decode as decode_quarantine
@@ -106,7 +105,7 @@ async def test_what_needs_content_that_is_not_there_is_skipped(tmp_path: Path) -
     async with working(tmp_path, stage) as work:
         await work.scheduler.follow(evaluating(plugin("facts"), plugin("words")))
         bare, gone = work.sample(["facts", "words"], 2)
-        work.found = {bare: Found([NOTHING_KEPT], missing=NO_CONTENT), gone: Found([], missing=GONE)}
+        work.found = {bare: Found([NOTHING_KEPT]), gone: Found([])}
         written = {(one.exchange, one.evaluator): (one.result, one.reason) for one in await work.until_empty()}
 
     assert {

@@ -170,7 +170,7 @@ def test_reload_turns_evaluation_on_and_off(tmp_path: Path) -> None:
 def test_killed_evaluator_and_recorder_lose_and_double_no_score(tmp_path: Path) -> None:
     """Whenever it happens: every exchange has each of its evaluations once."""
     names = [*SHIPPED, "slo_fast"]
-    more = '[[evaluators]]\nname = "slo_fast"\nuse = "slo"\n[evaluators.params]\nmax_duration_ms = 1000\n'
+    more = '[[evaluators]]\nname = "slo_fast"\nuse = "slo"\n[evaluators.params]\nlatency_ms = 1000\n'
     with (
         providing(played) as provider,
         standing_before(provider, tmp_path, ["openai"], more=more, teams={"search": uses(*names)}) as run,

@@ -1,0 +1,3 @@
+"""stub"""
+def compare(rounds: int, seconds: float) -> None:
+    """Compare."""
