@@ -362,10 +362,60 @@ CONFIGURATION = (
     ),
 )
 
+EVALUATION = (
+    Alert(
+        "TollwayEvaluatorDown",
+        TICKET,
+        "5m",
+        "tollway_evaluator_up == 0",
+        "The evaluator of {{ $labels.instance }} shows no heartbeat",
+        "Nothing is evaluated. Traffic does not need it, and nothing is lost: it goes on in the log where it ended.",
+        "The log of `tollway serve` says why it ends. A process that is stuck shows where with `py-spy dump --pid "
+        "PID`; killing it is safe.",
+    ),
+    Alert(
+        "TollwayEvaluatorQuarantined",
+        TICKET,
+        "10m",
+        "tollway_eval_quarantined == 1",
+        "{{ $labels.evaluator }} is in quarantine on {{ $labels.instance }}",
+        "It crashed, hung or failed again and again, or cannot be loaded. Its tasks wait, 24 hours at most; then they "
+        "are skipped. Others are not concerned.",
+        "`tollway eval list` has the reason and the last traceback. It is tried again by itself, ever more rarely; a "
+        "changed plugin or setting at once.",
+    ),
+    Alert(
+        "TollwayEvaluationBacklog",
+        TICKET,
+        "15m",
+        "tollway_eval_queue_items > 0\n"
+        "and on (job, instance, evaluator)"
+        ' sum by (job, instance, evaluator) (increase(tollway_eval_funnel_total{step="run"}[15m])) == 0\n'
+        "unless on (job, instance, evaluator) tollway_eval_quarantined == 1",
+        "{{ $value | humanize }} tasks of {{ $labels.evaluator }} wait on {{ $labels.instance }}, and none is run",
+        "The evaluator has work and does not do it: its plugin hangs, its judge does not answer, or all places are "
+        "taken by others.",
+        "`tollway eval list`, and the evaluator's lines in the log of `tollway serve`. More places: `[evaluation] "
+        "workers`.",
+    ),
+    Alert(
+        "TollwayEvaluationDropped",
+        TICKET,
+        "0m",
+        risen('tollway_eval_funnel_total{step="dropped"}', "1h", "instance, evaluator"),
+        "{{ $labels.evaluator }} lost sampled exchanges on {{ $labels.instance }}",
+        "More was sampled than could be done, and the queue was full. Means stay right where what was dropped is like "
+        "what was not, and are less certain.",
+        "A lower `sample` or a `max_per_minute` for the evaluator, more `[evaluation] workers`, or a larger "
+        "`max_backlog` where it is only a burst.",
+    ),
+)
+
 GROUPS = {
     "tollway-reach": REACH,
     "tollway-books": BOOKS,
     "tollway-money": MONEY,
     "tollway-providers": PROVIDERS,
     "tollway-configuration": CONFIGURATION,
+    "tollway-evaluation": EVALUATION,
 }

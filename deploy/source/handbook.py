@@ -15,6 +15,7 @@ _TITLES = {
     "tollway-books": "Books: is everything written down?",
     "tollway-money": "Money: budgets, prices, estimates",
     "tollway-providers": "Providers",
+    "tollway-evaluation": "Evaluation",
     "tollway-configuration": "Configuration and metrics",
 }
 

@@ -282,4 +282,35 @@ CAUSES = (
         joined('metric="tollway_requests",label="model"'),
     ),
     gauge("TollwayTooManySeries", "scrape_samples_scraped", 3000, 17_000),
+    gauge("TollwayEvaluatorDown", "tollway_evaluator_up", 1, 0),
+    gauge("TollwayEvaluatorQuarantined", "tollway_eval_quarantined", 0, 1, 'evaluator="refusal"'),
+    Case(
+        "TollwayEvaluationBacklog",
+        "nothing is run for forty minutes, though tasks wait",
+        (
+            (series("tollway_eval_queue_items", 'evaluator="judge"'), "5x90"),
+            (series("tollway_eval_funnel_total", 'evaluator="judge",step="run",reason=""'), "0+10x9 90x39 90+10x41"),
+        ),
+        (45,),
+        (5, 80),
+        joined('evaluator="judge"'),
+    ),
+    Case(
+        "TollwayEvaluationBacklog",
+        "the same in quarantine, which has an alert of its own",
+        (
+            (series("tollway_eval_queue_items", 'evaluator="judge"'), "5x90"),
+            (series("tollway_eval_funnel_total", 'evaluator="judge",step="run",reason=""'), "90x90"),
+            (series("tollway_eval_quarantined", 'evaluator="judge"'), "1x90"),
+        ),
+        (),
+        (45, 80),
+    ),
+    *rise(
+        "TollwayEvaluationDropped",
+        "tollway_eval_funnel_total",
+        60,
+        'evaluator="judge",step="dropped",reason="backlog"',
+        joined('evaluator="judge"'),
+    ),
 )
