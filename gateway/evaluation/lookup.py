@@ -58,7 +58,7 @@ class Lookup:
     def __init__(self, follow: Follow) -> None:
         self._follow = follow
         self._held: OrderedDict[Place, Kept] = OrderedDict()
-        self._bytes = 0
+        self.held_bytes = 0
 
     def look(self, targets: Sequence[Sampled]) -> Found:
         """Return what there is of the first target; the others come next, and may be read along with it."""
@@ -75,26 +75,26 @@ class Lookup:
             return self._follow.conversation(first.team, first.target, first.day, first.seq)
         if first.target_type == "pair":
             return self._pair(first.target)
-        place = (first.day, first.seq)
-        if place not in self._held:
-            self._fetch(first.day, targets)
-        kept = self._held.get(place)
+        kept = self._held.get((first.day, first.seq)) or self._fetch(first, targets)
         return [] if kept is None else [kept]
 
-    def _fetch(self, day: str, targets: Sequence[Sampled]) -> None:
+    def _fetch(self, first: Sampled, targets: Sequence[Sampled]) -> Kept | None:
+        """Read what is not held yet, and let go of what was read before."""
+        day = first.day
         wanted = dict.fromkeys(each.seq for each in targets if each.target_type == "exchange" and each.day == day)
         missing = [seq for seq in wanted if (day, seq) not in self._held]
-        # So few of long ones that they are not driven out before their turn.
-        some = missing[: max(1, HELD_BYTES // 2 // self._usual_bytes())]
-        found = self._follow.keep(day, some)
-        while self._held and self._bytes > HELD_BYTES // 2:
-            self._bytes -= _size(self._held.popitem(last=False)[1])
+        found = self._follow.keep(day, missing[: self._at_once()])
         for seq, kept in found.items():
             self._held[day, seq] = kept
-            self._bytes += _size(kept)
+            self.held_bytes += _size(kept)
+        while self.held_bytes > HELD_BYTES:
+            self.held_bytes -= _size(self._held.popitem(last=False)[1])
+        return found.get(first.seq)
 
-    def _usual_bytes(self) -> int:
-        return self._bytes // len(self._held) if self._held else HELD_BYTES // 2 // AT_ONCE
+    def _at_once(self) -> int:
+        """Say how many fit by what they were like so far; of those that nobody knows yet, one."""
+        usual_bytes = self.held_bytes // len(self._held) if self._held else HELD_BYTES
+        return max(1, min(AT_ONCE, HELD_BYTES // 4 // max(1, usual_bytes)))
 
     def _pair(self, target: str) -> list[Kept]:
         """Read both; one without the other is nothing."""

@@ -40,7 +40,10 @@ INTERVAL = "500ms"
 RATE_INTERVAL = "4s"
 ADS_KEY = "tw-key-of-ads"
 TEAMS = {
-    "search": team_file(more='[[budgets]]\nlimit_usd = "50"\nwindow = "day"\non_authority_loss = "allow"\n'),
+    "search": team_file(
+        more='[[budgets]]\nlimit_usd = "50"\nwindow = "day"\non_authority_loss = "allow"\n'
+        '[evaluation]\nsample = 0.1\nevaluators = ["truncated"]\n'
+    ),
     "ads": team_file([ADS_KEY], '[[budgets]]\nname = "few"\nlimit_requests = 3\nwindow = "total"\n'),
 }
 PRICES = '{ "gpt-4o-mini" = { input = "0.15", output = "0.60", cache_read = "0.075" } }'
@@ -57,6 +60,9 @@ SILENT = {
     "tollway_retries_total": "no kept connection closed just when it was used",
     "tollway_retention_removed_total": "nothing is removed on its first day",
     "tollway_prices_timestamp_seconds": "the bundled price list has no date",
+    "tollway_feedback_total": "nobody says what they think",
+    "tollway_eval_cost_usd_total": "no evaluator asks a judge",
+    "tollway_score": "whether an answer was cut has a direction, and the one at work here may not be loaded in time",
 }
 
 # What every answer says of the provider's rate limit. A zero must be shown, too.

@@ -20,7 +20,7 @@ from tests.provider import providing, until
 KILLS = int(os.environ.get("TOLLWAY_KILLS", "8"))
 MIX = [(0, 0), (8, 0), (0, 0)]
 SHIPPED = ["json_valid", "truncated", "empty_answer", "refusal"]
-LIMIT_S = 90.0
+LIMIT_S = 150.0
 
 HOSTILE = '''
 """Plugins that nobody should write."""
@@ -126,6 +126,14 @@ def is_complete(folder: Path, names: list[str]) -> bool:
     return all((exchange, name) in looked for exchange in exchanges(folder) for name in names)
 
 
+def wait_until_complete(folder: Path, names: list[str]) -> None:
+    """Look now and then: the evaluator has the lowest priority, and a look costs as much as its work."""
+    end = time.monotonic() + LIMIT_S
+    while not (exchanges(folder) and is_complete(folder, names)):
+        assert time.monotonic() < end, f"not all is evaluated: {evaluations(folder).total()}"
+        time.sleep(0.5)
+
+
 def evaluator_is_up(run: Gateway) -> bool:
     """Whether it has told that it is ready."""
     return "child=evaluator" in run.said().replace('"', "") and "evaluator" in processes(run)
@@ -141,7 +149,7 @@ def test_traffic_becomes_scores(tmp_path: Path) -> None:
         with Load(run.port, 4, MIX) as load:
             load.more(40)
             load.stop()
-        until(lambda: exchanges(tmp_path) and is_complete(tmp_path, SHIPPED), "all is evaluated", LIMIT_S)
+        wait_until_complete(tmp_path, SHIPPED)
         metrics = run.metrics()
         assert 0 == run.stop()
 
@@ -185,7 +193,7 @@ def test_killed_evaluator_and_recorder_lose_and_double_no_score(tmp_path: Path) 
                 if pid is not None:
                     os.kill(pid, signal.SIGKILL)
             load.stop()
-        until(lambda: is_complete(tmp_path, names), "all is evaluated", LIMIT_S)
+        wait_until_complete(tmp_path, names)
         assert 0 == run.stop()
 
     found = evaluations(tmp_path)
@@ -212,11 +220,10 @@ def test_hostile_plugins_cost_nobody_else_anything(tmp_path: Path) -> None:
         until(lambda: evaluator_is_up(run), "the evaluator is up", LIMIT_S)
         with Load(run.port, 8, MIX) as load:
             load.more(400)
-            until(lambda: all(f'tollway_eval_quarantined{{evaluator="{name}"}} 1.0' in run.metrics() for name in BAD),
-                  "the bad ones are in quarantine", LIMIT_S)  # fmt: skip
             load.stop()
             assert [] == load.faults()
-        until(lambda: is_complete(tmp_path, SHIPPED), "the good ones are complete", LIMIT_S)
+        wait_until_complete(tmp_path, SHIPPED)
+        until(lambda: are_shut_out(run), "the bad ones are in quarantine", LIMIT_S)
         assert 0 == run.stop()
 
     found = evaluations(tmp_path)
@@ -232,6 +239,13 @@ def test_hostile_plugins_cost_nobody_else_anything(tmp_path: Path) -> None:
     assert "oom" == reasons["eats"]["reason"]
     assert "timeout" == reasons["hangs"]["reason"]
     assert "ValueError: no" in reasons["raises"]["detail"]
+
+
+def are_shut_out(run: Gateway) -> bool:
+    """Whether all bad ones are."""
+    time.sleep(0.5)
+    page = run.metrics()
+    return all(f'tollway_eval_quarantined{{evaluator="{name}"}} 1.0' in page for name in BAD)
 
 
 def _reasons(folder: Path) -> dict[str, dict[str, Any]]:
