@@ -36,6 +36,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def evaluated(root: Path) -> Path:
+    (root / "teams").mkdir()
+    (root / "teams" / "a.toml").write_text('[evaluation]\nsample = 1.0\nevaluators = ["truncated"]\n')
+    return root
+
+
 def pid_of(run: Run, name: str) -> int:
     """Return the pid of the newest child of that name."""
     lines = [line for line in run.notes.read_text().splitlines() if line.startswith(f"{name} pid ")]
@@ -234,6 +241,63 @@ def test_children_end_when_the_supervisor_is_killed(root: Path) -> None:
             assert 0 == second.ends()
 
 
+def test_evaluator_is_there_while_a_team_uses_one(evaluated: Path) -> None:
+    """It is told the config like everybody, comes and goes with reloads, and ends before the recorder does."""
+    with supervised(evaluated) as run:
+        run.announced()
+        run.until(lambda: run.noted('evaluator got {"type":"config","generation":1'))
+        running = '"running":["worker 0","worker 1","recorder","evaluator"]'
+        run.until(lambda: run.noted(running))
+        team = evaluated / "teams" / "a.toml"
+        uses = team.read_text()
+        team.write_text("")
+        run.until(lambda: run.noted("evaluator ends, drained") == 1)
+        team.write_text(uses)
+        run.until(lambda: run.noted("evaluator pid") == 2)
+        run.until(lambda: run.noted('evaluator got {"type":"config","generation":3'))
+        run.signal(signal.SIGTERM)
+
+        assert 0 == run.ends()
+        ends = [line for line in run.notes.read_text().splitlines() if "drained" in line]
+        assert "evaluator ends, drained" in ends[:-1]
+        assert "recorder ends, drained" == ends[-1]
+
+
+def test_evaluator_that_cannot_start_hinders_nobody(evaluated: Path) -> None:
+    """Agents are served; it is tried again, ever more slowly, and counted on the supervisor's row."""
+    (evaluated / "orders").write_text("evaluator: die\n")
+    with supervised(evaluated) as run:
+        ports = run.announced()
+        run.until(lambda: run.noted("evaluator pid") >= 3)
+
+        assert answer_of(ports["listen"]).endswith("generation 1")
+        assert run.said("traffic does not need it child=evaluator")
+        row = Board(evaluated / "data" / "board").slot(board.SUPERVISOR)
+        run.until(lambda: row.get(board.EVALUATOR_DIED) >= 2)
+        assert (0, 0) == (row.get(board.DIED_CRASH), row.get(board.DIED_KILLED))
+
+        (evaluated / "orders").write_text("")
+        run.until(lambda: run.noted('evaluator got {"type":"config"'))
+        run.signal(signal.SIGTERM)
+        assert 0 == run.ends()
+
+
+def test_evaluator_that_does_not_end_holds_nobody_up_for_long(
+    evaluated: Path,
+) -> None:
+    """What it has not done waits in its queue; a second signal waits for nothing."""
+    (evaluated / "orders").write_text("evaluator: stay\n")
+    with supervised(evaluated) as run:
+        run.announced()
+        run.until(lambda: run.noted('evaluator got {"type":"config"'))
+        run.signal(signal.SIGTERM)
+        run.until(lambda: run.noted("worker 1 ends, drained"))
+        run.signal(signal.SIGTERM)
+
+        assert 0 == run.ends()
+        assert run.noted("recorder ends, drained")
+
+
 def test_second_gateway_on_the_same_data_is_refused(root: Path) -> None:
     """The sentence names who has it."""
     with supervised(root) as run:
@@ -315,6 +379,7 @@ def test_our_children_name_their_role() -> None:
 
     assert (sys.executable, "gateway.app.worker", "3") == (commands.worker(3)[0], *commands.worker(3)[-2:])
     assert "gateway.app.recorder" == commands.recorder[-1]
+    assert "gateway.app.evaluator" == commands.evaluator[-1]
 
 
 def test_our_children_do_not_look_into_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
