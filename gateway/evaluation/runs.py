@@ -1,4 +1,4 @@
-"""How is evaluation of the past ordered? A command writes a row, the evaluator works it off, and notes how far it is."""
+"""How is evaluation of the past ordered? A command writes a row, which the evaluator works off."""
 
 import sqlite3
 from collections.abc import Sequence
