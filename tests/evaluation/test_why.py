@@ -13,7 +13,9 @@ from tests.evaluation.looking import MINUTE_MS, Place, evaluating, rule
 from tests.records import NOON_MS, record
 
 
-def asked(place: Place, one: Record, evaluated: tuple[str, ...] = (), config: Evaluating | None = None) -> dict[str, Why]:
+def asked(
+    place: Place, one: Record, evaluated: tuple[str, ...] = (), config: Evaluating | None = None
+) -> dict[str, Why]:
     """Ask about an exchange, by evaluator."""
     found = why(Asked(one, place.units, evaluated), config or place.config, place.follow, place.reader)
     assert {each.state for each in found} <= {*STATES}
