@@ -82,8 +82,8 @@ def test_company(text: str, expected: str | None) -> None:
         ),
         (
             'evaluators=["theirs"]',
-            "evaluation.evaluators[0]: 'theirs' is installed, but did not come with Tollway: allow it in config.toml by "
-            "[[evaluators]]",
+            "evaluation.evaluators[0]: 'theirs' is installed, but did not come with Tollway: allow it in config.toml "
+            "by [[evaluators]]",
         ),
         ('evaluators=["mine", "mine"]', "evaluation.evaluators[1]: 'mine' is named twice"),
         (

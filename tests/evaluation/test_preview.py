@@ -1,6 +1,6 @@
 """A rule that is tried on the past takes what it would have taken."""
 
-from gateway.evaluation.preview import preview
+from gateway.evaluation.preview import Preview, preview
 from gateway.policies.evaluating import Always, Stratum
 from gateway.policies.sampling import draw
 from tests.evaluation.conftest import MakePlace
@@ -36,6 +36,4 @@ def test_without_traffic_there_is_nothing(make_place: MakePlace) -> None:
     """And no error."""
     place = make_place(evaluating())
 
-    assert (0, 0, 0) == (lambda found: (found.seen, found.sampled, found.capped))(
-        preview(place.follow, rule(), "x", 0, NOON_MS)
-    )
+    assert Preview() == preview(place.follow, rule(), "x", 0, NOON_MS)

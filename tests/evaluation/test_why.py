@@ -6,18 +6,16 @@ from gateway.core.record import Record
 from gateway.evaluation.follow import Follow
 from gateway.evaluation.queue_reader import QueueReader
 from gateway.evaluation.why import STATES, Asked, Why, why
-from gateway.policies.evaluating import Evaluating, Stratum
+from gateway.policies.evaluating import Stratum
 from gateway.policies.sampling import draw
 from tests.evaluation.conftest import MakePlace
 from tests.evaluation.looking import MINUTE_MS, Place, evaluating, rule
 from tests.records import NOON_MS, record
 
 
-def asked(
-    place: Place, one: Record, evaluated: tuple[str, ...] = (), config: Evaluating | None = None
-) -> dict[str, Why]:
+def asked(place: Place, one: Record, evaluated: tuple[str, ...] = ()) -> dict[str, Why]:
     """Ask about an exchange, by evaluator."""
-    found = why(Asked(one, place.units, evaluated), config or place.config, place.follow, place.reader)
+    found = why(Asked(one, place.units, evaluated), place.config, place.follow, place.reader)
     assert {each.state for each in found} <= {*STATES}
     return {each.evaluator: each for each in found}
 
@@ -25,8 +23,8 @@ def asked(
 def test_what_became_of_one_exchange(make_place: MakePlace) -> None:
     """For each evaluator that its team uses, whatever it was."""
     config = evaluating(
-        rule("all"), rule("none", sample=0.0), rule("capped", per_minute=1), rule("other", only=Stratum(1.0, model=("x",))),
-        rule("broken"), rule("talk"), rule("done"),
+        rule("all"), rule("none", sample=0.0), rule("capped", per_minute=1), rule("broken"), rule("talk"), rule("done"),
+        rule("other", only=Stratum(1.0, model=("x",))),
     )  # fmt: skip
     units = {**dict.fromkeys(("all", "none", "capped", "other", "done"), "exchange"), "talk": "conversation"}
     place = make_place(config, units)
