@@ -87,7 +87,8 @@ def _of_rule(rule: Rule, asked: Asked, salt: str, place: Why | None, reader: Que
     if not decision.is_taken:
         told = f"its number {drawn:.6f} is not below the rate {decision.rate:g}, and no always-rule takes it"
         return Why(name, "not_sampled", told, *facts)
-    return Why(name, *_lost(rule, record, decision, reader), *facts)
+    state, told = _lost(rule, record, decision, reader)
+    return Why(name, state, told, *facts)
 
 
 _TRACED = {
