@@ -149,6 +149,7 @@ class Host:
                 self._line.say(framed(Confined(measures=isolation.confine(message))))
             elif isinstance(message, Loading):
                 self._line.say(framed(self._load(message)))
+                self._line.flush()  # the next one may be the end of this process
             elif isinstance(message, Job):
                 self._settle()
                 self._do(message)
