@@ -124,7 +124,7 @@ async def test_plugin_writes_nowhere_but_in_its_own_folder(tmp_path: Path) -> No
     file = tmp_path / "day.db"
     file.write_text("as it was")
     file.chmod(0o666)
-    async with lane(plugin("writes", params={"file": str(file)}), plugin("writes_own")) as opened:
+    async with lane(plugin("writes", params={"path": str(file)}), plugin("writes_own")) as opened:
         other, own = await opened.run(job(1, "writes", "writes_own"))
         folder = Path(own.given[0].comment or "").parent
 

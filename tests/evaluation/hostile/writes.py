@@ -10,7 +10,7 @@ from gateway.evaluation.api import Evaluator
 class Params(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    file: str
+    path: str
 
 
 class Hostile(Evaluator):
@@ -19,4 +19,4 @@ class Hostile(Evaluator):
     Params = Params
 
     def evaluate(self, target):
-        Path(self.params.file).write_text("was here")
+        Path(self.params.path).write_text("was here")
