@@ -125,15 +125,21 @@ class Runner:
                 raise
             except BaseException as error:
                 if not isinstance(error, Exception):
-                    self._loop = None
+                    self.drop_loop()
                 _explain(error, told)
             self.alarm.stop()
         except OutOfTime as error:
             told.result, told.reason, told.given = "error", "timeout", []
             told.detail = f"after {loaded.wall_s * SOFT_SHARE:g} s:\n{self._waiting_at()}{trace(error)}"
-            self._loop = None  # with everything that is stuck in it: it may not even let itself be closed
+            self.drop_loop()
         told.duration_us = (time.perf_counter_ns() - begun_ns) // 1000
         return told
+
+    def drop_loop(self) -> None:
+        """Leave what is stuck in the event loop behind: to cancel it would be to run it."""
+        if self._loop is not None:
+            self._loop.close()
+        self._loop = self._task = None
 
     def _judge(self, held: Held, target: Target, told: Told) -> None:
         needs = held.loaded
