@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import audit, budget, check, demo, explain, key, logs, price, redact, serve, spend, team, top
+from gateway.cli import audit, budget, check, demo, doctor, explain, key, logs, price, redact, serve, spend, team, top
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
@@ -13,7 +13,6 @@ NOT_BUILT = {
     "alerts": "test the alerts",
     "bench": "measure the gateway",
     "dataset": "make datasets from the log",
-    "doctor": "find out why something does not work",
     "eval": "run evaluators over datasets",
     "plugin": "write and check evaluator plugins",
     "replay": "send logged requests again",
@@ -49,6 +48,7 @@ def options(
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(check.check)
+app.command()(doctor.doctor)
 app.add_typer(team.app, name="team")
 app.add_typer(key.app, name="key")
 app.add_typer(logs.app, name="logs")

@@ -55,6 +55,17 @@ def _unloaded(plugin: Plugin, problem: str, detail: str | None = None) -> Loaded
     return Loaded(evaluator=plugin.name, problem=problem, detail=detail)
 
 
+async def probe(patience_s: float = LOADING_S) -> list[Measure]:
+    """Find out which isolation is in force here, in a process that loads nothing; raise OSError if there is none."""
+    attempt = _Attempt([])
+    ended = await attempt.make(patience_s)
+    if ended is None:
+        await attempt.process.end(at_once=False)
+    elif not attempt.measures:
+        raise OSError(ended.detail)
+    return attempt.measures
+
+
 def confining_of(plugins: Sequence[Plugin], folder: str) -> Confining:
     """Say what a process for these evaluators may keep."""
     return Confining(
@@ -110,7 +121,10 @@ class _Attempt:
 
     def _hear(self, message: ToParent) -> None:
         if isinstance(message, Confined):
-            self.measures = message.measures
+            word = self.process.cgroup_word
+            missing = "this process may make no control group (systemd: Delegate=yes, DelegateSubgroup=main)"
+            group = Measure(name="cgroup", in_force=word is not None, word=word or missing)
+            self.measures = [*message.measures, group]
         elif isinstance(message, Loaded):
             self.loaded[message.evaluator] = message
         else:

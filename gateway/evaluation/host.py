@@ -138,6 +138,7 @@ class Host:
         self.calls = count()
         self._line = line
         self._runner = Runner()
+        self._cpu = isolation.CpuLimit()
         self._held: dict[str, Held] = {}
         self._is_settled = False
         self._waiting: dict[int, asyncio.Future[Answered]] = {}
@@ -149,6 +150,7 @@ class Host:
                 self._line.say(framed(Confined(measures=isolation.confine(message))))
             elif isinstance(message, Loading):
                 self._line.say(framed(self._load(message)))
+                self._line.flush()  # the next one may be the end of this process
             elif isinstance(message, Job):
                 self._settle()
                 self._do(message)
@@ -212,7 +214,7 @@ class Host:
         for name in job.evaluators:
             held = self._held[name]
             self.asked = 0
-            isolation.allow_cpu(held.loaded.cpu_s)
+            self._cpu.allow(held.loaded.cpu_s)
             self._line.say(framed(Begun(number=job.number, evaluator=name)))
             self._line.flush()
             self._tell(self._runner.run(held, job.number, target))

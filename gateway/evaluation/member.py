@@ -12,6 +12,10 @@ from gateway.evaluation.protocol import DETAIL_BYTES, Asking, Begun, Garbled, Jo
 GRACE_S: Final = 0.5
 # Between a job's arrival and its first evaluator only our own code runs: it reads the bodies.
 READING_S: Final = 30.0
+# Evaluators may take what they declare besides what Python and their code need. The process holds itself to that, and
+# gets a MemoryError; what it cannot count, shared memory for instance, we do.
+MOST_BASE_BYTES: Final = 512 << 20
+SLACK_BYTES: Final = 16 << 20
 RESULTS: Final = ("ok", "skipped", "error", "retry")
 REASON_CHARS: Final = 64
 
@@ -66,7 +70,8 @@ class Member:
         self.ahead_bytes = 0
         self.is_leaving = False
         self._loaded = loaded
-        self._memory_bytes = max((each.memory_mb for each in loaded.values()), default=512) << 20
+        self._memory_bytes = max((each.memory_mb for each in loaded.values()), default=0) << 20
+        self._base_bytes = min(process.memory_bytes(), MOST_BASE_BYTES)
         self._asked = asked
         self._freed = freed
         self._questions = 0
@@ -111,9 +116,9 @@ class Member:
         waited_s = self.process.waited_s()
         self._deadline_s += waited_s - self._waited_s  # for a processor: nobody's fault
         self._waited_s = waited_s
-        memory_bytes = self.process.memory_bytes()
-        if memory_bytes > self._memory_bytes:
-            return Ended("oom", f"it used {memory_bytes >> 20} MiB; {self._memory_bytes >> 20} MiB are allowed")
+        taken_bytes = self.process.memory_bytes() - self._base_bytes
+        if taken_bytes > self._memory_bytes + SLACK_BYTES:
+            return Ended("oom", f"it took {taken_bytes >> 20} MiB; {self._memory_bytes >> 20} MiB are allowed")
         was_overdue, self._is_overdue = self._is_overdue, bool(self.orders) and now_s > self._deadline_s
         if not (was_overdue and self._is_overdue):
             return None
@@ -123,7 +128,7 @@ class Member:
 
     def fills(self, share: float) -> bool:
         """Whether it uses more than a share of the memory that it may."""
-        return self.process.memory_bytes() > share * self._memory_bytes
+        return self.process.memory_bytes() - self._base_bytes > share * self._memory_bytes
 
     def _begin(self, begun: Begun) -> None:
         if self.running is not None or not self.orders:

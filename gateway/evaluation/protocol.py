@@ -1,6 +1,7 @@
 """What the evaluator and its plugin processes say to each other: msgpack with a length before it, never a pickle."""
 
 import struct
+from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -190,18 +191,23 @@ class Frames(Generic[M]):
         self._decode = msgspec.msgpack.Decoder(kinds).decode
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[M]:
-        """Take what came, and return the messages that are whole now; raise Garbled."""
+    def feed(self, data: bytes) -> Iterator[M]:
+        """Take what came, and yield the messages that are whole now; raise Garbled behind the last sound one."""
         self._buffer += data
-        found, start = [], 0
+        start = 0
         try:
             while (end := self._end_of(start)) <= len(self._buffer):
-                found.append(self._decode(self._buffer[start + 4 : end]))
+                frame = bytes(self._buffer[start + 4 : end])
                 start = end
+                yield self._decoded(frame)
+        finally:
+            del self._buffer[:start]
+
+    def _decoded(self, frame: bytes) -> M:
+        try:
+            return self._decode(frame)  # type: ignore[no-any-return]
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Garbled(str(error)) from None
-        del self._buffer[:start]
-        return found
 
     def _end_of(self, start: int) -> int:
         if len(self._buffer) < start + 4:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import StringIO
 from types import FrameType
 from typing import Any, Final
 
@@ -109,6 +110,7 @@ class Runner:
     def __init__(self) -> None:
         self.alarm = Alarm()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Verdict] | None = None
 
     def run(self, held: Held, number: int, target: Target) -> Told:
         """Let an evaluator look at a target. Never raises, unless the plugin broke what is around it."""
@@ -123,15 +125,21 @@ class Runner:
                 raise
             except BaseException as error:
                 if not isinstance(error, Exception):
-                    self._loop = None
+                    self.drop_loop()
                 _explain(error, told)
             self.alarm.stop()
         except OutOfTime as error:
             told.result, told.reason, told.given = "error", "timeout", []
-            told.detail = f"after {loaded.wall_s * SOFT_SHARE:g} s:\n{trace(error)}"
-            self._loop = None  # with everything that is stuck in it: it may not even let itself be closed
+            told.detail = f"after {loaded.wall_s * SOFT_SHARE:g} s:\n{self._waiting_at()}{trace(error)}"
+            self.drop_loop()
         told.duration_us = (time.perf_counter_ns() - begun_ns) // 1000
         return told
+
+    def drop_loop(self) -> None:
+        """Leave what is stuck in the event loop behind: to cancel it would be to run it."""
+        if self._loop is not None:
+            self._loop.close()
+        self._loop = self._task = None
 
     def _judge(self, held: Held, target: Target, told: Told) -> None:
         needs = held.loaded
@@ -140,9 +148,18 @@ class Runner:
         verdict = held.evaluator.evaluate(target if needs.content else without_content(target))
         if inspect.isawaitable(verdict):
             self._loop = self._loop or asyncio.new_event_loop()
-            verdict = self._loop.run_until_complete(_awaited(verdict))
+            self._task = self._loop.create_task(verdict if inspect.iscoroutine(verdict) else _awaited(verdict))
+            verdict = self._loop.run_until_complete(self._task)
         told.given = given_of(verdict)
         told.result = "ok"
+
+    def _waiting_at(self) -> str:
+        """Say where an async evaluator is; the traceback only shows the event loop that waits with it."""
+        if self._task is None or self._task.done():
+            return ""
+        shown = StringIO()
+        self._task.print_stack(limit=_FRAMES, file=shown)
+        return shown.getvalue()
 
 
 async def _awaited(verdict: Awaitable[Verdict]) -> Verdict:
@@ -215,7 +232,7 @@ def trace(error: BaseException) -> str:
 
 
 def _told_by(error: BaseException) -> traceback.TracebackException:
-    told = traceback.TracebackException.from_exception(error)
+    told = traceback.TracebackException.from_exception(error, limit=-2 * _FRAMES)
     told.stack = traceback.StackSummary.from_list([each for each in told.stack if each.filename != __file__][-_FRAMES:])
     return told
 

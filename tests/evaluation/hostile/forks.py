@@ -1,0 +1,15 @@
+"""Forks without end."""
+
+import os
+
+from gateway.evaluation.api import Evaluator, Needs
+
+
+class Hostile(Evaluator):
+    name = "hostile"
+    version = "1"
+    needs = Needs(wall_s=0.5)
+
+    def evaluate(self, target):
+        while True:
+            os.fork()

@@ -1,0 +1,11 @@
+"""Raises KeyboardInterrupt."""
+
+from gateway.evaluation.api import Evaluator
+
+
+class Hostile(Evaluator):
+    name = "hostile"
+    version = "1"
+
+    def evaluate(self, target):
+        raise KeyboardInterrupt

@@ -1,0 +1,17 @@
+"""Never ends, and lets nobody end it."""
+
+from gateway.evaluation.api import Evaluator, Needs
+
+
+class Hostile(Evaluator):
+    name = "hostile"
+    version = "1"
+    needs = Needs(wall_s=0.5)
+
+    def evaluate(self, target):
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException:
+                continue

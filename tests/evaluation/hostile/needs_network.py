@@ -1,0 +1,24 @@
+"""The same, and it says so."""
+
+import socket
+
+from pydantic import BaseModel, ConfigDict
+
+from gateway.evaluation.api import Evaluator, Needs
+
+
+class Params(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    port: int
+
+
+class Hostile(Evaluator):
+    name = "hostile"
+    version = "1"
+    Params = Params
+    needs = Needs(network=True)
+
+    def evaluate(self, target):
+        with socket.create_connection(("127.0.0.1", self.params.port)):
+            return True
