@@ -130,6 +130,9 @@ def test_comments_are_kept_as_bodies_are(gateway: Gateway) -> None:
         said[key] = found["scores"][0]["comment"]
 
     assert {REDACTED: "write to [email]", SILENT: None} == said
+    one = asked(gateway, SILENT)
+    say(gateway, SILENT, id=one, value="ann@example.com")
+    assert "[email]" == judged(gateway, 1, exchange=one)[0]["scores"][0]["label"]
 
 
 @pytest.mark.parametrize(

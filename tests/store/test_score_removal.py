@@ -1,4 +1,4 @@
-"""Retention takes evaluations along, never one that may come again, and what was written about bodies with the bodies."""
+"""Retention takes evaluations along, never one that may come again; with bodies, what was written about them."""
 
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def test_what_may_come_again_stays(tmp_path: Path, everybody: bool) -> None:
     """What was said while an exchange was running that still does: a restart reads the journal from there."""
     store = opened(tmp_path)
     rules = Retention(Keep(1)) if everybody else Retention(teams={"search": Keep(1)})
-    word = feedback(new_id())
+    word = feedback(new_id(), source="human")
     commit(store, [], word)
     keep(store, rules, oldest_open_ms=NOON_MS)
     assert [word] == stored(store)
