@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import pytest
-from gateway_plugins.agent_loop import AgentLoop, steps_of
 
 from gateway.evaluation.api import Conversation, Exchange, Message, ToolCall, ToolResult
+from gateway_plugins.agent_loop import AgentLoop, steps_of
 from tests.plugins.making import label, made, outcome, results
 
 PLUGIN = made(AgentLoop)
@@ -88,7 +88,9 @@ def test_parallel_equal_calls_count_once() -> None:
 def test_longest_history_is_looked_at_once() -> None:
     """Each request holds all that came before: adding them up would make a loop of every conversation."""
     messages = talk(("a", "1"), ("b", "1")).messages
-    exchanges = tuple(Exchange(id=f"x{end}", messages=messages[:end], choices=messages[end : end + 1]) for end in (1, 3, 5))
+    exchanges = tuple(
+        Exchange(id=f"x{end}", messages=messages[:end], choices=messages[end : end + 1]) for end in (1, 3, 5)
+    )
 
     found = results(PLUGIN, Conversation(session="s", exchanges=exchanges))
     assert (False, {"calls": 2, "kinds": []}) == (found[""].value, found[""].evidence)

@@ -1,9 +1,9 @@
 """Texts that must be there, and such as must not."""
 
 import pytest
-from gateway_plugins.contains import Contains
 from pydantic import ValidationError
 
+from gateway_plugins.contains import Contains
 from tests.plugins.making import CALL, made, outcome, results, said
 
 

@@ -1,9 +1,9 @@
 """Patterns that must match, and such as must not."""
 
 import pytest
-from gateway_plugins.regex import Regex
 from pydantic import ValidationError
 
+from gateway_plugins.regex import Regex
 from tests.plugins.making import made, outcome, results, said
 
 

@@ -1,8 +1,8 @@
 """How repetition is measured."""
 
 import pytest
-from gateway_plugins.repetition import Loop, Repetition, rep4, tail_loop, zratio
 
+from gateway_plugins.repetition import Loop, Repetition, rep4, tail_loop, zratio
 from tests.plugins.making import made, outcome, results, said
 
 PLUGIN = made(Repetition)
@@ -31,7 +31,9 @@ def test_ordinary_paragraph() -> None:
     """Prose repeats nothing, and can be compressed by a third or so."""
     found = {name: each.value for name, each in results(PLUGIN, said(PARAGRAPH)).items()}
 
-    assert {"": False, "rep4": 0, "tail_loop_chars": 0} == {name: found[name] for name in ("", "rep4", "tail_loop_chars")}
+    assert {"": False, "rep4": 0, "tail_loop_chars": 0} == {
+        name: found[name] for name in ("", "rep4", "tail_loop_chars")
+    }
     assert 0.5 < found["zratio"] < 0.75
 
 

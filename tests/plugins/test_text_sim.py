@@ -1,11 +1,11 @@
 """Similarity by the definitions of those who invented the measures."""
 
 import pytest
-from gateway_plugins._similarity import MEASURES, distance, longest_common
-from gateway_plugins.text_sim import TextSim
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_plugins._similarity import MEASURES, distance, longest_common
+from gateway_plugins.text_sim import TextSim
 from tests.plugins.making import CALL, made, outcome, said
 
 SHORT = st.text("abc ", max_size=12)
