@@ -1,5 +1,7 @@
 """Signs of orders in the results of tools."""
 
+# ruff: noqa: RUF001 - other alphabets
+
 import base64
 
 import pytest

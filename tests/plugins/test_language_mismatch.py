@@ -1,6 +1,6 @@
 """Languages of questions and answers."""
 
-# ruff: noqa: RUF001 - other alphabets
+# ruff: noqa: E501, RUF001 - other alphabets
 
 import pytest
 from pydantic import ValidationError

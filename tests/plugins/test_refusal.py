@@ -1,5 +1,7 @@
 """What is a refusal, and what only sounds like one."""
 
+# ruff: noqa: RUF001 - other alphabets
+
 import pytest
 from pydantic import ValidationError
 
