@@ -1,15 +1,15 @@
 """What several evaluators share: reading answers, texts, JSON, patterns."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.evaluation.api import Skip
 from gateway_plugins._answer import answer_of, facts_of, whole_answer_of, words_of
 from gateway_plugins._json import NotJson, canonical, equal, first_object, read
 from gateway_plugins._patterns import compiled, compiled_somehow
 from gateway_plugins._schema import BadSchema, Schemas
 from gateway_plugins._text import MOST_BYTES, capped, prose, words
-from hypothesis import given
-from hypothesis import strategies as st
-
-from gateway.evaluation.api import Skip
 from tests.plugins.making import CALL, said
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_json(text: str) -> None:
         read(text)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)))
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_json_that_was_written_is_read(value: object) -> None:
     """Whatever was written, in one spelling or another; values equal themselves."""
     import json

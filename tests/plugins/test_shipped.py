@@ -1,5 +1,7 @@
 """What holds for every evaluator that ships."""
 
+# ruff: noqa: E501 - a table
+
 import copy
 from typing import Any
 
@@ -37,7 +39,14 @@ TEXTS = st.one_of(
     ),
 )  # fmt: skip
 SCHEMAS = st.none() | st.sampled_from(
-    [{}, {"type": "object", "required": ["a"]}, {"type": 5}, {"$ref": "#"}, {"$ref": "http://x.example"}, {"pattern": "("}]
+    [
+        {},
+        {"type": "object", "required": ["a"]},
+        {"type": 5},
+        {"$ref": "#"},
+        {"$ref": "http://x.example"},
+        {"pattern": "("},
+    ]
 )
 CALLS = st.builds(ToolCall, st.sampled_from(["", "a", "b"]), st.sampled_from(["f", "g", ""]), TEXTS, st.booleans())
 RESULTS = st.builds(ToolResult, st.sampled_from(["", "a", "b"]), TEXTS, is_error=st.booleans())
@@ -61,7 +70,9 @@ EXCHANGES = st.builds(
     messages=st.lists(MESSAGES, max_size=4).map(tuple),
     choices=st.lists(MESSAGES, max_size=2).map(tuple),
     tools=st.lists(st.builds(Tool, st.sampled_from(["f", "", "send_mail"]), schema=SCHEMAS), max_size=2).map(tuple),
-    tool_choice=st.builds(ToolChoice, st.sampled_from(["auto", "none", "required", "named"]), st.sampled_from([None, "f"])),
+    tool_choice=st.builds(
+        ToolChoice, st.sampled_from(["auto", "none", "required", "named"]), st.sampled_from([None, "f"])
+    ),
     response_format=st.builds(ResponseFormat, st.sampled_from(["text", "json_object", "json_schema"]), SCHEMAS),
     max_tokens=st.none() | st.integers(1, 100),
     finish=st.sampled_from([None, "stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"]),
