@@ -1,6 +1,5 @@
 """Does an evaluator keep what all of them promise? For its author's tests, and for `tollway plugin check`."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -131,9 +130,7 @@ def _check_params(report: Report, cls: type[Evaluator[Any]], params: dict[str, A
 def _check_import(report: Report, cls: type[Evaluator[Any]]) -> None:
     """Importing is quick and touches nothing. In a process of its own: here it is imported already."""
     module = sys.modules[cls.__module__]
-    name: str | None = cls.__module__
-    if name == "__main__" or name not in sys.modules or _spec(cls.__module__) is None:
-        name = getattr(module, "__file__", None)
+    name = cls.__module__ if _can_be_imported(cls.__module__) else getattr(module, "__file__", None)
     if name is None:
         return  # typed in by hand
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -153,11 +150,11 @@ def _check_import(report: Report, cls: type[Evaluator[Any]]) -> None:
         report.find("import", TOUCHED[event])
 
 
-def _spec(name: str) -> Any:
-    try:
-        return importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
+def _can_be_imported(name: str) -> bool:
+    """Tell whether a new process finds a module by its name; that it is here already says nothing."""
+    package = name.partition(".")[0]
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return package != "__main__" and any(finder.find_spec(package, None) is not None for finder in finders)
 
 
 def _check_trials(report: Report, cls: type[Evaluator[Any]], params: BaseModel, watch: Watch) -> dict[str, Outcome]:

@@ -196,7 +196,7 @@ def _texts() -> Iterator[Case]:
         "one long word": "0" * 60_000,
         "Chinese": "\u7f57\u9a6c\u662f\u610f\u5927\u5229\u7684\u9996\u90fd\uff0c\u5386\u53f2\u60a0\u4e45\u3002" * 3,
         "Arabic, and turned about": "\u0631\u0648\u0645\u0627 \u062c\u0645\u064a\u0644\u0629 \u202eabc\u202c",
-        "emoji": "\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308 e\u0301 \ufb01 \U0001d518\U0001d52b\U0001d526",
+        "emoji": "\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308 e\u0301 \ufb01 \U0001d518",
         "control characters": "a\x00b\x1b[31mc\x7f\x85 d",
         "code": "```python\nfor i in range(3):\n    print(i)\n```\n| a | b |\n|---|---|\n| 1 | 2 |",
         "personal details": "Write to ann.example@example.org or call +49 30 1234567; card 4111 1111 1111 1111.",

@@ -18,6 +18,7 @@ from gateway.evaluation.api import Conversation, Evaluator, Judge, JudgeError, P
 from gateway.evaluation.contract import BrokenContract, given_of, scores_of
 from gateway.evaluation.corpus import Case, conversations, corpus
 from gateway.evaluation.declared import specs_of
+from gateway.evaluation.definition import make
 from gateway.evaluation.import_probe import TOUCHED
 from gateway.evaluation.protocol import Kept
 from gateway.evaluation.reading import exchange_of
@@ -82,7 +83,7 @@ class Stage:
     """One evaluator, and the loop that its coroutines run on."""
 
     def __init__(self, cls: type[Evaluator[Any]], params: Any, judge: Judge | None, watch: Watch) -> None:
-        self._evaluator = cls(params, judge) if judge is not None else cls(params)
+        self._evaluator = make(cls, params, judge)
         self._specs = specs_of(cls)
         self._wall_s = cls.needs.wall_s
         self._watch = watch

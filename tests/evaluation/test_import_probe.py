@@ -13,9 +13,8 @@ from gateway.evaluation.import_probe import Imported
 def probe(module: str, folder: Path) -> Imported:
     """Import in a process of its own."""
     command = [sys.executable, "-m", "gateway.evaluation.import_probe", module]
-    done = subprocess.run(
-        command, capture_output=True, check=True, timeout=60, env={"PYTHONPATH": f"{Path.cwd()}:{folder}"}
-    )
+    environment = {"PYTHONPATH": f"{Path.cwd()}:{folder}"}
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment)
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=Imported)
 
 
