@@ -93,7 +93,7 @@ async def measure(folder: Path, exchanges: int) -> Measured:
     """Evaluate a whole log."""
     places = Places(folder / "store", folder / "scores", folder / "queue")
     queue = Queue(places.queue)
-    queue.begin({}, 0)  # at the beginning of the log
+    queue.begin({}, {}, 0)  # at the beginning of the log
     queue.close()
     engine = Engine(places, "process", _nobody)
     began_s, own_s, plugins_s = 0.0, _cpu_s(resource.RUSAGE_SELF), 0.0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from gateway_plugins._patterns import compiled
+from gateway_plugins._patterns import Pattern, compiled
 
 WEIGHTS: Final = {
     "override": 0.5,
@@ -89,7 +89,7 @@ def _plain_signs(text: str, tools: Sequence[str]) -> list[Sign]:
     return [Sign(family, start) for family, start in found.items() if start is not None]
 
 
-def _first(pattern: re.Pattern[str], text: str) -> int | None:
+def _first(pattern: Pattern | re.Pattern[str], text: str) -> int | None:
     match = pattern.search(text)
     return None if match is None else match.start()
 

@@ -163,7 +163,8 @@ def profile(text: str, least_margin: float) -> Profile:
     if script in _ALONE:
         return Profile(letters, script, _ALONE[script], 1.0)
     language, margin = _by_small_words(text, script)
-    return Profile(letters, script, language if margin >= least_margin else None, margin)
+    is_sure = letters >= FEWEST_LETTERS and margin >= least_margin
+    return Profile(letters, script, language if is_sure else None, margin)
 
 
 def script_of(language: str) -> str:

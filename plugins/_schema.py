@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any, Final
 
 import orjson
-import re2
 
 from gateway_plugins._patterns import compiled
 
@@ -41,7 +40,7 @@ class Schemas:
         try:
             errors = islice(validator.iter_errors(value), _MOST_COUNTED)
             return [(_pointer(error.absolute_path), str(error.validator)) for error in errors]
-        except (Unresolvable, RecursionError, ValueError, TypeError, re2.error) as error:
+        except (Unresolvable, RecursionError, ValueError, TypeError) as error:
             raise BadSchema from error
 
     def _validator(self, schema: Mapping[str, Any]) -> Any:

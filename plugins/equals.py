@@ -1,13 +1,13 @@
 """Is the answer this value, or the expected answer where there is one?
 
-`expected` is compared; without it, the reference of the exchange. With `json` both are read as JSON and compared by
+`expected` is compared; without it, the reference of the exchange. With `as_json` both are read as JSON and compared by
 value: 1 equals 1.0, True is not 1, and the order of members does not matter.
 """
 
 from contextlib import suppress
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from gateway.evaluation.api import Evaluator, Exchange, Result, Skip
 from gateway_plugins._answer import words_of
@@ -19,10 +19,8 @@ from gateway_plugins._text import capped
 class EqualsParams(Spelling):
     """What the answer must be."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     expected: Any = Field(default=None, description="The answer; without it the exchange's reference.")
-    as_json: bool = Field(default=False, alias="json", description="Compare JSON values instead of texts.")
+    as_json: bool = Field(default=False, description="Compare JSON values instead of texts.")
 
 
 class Equals(Evaluator[EqualsParams]):

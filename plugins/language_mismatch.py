@@ -17,6 +17,7 @@ from gateway_plugins._languages import FEWEST_LETTERS, LANGUAGES, Profile, profi
 from gateway_plugins._patterns import compiled
 from gateway_plugins._text import capped
 
+_FEWEST_LETTERS: Final = 10
 _TARGET: Final = compiled(
     r"\btranslat|\bübersetz|\btradu[cisz]|\btradu|\bvertaal|\böversätt|\boversæt|\btłumacz|\bpřelož|перевед|перевод|переклад|"
     r"翻译|翻譯|訳し|翻訳|번역|ترجم|अनुवाद|\b(?:english|german|french|spanish|italian|portuguese|dutch|swedish|danish|polish|czech|"
@@ -63,12 +64,10 @@ class LanguageMismatch(Evaluator[LanguageParams]):
         found = profile(text, self.params.margin)
         if found.script is None or expected.script is None:
             raise Skip("no_letters")
-        if found.script != expected.script:
-            # A name in the question, or a number with its unit, says nothing of a language.
-            is_sure = min(found.letters, expected.letters) >= 10
-        else:
-            is_sure = found.language is not None and expected.language is not None
-            is_sure = is_sure and min(found.letters, expected.letters) >= FEWEST_LETTERS
+        # A name, or a number with its unit, says nothing of a language.
+        is_sure = min(found.letters, expected.letters) >= _FEWEST_LETTERS
+        if found.script == expected.script:
+            is_sure = is_sure and found.language is not None and expected.language is not None
         if not is_sure:
             raise Skip("uncertain")
         wanted, got = expected.language or expected.script, found.language or found.script

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.evaluation.feedback import Words
 from gateway.evaluation.follow import PORTION, Follow
 from gateway.evaluation.lookup import Lookup
 from gateway.evaluation.outbox import Outbox
@@ -37,6 +38,7 @@ class Engine:
         """Raise QueueRefused, or sqlite3.Error."""
         self._queue = Queue(places.queue)
         self._follow = Follow(places.store)
+        self._words = Words(places.store)
         self._outbox = Outbox(places.journal, durability)
         self._scheduler = Scheduler(self._queue, self._outbox, look=Lookup(self._follow).look, judge=judge)
         self._evaluating = Evaluating()
@@ -89,7 +91,7 @@ class Engine:
         if watched != self._watched:
             self._watched = watched
             sampler = Sampler(self._evaluating, units, judged, self._queue.cost)
-            self._watch = Watch(self._follow, self._queue, sampler, self._evaluating)
+            self._watch = Watch(self._follow, self._queue, sampler, self._evaluating, self._words)
 
     def _has_room(self, now_ms: int) -> bool:
         waiting = self._queue.waiting()

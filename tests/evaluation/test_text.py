@@ -27,7 +27,7 @@ def test_secret_has_its_family(canary: str) -> None:
 
 def test_password_in_url() -> None:
     """What is secret for the place where it stands."""
-    assert [Found("url", 12, 19)] == Finder(secrets=True).find("https://bob:hunter2@example.com")
+    assert [Found("url", 8, 19)] == Finder(secrets=True).find("https://bob:hunter2@example.com")
 
 
 def test_finder_looks_for_what_it_was_asked() -> None:

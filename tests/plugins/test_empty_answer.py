@@ -1,9 +1,9 @@
 """What counts as nothing."""
 
 import pytest
-from gateway_plugins.empty_answer import EmptyAnswer
 
 from gateway.evaluation.api import Media, Message
+from gateway_plugins.empty_answer import EmptyAnswer
 from tests.plugins.making import CALL, made, outcome, said
 
 PLUGIN = made(EmptyAnswer)

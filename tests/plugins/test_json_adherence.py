@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from gateway_plugins.json_adherence import JsonAdherence
 
 from gateway.evaluation.api import ResponseFormat
+from gateway_plugins.json_adherence import JsonAdherence
 from tests.plugins.making import CALL, label, made, outcome, results, said, schema
 
 PLUGIN = made(JsonAdherence)

@@ -1,9 +1,9 @@
 """What counts as JSON where JSON was asked for."""
 
 import pytest
-from gateway_plugins.json_valid import JsonValid
 
 from gateway.evaluation.api import ResponseFormat
+from gateway_plugins.json_valid import JsonValid
 from tests.plugins.making import CALL, JSON_OBJECT, label, made, outcome, results, said, schema
 
 PLUGIN = made(JsonValid)

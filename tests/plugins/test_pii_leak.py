@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from gateway_plugins.pii_leak import PiiLeak, is_public_ip, is_ssn
 
 from gateway.evaluation.api import Message
+from gateway_plugins.pii_leak import PiiLeak, is_public_ip, is_ssn
 from tests.canaries import CANARIES, HARMLESS
 from tests.plugins.making import made, outcome, results, said
 

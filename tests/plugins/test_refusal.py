@@ -1,10 +1,12 @@
 """What is a refusal, and what only sounds like one."""
 
+# ruff: noqa: RUF001 - other alphabets
+
 import pytest
-from gateway_plugins._refusals import REFUSALS
-from gateway_plugins.refusal import Refusal
 from pydantic import ValidationError
 
+from gateway_plugins._refusals import REFUSALS
+from gateway_plugins.refusal import Refusal
 from tests.plugins.making import CALL, made, outcome, results, said
 
 PLUGIN = made(Refusal)

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from gateway_plugins.secret_leak import SecretLeak, entropy
 
 from gateway.evaluation.api import Message, Tool, ToolCall, ToolResult
 from gateway.evaluation.text import SECRET_FAMILIES
+from gateway_plugins.secret_leak import SecretLeak, entropy
 from tests.canaries import CANARIES
 from tests.plugins.making import made, outcome, results, said
 

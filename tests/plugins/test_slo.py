@@ -1,10 +1,10 @@
 """Objectives that are kept, missed, and not to be measured."""
 
 import pytest
-from gateway_plugins.slo import Slo, SloParams
 from pydantic import ValidationError
 
 from gateway.evaluation.api import Usage
+from gateway_plugins.slo import Slo, SloParams
 from tests.plugins.making import made, outcome, results, said
 
 FAST = said(

@@ -1,9 +1,9 @@
 """Which tool calls a caller can run."""
 
 import pytest
-from gateway_plugins.tool_call_valid import LABELS, ToolCallValid
 
 from gateway.evaluation.api import Tool, ToolCall, ToolChoice
+from gateway_plugins.tool_call_valid import LABELS, ToolCallValid
 from tests.plugins.making import CALL, WEATHER, made, outcome, results, said
 
 PLUGIN = made(ToolCallValid)

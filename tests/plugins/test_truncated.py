@@ -1,9 +1,9 @@
 """How answers end."""
 
 import pytest
-from gateway_plugins.truncated import Truncated
 
 from gateway.evaluation.api import Usage
+from gateway_plugins.truncated import Truncated
 from tests.plugins.making import CALL, made, outcome, said
 
 PLUGIN = made(Truncated)
