@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -174,9 +175,9 @@ class Exchange:
 
     `messages`: the conversation so far, as the request holds it, the system prompt first. `answer`: what the model said
     (the first choice; `choices`: all of them). `record`: all facts of the log (docs/record.md). `request`, `response`:
-    the bodies as they were sent, None where none was kept. `is_truncated`: a body was cut by `max_body`, so that
-    something may be missing here. `is_complete`: the answer came to its end. `cost_usd`: None where it is not known.
-    `max_tokens`: the limit that the request set. `prompt_version`: a hash of the system prompt. `reference`: the
+    the bodies without their content-encoding, None where none was kept. `is_truncated`: a body was cut by `max_body`,
+    so that something may be missing here. `is_complete`: the answer came to its end. `cost_usd`: None where it is not
+    known. `max_tokens`: the limit that the request set. `prompt_version`: a hash of the system prompt. `reference`: the
     expected answer, where there is one.
     """
 
@@ -225,13 +226,18 @@ class Exchange:
 
     @property
     def system(self) -> str:
-        """The system prompt."""
-        return "\n".join(message.text for message in self.messages if message.role == "system")
+        """The system prompt: what stands before everything else."""
+        return system_of(self.messages)
 
     @property
     def asked(self) -> str:
         """The last thing that the user said."""
         return next((each.text for each in reversed(self.messages) if each.role == "user" and each.text), "")
+
+
+def system_of(messages: Sequence[Message]) -> str:
+    """Return the system prompt of a conversation. A system message further down is a reminder, and none of it."""
+    return "\n".join(each.text for each in takewhile(lambda message: message.role == "system", messages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
