@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.config.budgets import compile_budgets, compile_facts, compile_limits
+from gateway.config.evaluators import compile_evaluating
 from gateway.config.idle import idle
 from gateway.config.load import Config, Sources, parse
 from gateway.config.model import Provider as ProviderSection
@@ -34,17 +35,19 @@ def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: Pr
     `listed`: the public price list in force; by default the bundled one.
     """
     company, teams = config.company, config.teams
+    routes, prices = routing(config, env), price_book(config, listed)
     return Snapshot(
         generation=generation,
         access=_access(config),
-        routing=routing(config, env),
-        prices=price_book(config, listed),
+        routing=routes,
+        prices=prices,
         server=_server(config, env),
         price_source=price_source(config),
         budgets=compile_budgets(company.budgets, {name: team.budgets for name, team in teams.items()}),
         limits=compile_limits(company.limits, {name: team.limits for name, team in teams.items()}),
         facts=compile_facts(company.models.__pydantic_extra__),
         retention=_retention(config),
+        evaluating=compile_evaluating(config, routes, prices, time.time()),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.config.budget_rules import broken_budgets, broken_limits
 from gateway.config.defaults import KNOWN
+from gateway.config.evaluator_rules import NOTHING, broken_evaluators, broken_use, installed, is_needed
 from gateway.config.model import Company, Server, Team
 from gateway.config.problems import Problem, suggestion
 from gateway.config.values import NAME_RULE, is_loopback, is_name, split_address
@@ -21,6 +22,7 @@ RESERVED_NAMES = frozenset(
 def broken_rules(file: str, company: Company, teams: Mapping[str, Team]) -> Iterator[Problem]:
     """Find everything that does not fit together; `file` is the name of the main one."""
     routes = [route.model for route in company.routes]
+    there = installed() if is_needed(company, teams.values()) else NOTHING
     for where, message in (
         *_server(company.server),
         *_providers(company),
@@ -28,6 +30,7 @@ def broken_rules(file: str, company: Company, teams: Mapping[str, Team]) -> Iter
         *_models(company),
         *broken_budgets(company.budgets, None, routes),
         *broken_limits(company.limits, None),
+        *broken_evaluators(company, there),
     ):
         yield Problem(file, where, message)
     owners: dict[str, str] = {}
@@ -36,6 +39,7 @@ def broken_rules(file: str, company: Company, teams: Mapping[str, Team]) -> Iter
             *_team(stem, team, owners),
             *broken_budgets(team.budgets, stem, routes),
             *broken_limits(team.limits, stem),
+            *broken_use(stem, team, company, there),
         ):
             yield Problem(f"teams/{stem}.toml", where, message)
 

@@ -11,6 +11,15 @@ TEAM = "evaluation"
 ALWAYS = ("error", "truncated", "content_filter", "negative_feedback", "cost_usd", "duration_ms", "first_token_ms")
 
 
+# An evaluator to which a team gives parameters of its own is another one: NAME@TEAM.
+VARIANT = "@"
+
+
+def base_name(evaluator: str) -> str:
+    """Return by which name config knows an evaluator."""
+    return evaluator.partition(VARIANT)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Always:
     """A reason to take an exchange at any rate. `above`: nano-USD or ms, of those kinds that have a bound."""
@@ -58,6 +67,7 @@ class Plugin:
     """One evaluator of the config. `use`: an entry point's name, or `file:PATH:CLASS` with an absolute path.
 
     `params`: a JSON object. `judge`: the model that it may ask. `budget_nano_usd`: a day, for the judge.
+    `cost_nano_usd`: what one look of its judge is thought to cost, as long as none was taken.
     `wall_s`, `memory_mb`: instead of what the plugin declares. `network`: the operator lets it use it. `root`: what
     relative paths in `params` are relative to.
     """
@@ -67,6 +77,7 @@ class Plugin:
     params: str = "{}"
     judge: str | None = None
     budget_nano_usd: int | None = None
+    cost_nano_usd: int = 0
     wall_s: float | None = None
     memory_mb: int | None = None
     network: bool = False

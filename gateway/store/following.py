@@ -112,10 +112,10 @@ class Following:
         return sorted(found, key=lambda row: row[0])
 
     def _written(self, since_s: float) -> list[Path]:
-        return [path for path in self._files() if _written_s(path) >= since_s - _SLACK_S]
+        return [path for path in self._files() if written_s(path) >= since_s - _SLACK_S]
 
 
-def _written_s(path: Path) -> float:
+def written_s(path: Path) -> float:
     """Return when a file was last written to; one that is gone: never.
 
     What was committed may still stand beside it. That an empty file stands there only says that somebody has read.

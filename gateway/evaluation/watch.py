@@ -1,0 +1,77 @@
+"""What does the evaluator do, again and again, to find work? One look at the log; each of its steps is one commit."""
+
+from typing import Final, NamedTuple
+
+from gateway.evaluation.follow import PORTION, Batch, Follow
+from gateway.evaluation.queue import Queue
+from gateway.evaluation.sampler import Sampler
+from gateway.evaluation.windows import MINUTE_MS
+from gateway.policies.evaluating import Evaluating
+
+CONVERSATIONS_AT_ONCE: Final = 500
+COMPACT_MS: Final = 3_600_000
+
+
+class Looked(NamedTuple):
+    """What one look found. `is_behind`: there is more. `unreadable`: rows of the log that are damaged."""
+
+    rows: int
+    is_behind: bool
+    unreadable: int
+
+
+class Watch:
+    """Reads on in the log with the rules of one config; after a change of config, or an error, make a new one: what is
+    not in the queue was not decided."""
+
+    def __init__(self, follow: Follow, queue: Queue, sampler: Sampler, evaluating: Evaluating) -> None:
+        self._follow = follow
+        self._queue = queue
+        self._sampler = sampler
+        self._backlog = evaluating.backlog
+        self._idle_ms = int(evaluating.idle_s * 1000)
+        self._compacted_ms = 0
+
+    def look(self, now_ms: int, most: int = PORTION) -> Looked:
+        """Close the minutes that are over, take a portion of new exchanges, end conversations, go on with backfills."""
+        if not self._queue.has_begun:
+            self._queue.begin(self._follow.end(), now_ms)
+        self._close_windows(now_ms)
+        batch = self._follow.read(self._queue.cursors(), most)
+        if batch.cursors:
+            self._queue.admit(self._sampler.look(batch, now_ms), backlog=self._backlog)
+        if not batch.is_behind:  # else the log may hold more of a session that seems to rest
+            self._end_conversations(now_ms)
+            self._backfill(most)
+        if now_ms - self._compacted_ms >= COMPACT_MS:
+            self._compacted_ms = now_ms
+            self._queue.compact(now_ms)
+        return Looked(len(batch.rows), batch.is_behind, batch.unreadable)
+
+    def _close_windows(self, now_ms: int) -> None:
+        minute = now_ms // MINUTE_MS
+        over = [name for name, since_ms in self._queue.opened().items() if since_ms // MINUTE_MS < minute]
+        if not over:
+            return
+        held = {name: self._queue.held(name) for name in over}
+        purses = {name: self._queue.purse(name) for name in over}
+        admitted = self._sampler.close(held, purses, now_ms)
+        if admitted.closed:
+            self._queue.admit(admitted, backlog=self._backlog)
+
+    def _end_conversations(self, now_ms: int) -> None:
+        over = self._queue.conversations(now_ms - self._idle_ms, CONVERSATIONS_AT_ONCE)
+        if over:
+            self._queue.admit(self._sampler.conversations(over, now_ms), backlog=self._backlog)
+
+    def _backfill(self, most: int) -> None:
+        """Take a portion of the past, where there is room: what was ordered is not dropped."""
+        for run in self._queue.runs():
+            waiting = self._queue.waiting().get(run.rule.evaluator, 0)
+            if run.state != "open" or waiting > self._backlog // 2:
+                continue
+            portion = min(most, self._backlog - waiting)
+            past = self._follow.past(run.since_ms, run.until_ms, run.day, run.seq, portion)
+            batch = next(past, Batch([], {run.day: run.seq}, is_behind=False))
+            admitted = self._sampler.backfill(run.id, run.rule, batch, is_done=not batch.is_behind)
+            self._queue.admit(admitted, backlog=self._backlog)

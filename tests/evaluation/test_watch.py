@@ -1,0 +1,104 @@
+"""One look after another: what comes is taken once, minutes close, sessions end, the past is worked off."""
+
+from gateway.evaluation.runs import order
+from gateway.policies.evaluating import Always
+from tests.evaluation.conftest import MakePlace
+from tests.evaluation.looking import MINUTE_MS, evaluating, rule
+from tests.records import NOON_MS, record
+
+
+def test_evaluation_begins_at_the_end_of_the_log(make_place: MakePlace) -> None:
+    """What was there before is for backfills; what comes is taken once."""
+    place = make_place(evaluating(rule()))
+    place.store_all(record())
+    place.look()
+    new = [record(NOON_MS + number) for number in range(3)]
+    place.store_all(*new)
+    place.look()
+    place.look()
+
+    assert [each.id for each in new] == [each.exchange for each in place.targets()]
+    assert [] == place.targets()
+
+
+def test_minute_is_decided_when_it_is_over(make_place: MakePlace) -> None:
+    """With the clock, whether anything new comes or not."""
+    place = make_place(evaluating(rule(per_minute=2)))
+    place.look()
+    place.store_all(*(record() for _ in range(9)))
+    place.look(NOON_MS + 59_999)
+    during = place.targets()
+    place.look(NOON_MS + MINUTE_MS)
+    after = place.targets()
+    place.look(NOON_MS + 2 * MINUTE_MS)
+
+    assert ([], 2, []) == (during, len(after), place.targets())
+
+
+def test_sessions_end_when_they_rest(make_place: MakePlace) -> None:
+    """Once; one that goes on later is another conversation of the same name."""
+    place = make_place(evaluating(rule(), idle_s=60.0), {"refusal": "conversation"})
+    place.look()
+    first, second, third = (record(NOON_MS + ms, session="s", duration_ms=0.0) for ms in (0, 40_000, 200_000))
+    place.store_all(first)
+    place.look(NOON_MS + 30_000)
+    place.store_all(second)
+    place.look(NOON_MS + 99_999)
+    during = place.targets()
+    place.look(NOON_MS + 100_001)
+    after = place.targets()
+    place.store_all(third)
+    place.look(NOON_MS + 260_001)
+
+    assert ([], [second.id]) == (during, [each.exchange for each in after])
+    assert [third.id] == [each.exchange for each in place.targets()]
+
+
+def test_session_does_not_rest_while_the_log_is_behind(make_place: MakePlace) -> None:
+    """What would go on with it may not have been read yet."""
+    place = make_place(evaluating(rule(), idle_s=60.0), {"refusal": "conversation"})
+    place.look()
+    place.store_all(*(record(NOON_MS + 50_000 * number, session="s") for number in range(10)))
+    late_ms = NOON_MS + 3_600_000
+    while place.watch.look(late_ms, 3).is_behind:
+        assert [] == place.targets()
+
+    assert 1 == len(place.targets())
+
+
+def test_past_is_worked_off_with_room_for_it(make_place: MakePlace) -> None:
+    """Nothing of it is dropped; it has no caps, and no strata; each is taken once, with its probability."""
+    place = make_place(evaluating(rule(), backlog=4))
+    old = [record(NOON_MS + number, outcome="timeout" if number == 3 else "ok") for number in range(12)]
+    place.store_all(*old, record(team="web"))
+    place.look()
+    wanted = rule(sample=0.5, always=(Always("error"),), per_minute=1)
+    run = order(place.folder / "evaluation", wanted, NOON_MS, NOON_MS + 11, NOON_MS)
+    found = []
+    for _ in range(30):
+        place.look()
+        assert place.queue.waiting().get("refusal", 0) <= 4
+        found += place.targets(limit=2)
+    (told,) = place.reader.runs()
+
+    assert {run} == {each.run for each in found}
+    assert len({each.exchange for each in found}) == len(found) == told.sampled
+    assert {old[3].id: 1.0} == {each.exchange: each.probability for each in found if "error" in each.reasons}
+    assert {each.exchange for each in found} <= {each.id for each in old[:11]}
+    assert "done" == told.state
+    assert not [key for key in place.reader.funnel() if key[1] == "dropped"]
+
+
+def test_another_config_goes_on_where_the_first_one_was(make_place: MakePlace) -> None:
+    """Who waits for the end of a minute is decided by the caps of that time."""
+    place = make_place(evaluating(rule(per_minute=3)))
+    place.look()
+    place.store_all(*(record() for _ in range(9)))
+    place.look()
+    place.use(evaluating(rule("slo")))
+    place.units["slo"] = "exchange"
+    place.use(evaluating(rule("slo")))
+    place.store_all(record())
+    place.look(NOON_MS + MINUTE_MS)
+
+    assert {"refusal": 3, "slo": 1} == place.queue.waiting()
