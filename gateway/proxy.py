@@ -7,7 +7,6 @@ the request's last byte and the provider's first. The last three phases, the ans
 """
 
 import asyncio
-import logging
 import random
 import time
 
@@ -19,6 +18,7 @@ from gateway.core.ids import IdMaker
 from gateway.exchange.books import Entry
 from gateway.exchange.destination import check_price, find_way
 from gateway.exchange.farewell import Farewell, as_refusal, refusal_of, write_down
+from gateway.exchange.feedback import Aside, Feedback
 from gateway.exchange.gate import Gate
 from gateway.exchange.intake import Intake, framed
 from gateway.exchange.introduction import Introduction, introduce
@@ -28,7 +28,7 @@ from gateway.exchange.outgoing import Outgoing, edit
 from gateway.exchange.redacted_entry import new_entry
 from gateway.exchange.refit import Refit, refit
 from gateway.exchange.relay import Relay
-from gateway.exchange.replies import JSON, id_line, unknown_path
+from gateway.exchange.replies import JSON, id_line
 from gateway.exchange.serving import Serving
 from gateway.exchange.way import Way
 from gateway.http.client import UpstreamConnection
@@ -42,8 +42,6 @@ from gateway.wire import body as json_body
 from gateway.wire.claims import note_body_claims
 from gateway.wire.endpoint import Place
 from gateway.wire.shapes import Fields
-
-log = logging.getLogger("tollway.proxy")
 
 
 class Proxy:
@@ -194,7 +192,11 @@ class Flight:
         entry = self._entry = self._opened(intro)
         place = intro.place
         if place is None:
-            raise Refusal("not_found", unknown_path(entry.record.path or ""))
+            self._farewell = Feedback(
+                self._client, Aside(self.id, request, intro, self._intake), self._proxy, self._say_no
+            )
+            self._entry = None  # it is no exchange
+            return
         self._place = place
         if intro.choice is None and place.endpoint.name == "models" and head.method in READERS:
             self._answer_ourselves(200, JSON + id_line(self.id), models_answer(intro, serving.snapshot.routing, place))
@@ -386,8 +388,6 @@ class Flight:
 
     def _say_no(self, error: Exception) -> None:
         """End a request whose phase raised: by a refusal, or a defect of ours, which ends this request, not others."""
-        if not isinstance(error, Refusal):
-            log.error("a defect of Tollway ended a request", exc_info=error, extra={"exchange": self.id})
         self._refuse(as_refusal(error, self.id))
 
     def _refuse(self, refusal: Refusal) -> None:

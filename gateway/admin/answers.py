@@ -22,6 +22,10 @@ class NotKept(Exception):
     """What the path names was, and is not kept; the text says why."""
 
 
+class NotNow(Exception):
+    """It cannot be done now, and will be possible again; the text says why."""
+
+
 class TooMany(Exception):
     """So many do this already that one more would be at the cost of the others."""
 

@@ -6,6 +6,7 @@ from gateway.admin import (
     config,
     exchanges,
     explaining,
+    judgements,
     live,
     models,
     openapi,
@@ -37,6 +38,7 @@ def make_app(sources: Sources) -> web.Application:
             *watching.routes(),  # before /api/exchanges/{id}
             *exchanges.routes(sources),
             *explaining.routes(sources),
+            *judgements.routes(sources),
             *sums.routes(sources),
             *BudgetPaths(sources.ledger, sources.snapshot, sources.now).routes(),
             *teams.routes(sources),

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -9,6 +10,8 @@ from aiohttp import web
 from gateway.admin.answers import NotKept, NotThere, bound, only, parameters, shown
 from gateway.admin.sources import Sources
 from gateway.core.record import Record, public, public_json
+from gateway.core.score import Evaluation
+from gateway.core.score import public as public_evaluation
 from gateway.store.asking import query, truth
 from gateway.store.filters import BadFilter
 from gateway.store.interface import Body, Counted, Exchange, Page
@@ -21,6 +24,9 @@ _HARMLESS: Final = re.compile(
     re.IGNORECASE,
 )
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]+\Z")
+
+
+Judged = Mapping[str, Sequence[Evaluation]]
 
 
 def routes(sources: Sources) -> list[web.RouteDef]:
@@ -37,18 +43,22 @@ def routes(sources: Sources) -> list[web.RouteDef]:
 async def _exchanges(sources: Sources, request: web.Request) -> web.Response:
     asked = parameters(request)
     counting = _truth("count", asked.pop("count", "false"))
+    with_scores = _truth("scores", asked.pop("scores", "false"))
     wanted = query(asked, sources.now_ms())
     page = await sources.store.exchanges(wanted)
+    judged = await sources.store.scores_of(one.id for one in page.records) if with_scores else None
     count = await sources.store.count(wanted) if counting else None
     # A page can be ten thousand records, and on the loop workers wait for money.
-    return web.Response(body=await asyncio.to_thread(_page_json, page, count), content_type="application/json")
+    return web.Response(body=await asyncio.to_thread(_page_json, page, count, judged), content_type="application/json")
 
 
-def _page_json(page: Page, count: Counted | None) -> bytes:
+def _page_json(page: Page, count: Counted | None, judged: Judged | None) -> bytes:
     exchanges = [public(record) for record in page.records]
     shown: dict[str, Any] = {"exchanges": exchanges, "cursor": page.cursor, "complete": page.complete}
     if count is not None:
         shown |= {"count": count.found, "capped": count.capped, "count_complete": count.complete}
+    if judged is not None:
+        shown["evaluations"] = {one: [public_evaluation(each) for each in found] for one, found in judged.items()}
     return public_json(shown)
 
 
@@ -61,7 +71,8 @@ def _truth(name: str, text: str) -> bool:
 
 async def _exchange(sources: Sources, request: web.Request) -> web.Response:
     only(request)
-    return shown(public_exchange(await sources.store.exchange(request.match_info["id"])))
+    found = await sources.store.exchange(request.match_info["id"])
+    return shown(public_exchange(found, await sources.store.judged(found.record)))
 
 
 async def _request(sources: Sources, request: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway.admin.answers import bound, only, shown
 from gateway.admin.sources import Sources
+from gateway.core.score import public
 from gateway.policies.explained_exchange import Now, public_story, story
 
 PATH = "/api/exchanges/{id}/explain"
@@ -19,4 +20,5 @@ async def _explain(sources: Sources, request: web.Request) -> web.Response:
     found = await sources.store.exchange(request.match_info["id"])
     snapshot = sources.snapshot()
     now = Now(snapshot.routing, snapshot.budgets, snapshot.limits, snapshot.prices.listed)
-    return shown(public_story(story(found.record, now)))
+    judged = await sources.store.judged(found.record)
+    return shown(public_story(story(found.record, now)) | {"evaluations": [public(one) for one in judged]})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from gateway.admin.answers import Handler, NotKept, NotThere, TooMany, refused
+from gateway.admin.answers import Handler, NotKept, NotNow, NotThere, TooMany, refused
 from gateway.admin.budgets import NoLedger, NoSuchBar, NoSuchBudget
 from gateway.admin.orders import BadOrder
 from gateway.config.problems import suggestion
@@ -31,7 +31,7 @@ _ANSWERS: tuple[tuple[tuple[type[Exception], ...], Callable[..., web.Response]],
     ((NoSuchExchange, NoSuchBudget, NoSuchBar, NotThere), _status(404)),
     ((AmbiguousId,), lambda error: refused(409, str(error), param="id")),
     ((NotKept,), _status(410)),
-    ((QueryTimeout, StoreRefused, NoLedger, TooMany), _status(503)),
+    ((QueryTimeout, StoreRefused, NoLedger, NotNow, TooMany), _status(503)),
     (
         (sqlite3.DatabaseError,),
         lambda error: refused(503, f"the store cannot be read: {error}. `tollway audit` names the file"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.config.load import Config
+from gateway.core.score import Evaluation
 from gateway.ledger.server import Server
 from gateway.metrics.render import Exposition, Samples
 from gateway.policies.snapshot import Snapshot
@@ -42,7 +43,8 @@ class Sources:
 
     `why_not_ready`: None when ready. `hosts`: names under which this port may be called without a token, beyond the
     local ones. `ledger`: who keeps the budgets' books; None: nobody, or not yet. `config`, `snapshot`: the one in
-    force, as written and as compiled. `samples`: what processes show of themselves.
+    force, as written and as compiled. `samples`: what processes show of themselves. `tell`: writes down what somebody
+    says of an exchange; False: not now.
     """
 
     store: StoreReader
@@ -54,6 +56,7 @@ class Sources:
     snapshot: Callable[[], Snapshot]
     processes: Callable[[], Processes]
     samples: Callable[[], Samples]
+    tell: Callable[[Evaluation], bool]
     metrics_token: Callable[[], str | None] = lambda: None
     hosts: frozenset[str] = frozenset()
     now: Callable[[], float] = time.time

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.core.ids import started_ms
 from gateway.core.record import Record
+from gateway.journal.evaluated import Evaluated
 from gateway.journal.reader import Finished, Reader
 from gateway.metrics import catalogue
 from gateway.metrics.histogram import observe
@@ -77,6 +78,7 @@ class Conveyor:
         self._complaints = complaints
         self._alarm = alarm
         self._batch: list[Finished] = []
+        self._evaluated: list[Evaluated] = []  # of the same batch
         self._is_new = False  # the batch was not shown to the jobs yet
         self._late: Record | None = None  # the oldest exchange in hand, or the last one before more that is there
         self._tidied_at_s = 0.0
@@ -106,7 +108,7 @@ class Conveyor:
     @property
     def is_clear(self) -> bool:
         """Whether everything that was read is in the store."""
-        return not self._batch
+        return not self._batch and not self._evaluated
 
     def finish(self) -> None:
         """Write what was read, once, and clean up."""
@@ -138,7 +140,7 @@ class Conveyor:
 
     def _read(self, thorough: bool) -> bool:
         """Read the next batch, once the last one is written; False: the journal cannot be read."""
-        if self._batch:
+        if not self.is_clear:
             return True
         try:
             finished = self._reader.poll(POLL_BYTES, thorough=thorough)
@@ -146,6 +148,7 @@ class Conveyor:
             self._complaints.add("read", error)
             return False
         self._batch = [self._settle(one) if one.died else one for one in finished]
+        self._evaluated = self._reader.evaluations
         self._is_new = True
         self._late = finished[0].record if finished else None
         self.pending_bytes = self._reader.pending_bytes()
@@ -172,7 +175,7 @@ class Conveyor:
 
     def _commit(self) -> bool:
         """Write the batch; False: the store would not take it, and it is kept."""
-        if not self._batch:
+        if self.is_clear:
             return True
         try:
             self._alarm(self._batch)
@@ -181,15 +184,15 @@ class Conveyor:
             return False
         began_s = time.perf_counter()
         try:
-            done = self._store.commit(self._batch, self._reader.watermarks())
+            done = self._store.commit(self._batch, self._reader.watermarks(), self._evaluated)
         except (StoreBusy, OSError) as error:
             self._complaints.add("commit", error)
             return False
         self.results.update(applied=done.inserted, amended=done.amended, duplicate=done.duplicates)
         observe(self.took, catalogue.APPLY, (), [(time.perf_counter() - began_s) * catalogue.MICRO])
         self.last_apply_s = time.time()
-        self._late = self._batch[-1].record if self._more_is_there() else None
-        self._batch = []
+        self._late = self._batch[-1].record if self._batch and self._more_is_there() else None
+        self._batch, self._evaluated = [], []
         return True
 
     def _tidy(self) -> None:

@@ -29,6 +29,7 @@ from gateway.app.price_refresh import Refresher
 from gateway.app.reckoning import Reckoning
 from gateway.app.recording import Recording, Rules
 from gateway.app.snapshots import Snapshots
+from gateway.app.telling import Teller
 from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.core.record import Record
@@ -86,6 +87,7 @@ class Recorder:
             BudgetGauges(self._watch, ledger),
             reckoning,
         )
+        self._teller = Teller(journal_dir)
         self._ratchet = Ratchet(data_dir / "counters.json")
         self._runner = web.AppRunner(
             make_app(
@@ -100,6 +102,7 @@ class Recorder:
                     snapshot=lambda: self._snapshot,
                     processes=lambda: self._gauges.state,
                     samples=lambda: self._gauges.samples(self._totals()),
+                    tell=self._teller.tell,
                     hosts=frozenset({server.admin.host}),
                 )
             ),
@@ -140,6 +143,7 @@ class Recorder:
         ending = asyncio.create_task(self._ending.wait(), name="ending")
         await asyncio.wait({ended, ending}, return_when=asyncio.FIRST_COMPLETED)
         died = ended.done()
+        self._teller.close()
         self._recording.stop(drain=self._drain)
         await ended
         await self._told.told()

@@ -108,7 +108,13 @@ class Recording:
         while not self._stop.is_set() or self._drain:
             try:
                 self._jobs = self._jobs or Jobs(self._store_dir, self._rules.book)
-                store = SqliteStore(self._store_dir, self._tally.count, self._tally.owe, full_text=self._full_text)
+                store = SqliteStore(
+                    self._store_dir,
+                    self._tally.count,
+                    self._tally.owe,
+                    full_text=self._full_text,
+                    count_scores=self._tally.count_scores,
+                )
             except (StoreBusy, OSError) as error:
                 self.complaints.add("open", error)
                 self.tried.set()

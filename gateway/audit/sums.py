@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from gateway.audit.findings import Findings
 from gateway.core.record import Record
 from gateway.metrics.bounds import OTHER, Bounds
-from gateway.metrics.catalogue import CATALOGUE, FROM_STORE, OVERFLOW
+from gateway.metrics.catalogue import CATALOGUE, FROM_SCORES, FROM_STORE, OVERFLOW
 from gateway.metrics.debts import OWED
 from gateway.metrics.totals import Tally
 from gateway.store import schema
@@ -67,7 +67,7 @@ class Recount:
             if metric not in CATALOGUE:
                 found.skip("sums", f"this version does not know the metric {metric}")
                 continue
-            if CATALOGUE[metric] in FROM_STORE:
+            if CATALOGUE[metric] in FROM_STORE + FROM_SCORES:
                 continue  # no record moves it
             found.look_into("sums")
             found.expect("sums", _written(metric, labels, part), stored[series], counted[series])

@@ -13,11 +13,13 @@ from gateway.cli.explain_held import print_balances, print_limits
 from gateway.cli.options import USAGE, AsJson, ConfigFile, fail, load
 from gateway.cli.output import console, duration, print_facts, print_json_line, table
 from gateway.cli.reading import answer, open_store, price_list
+from gateway.cli.scores import print_evaluations
 from gateway.config.budgets import compile_budgets, compile_limits
 from gateway.config.compile import routing
 from gateway.config.load import Config
 from gateway.config.problems import ConfigError
 from gateway.core.record import Attempt, Record
+from gateway.core.score import public
 from gateway.policies.explained_exchange import Now, public_story, story
 from gateway.policies.explained_way import Candidate
 from gateway.policies.routing import Routing
@@ -39,8 +41,9 @@ def explain(
     store = open_store(config)
     record = answer(store.exchange(exchange_id)).record if exchange_id is not None else _newest(store)
     one = story(record, _now(load(config)))
+    judged = answer(store.judged(record))
     if as_json:
-        print_json_line(public_story(one))
+        print_json_line(public_story(one) | {"evaluations": [public(each) for each in judged]})
         return
     print_facts(head(one))
     console().print()
@@ -50,6 +53,7 @@ def explain(
     print_limits(one.limits)
     print_usage(record)
     print_cost(record, one.cost)
+    print_evaluations(judged)
 
 
 def _newest(store: StoreReader) -> Record:

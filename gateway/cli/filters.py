@@ -44,6 +44,7 @@ FILTERS = {
     "max_duration": ("TIME", "At most this long."),
     "min_first_token": ("TIME", "First token no earlier than this."),
     "max_first_token": ("TIME", "First token no later than this."),
+    "score": ("NAME:IS[,…]", "Only with such a score: json_valid:fail, helpful:<0.5, thumbs:missing, *:fail."),
     "text": ("TEXT", "Only with this text in the request or the answer."),
 }
 OFFERED = {name: Offered(str, metavar, meaning) for name, (metavar, meaning) in FILTERS.items()}

@@ -2,17 +2,21 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli import show
 from gateway.cli.filters import OFFERED, read
-from gateway.cli.options import AsJson, ConfigFile, Offered, fail, with_options
+from gateway.cli.options import USAGE, AsJson, ConfigFile, Offered, fail, with_options
 from gateway.cli.output import Cell, console, duration, outcome_text, print_json_line, printable, table
 from gateway.cli.reading import answer, open_store
+from gateway.cli.scores import scores_text
 from gateway.core.money import usd_text
 from gateway.core.record import Record, public
+from gateway.core.score import Evaluation
+from gateway.core.score import public as public_evaluation
 from gateway.store.interface import DEFAULT_LIMIT, Query
 from gateway.store.reader import StoreReader
 
@@ -35,6 +39,7 @@ def logs(
     config: ConfigFile = None,
     as_json: AsJson = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print each exchange as it ends.")] = False,
+    scores: Annotated[bool, typer.Option("--scores", help="Show what was judged of each.")] = False,
     **filters: str | None,
 ) -> None:
     """Show the log of exchanges, newest first."""
@@ -43,16 +48,22 @@ def logs(
         return
     wanted = read(filters)
     store = open_store(config)
+    if follow and scores:
+        fail("--scores: of an exchange that just ends nothing is judged yet. Leave out --follow", USAGE)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
             answer(_follow(store, wanted, as_json=as_json))
         return
     page = answer(store.exchanges(wanted))
+    judged = answer(store.scores_of(one.id for one in page.records)) if scores else None
     if as_json:
         for record in page.records:
-            print_json_line(public(record))
+            print_json_line(public(record) if judged is None else _judged(record, judged.get(record.id, ())))
     elif page.records:
-        console().print(table(COLUMNS, map(_row, page.records), right=NUMBERS))
+        rows: Iterable[tuple[Cell, ...]] = map(_row, page.records)
+        if judged is not None:
+            rows = ((*_row(one), scores_text(judged.get(one.id, ()))) for one in page.records)
+        console().print(table(COLUMNS if judged is None else (*COLUMNS, "SCORES"), rows, right=NUMBERS))
     elif page.complete and not store.is_empty:
         typer.echo("No exchange matches.", err=True)
     if not page.complete:
@@ -96,6 +107,10 @@ def _row(record: Record) -> tuple[Cell, ...]:
         duration(record.duration_ms),
         record.id[:SHOWN_ID],
     )
+
+
+def _judged(record: Record, judged: Sequence[Evaluation]) -> dict[str, Any]:
+    return public(record) | {"evaluations": [public_evaluation(one) for one in judged]}
 
 
 def _line(cells: Any) -> str:

@@ -8,6 +8,7 @@ import typer
 from gateway.cli.options import AsJson, ConfigFile, fail
 from gateway.cli.output import console, duration, print_json_line, printable, table, write_bytes
 from gateway.cli.reading import answer, open_store
+from gateway.cli.scores import print_evaluations
 from gateway.core.money import usd_text
 from gateway.core.record import Job, Record, public_usage
 from gateway.core.usage import Usage
@@ -46,12 +47,14 @@ def show(
     """Show one exchange: the conversation, the attempts, usage and cost."""
     store = open_store(config or context.obj)
     exchange = answer(store.exchange(exchange_id))
+    judged = [] if raw is not None else answer(store.judged(exchange.record))
     if raw is not None:
         _write_raw(exchange, raw)
     elif as_json:
-        print_json_line(public_exchange(exchange))
+        print_json_line(public_exchange(exchange, judged))
     else:
         _print(exchange)
+        print_evaluations(judged)
 
 
 def _write_raw(exchange: Exchange, name: str) -> None:

@@ -1,8 +1,11 @@
 """What an evaluation leaves behind: one set of names in the journal, the store, the CLI, the API and reports."""
 
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
+
+from gateway.core.money import usd_text
 
 SCORE_TYPES = ("numeric", "boolean", "categorical", "text")
 SOURCES = ("code", "judge", "human", "user", "api")
@@ -87,3 +90,28 @@ def evaluation_id(run: str, target_type: str, target: str, maker: str, replicate
 def score_key(evaluation: str, name: str) -> bytes:
     """Return the 16 bytes by which a score is known: its evaluation and its name."""
     return uuid5(UUID(evaluation), name).bytes
+
+
+def said(name: str, value: bool | float | str, comment: str | None = None) -> Score:
+    """Make the score of what somebody says: yes or no is a verdict, a number and a label are what they are."""
+    if isinstance(value, bool):
+        amount = float(value)
+        return Score(name=name, type="boolean", value=amount, normalised=amount, passing=value, comment=comment)
+    if isinstance(value, str):
+        return Score(name=name, type="categorical", label=value, comment=comment)
+    return Score(name=name, type="numeric", value=float(value), comment=comment)
+
+
+def public(one: Evaluation) -> dict[str, Any]:
+    """Shape an evaluation for people and programs: every field present, the judge's cost also in USD."""
+    shown: dict[str, Any] = {name: getattr(one, name) for name in one.__struct_fields__}
+    shown["target"] = one.target or one.exchange
+    shown["scores"] = [_public_score(score) for score in one.scores]
+    shown["judge_cost_usd"] = usd_text(one.judge_cost_nano_usd)
+    return shown
+
+
+def _public_score(score: Score) -> dict[str, Any]:
+    shown = {name: getattr(score, name) for name in score.__struct_fields__}
+    shown["evidence"] = score.evidence if bytes(score.evidence) else None
+    return shown

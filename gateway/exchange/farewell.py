@@ -13,6 +13,7 @@ from gateway.metrics.board import ACCEPTED, ENDED, REJECTED_AUTH, REJECTED_OTHER
 from gateway.wire.clients import addressed
 
 log = logging.getLogger("tollway.providers")
+defects = logging.getLogger("tollway.proxy")
 
 # A refused body that is no longer than this is read to its end: the connection stays usable.
 _SMALL_BYTES: Final = 64 * 1024
@@ -81,4 +82,5 @@ def as_refusal(error: Exception, exchange_id: str) -> Refusal:
     """Say it to the client where a phase raised: its own refusal, or that we have a defect."""
     if isinstance(error, Refusal):
         return error
+    defects.error("a defect of Tollway ended a request", exc_info=error, extra={"exchange": exchange_id})
     return Refusal("internal_error", f"The gateway failed. Its log names request {exchange_id}.")

@@ -10,7 +10,8 @@ import msgspec
 
 from gateway.core.ids import started_ms
 from gateway.core.record import Record, decode, encode
-from gateway.journal.frame import AMEND, BEGIN, END, KINDS, MAX_PAYLOAD_BYTES, REQUEST, Frame, Piece
+from gateway.journal.evaluated import Evaluated, read
+from gateway.journal.frame import AMEND, BEGIN, END, KINDS, MAX_PAYLOAD_BYTES, REQUEST, SCORE, Frame, Piece
 from gateway.journal.segment import CHUNK_BYTES, Damage, Segment, writer_of
 from gateway.journal.writer import SUFFIX
 
@@ -67,6 +68,7 @@ class Reader:
         folder.mkdir(parents=True, exist_ok=True)
         self.counts = Counts()
         self.moved = 0  # bytes that the last poll went through
+        self.evaluations: list[Evaluated] = []  # those that it met, in order
         self._folder = folder
         self._positions = dict(positions or {})
         self._segments: dict[str, Segment] = {}
@@ -77,10 +79,10 @@ class Reader:
         self._failures: list[OSError] = []  # of this poll
 
     def poll(self, budget_bytes: int = 4 * CHUNK_BYTES, *, thorough: bool = False) -> list[Finished]:
-        """Read what is new and return the exchanges that it finishes, in order; never waits.
+        """Read what is new and return the exchanges that it finishes, in order; never waits. `evaluations` are beside.
 
         `thorough`: look for new segments and dead writers even if that was done a moment ago. A segment that cannot
-        be read holds up no other: its OSError is raised only when no exchange can be returned instead.
+        be read holds up no other: its OSError is raised only when there is nothing to return instead.
         """
         now = time.monotonic()
         self._failures.clear()
@@ -89,13 +91,14 @@ class Reader:
             self._list()
         finished: list[Finished] = []
         self.moved = 0
+        self.evaluations = []
         for segment in self._segments.values():
             if not segment.ended and self.moved < budget_bytes:
                 self._read(segment, finished, budget_bytes - self.moved)
         if thorough or now - self._checked_at_s >= LOCK_CHECK_S:
             self._checked_at_s = now
             self._end_abandoned(finished)
-        if self._failures and not finished:
+        if self._failures and not finished and not self.evaluations:
             raise self._failures[0]
         return finished
 
@@ -191,6 +194,9 @@ class Reader:
 
     def _take(self, segment: Segment, offset: int, frame: Frame, finished: list[Finished]) -> None:
         kind, meta, _, size = frame
+        if kind == SCORE:
+            self.evaluations.append(read(meta, _key))
+            return
         if meta.startswith(_ID_PREFIX) and meta[_ID_END : _ID_END + 1] == b'"':
             exchange_id = meta[len(_ID_PREFIX) : _ID_END]
         else:

@@ -18,6 +18,7 @@ FIRST_TOKEN_BUCKETS = _edges(0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 3, 5, 8, 15,
 # 0.01 is the promise: 99 % of requests wait less than 10 ms for the gateway itself.
 OVERHEAD_BUCKETS = _edges(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
 PER_TOKEN_BUCKETS = _edges(0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
+SCORE_BUCKETS = _edges(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 TOKEN_BUCKETS = _edges(1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
 
 
@@ -153,6 +154,37 @@ OVERFLOW = Metric(
 RETENTION_REMOVED = Metric(
     "tollway_retention_removed", COUNTER, "What was removed from the log because its time was over.", ("what",)
 )
+
+SCORES = Metric(
+    "tollway_scores",
+    COUNTER,
+    "Scores by whose they are and what they say: pass, fail, or none.",
+    ("evaluator", "source", "verdict"),
+)
+SCORE = Metric(
+    "tollway_score",
+    HISTOGRAM,
+    "Main scores of evaluators on live traffic, from 0 to 1, higher is better.",
+    ("evaluator", "model"),
+    SCORE_BUCKETS,
+    MICRO,
+)
+EVAL_RUNS = Metric("tollway_eval_runs", COUNTER, "Evaluations, by how they went.", ("evaluator", "result"))
+EVAL_DURATION = Metric(
+    "tollway_eval_duration_seconds",
+    HISTOGRAM,
+    "How long evaluators took.",
+    ("evaluator",),
+    DURATION_BUCKETS,
+    MICRO,
+)
+EVAL_COST = Metric(
+    "tollway_eval_cost_usd", COUNTER, "What judges were paid for evaluations.", ("evaluator",), per_unit=NANO
+)
+FEEDBACK = Metric("tollway_feedback", COUNTER, "Feedback that agents sent, by what became of it.", ("result",))
+
+# What evaluations move, in the totals beside their rows.
+FROM_SCORES = (SCORES, SCORE, EVAL_RUNS, EVAL_DURATION, EVAL_COST, FEEDBACK)
 
 # What records move; everything below is read from the board or from the recorder itself,
 # but for what the store counts of its own work, in the same totals.
@@ -360,4 +392,4 @@ FROM_PROCESSES = (
     SERIES,
     RENDER,
 )
-CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_STORE + FROM_PROCESSES}
+CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_SCORES + FROM_STORE + FROM_PROCESSES}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from gateway.core.record import Record
+from gateway.core.score import Evaluation
 from gateway.core.usage import TOKEN_TYPES, disjoint_tokens
 from gateway.metrics import catalogue
 from gateway.metrics.attempts import Allowances, count_tries
@@ -13,6 +14,7 @@ from gateway.metrics.catalogue import CATALOGUE, Metric
 from gateway.metrics.debts import Debts, TotalKey
 from gateway.metrics.exemplars import Exemplar, exemplar
 from gateway.metrics.histogram import observe
+from gateway.metrics.scores import count_scores
 
 # Refusals that are written down, by outcome; what is refused before the caller is known stands on the board.
 _REJECTIONS = {"rate_limited": "rate_limit", "budget_blocked": "budget", "policy_blocked": "policy"}
@@ -95,6 +97,11 @@ class Tally:
         for group in groups.values():
             totals.update(self._bounded(self._count_group(group), len(group)))
         return totals
+
+    def count_scores(self, evaluations: Iterable[Evaluation]) -> Counter[TotalKey]:
+        """Return how these evaluations move the totals."""
+        found = list(evaluations)
+        return self._bounded(count_scores(found, self._models), len(found)) if found else Counter()
 
     def _count_group(self, group: Sequence[Record]) -> Counter[TotalKey]:
         billed = self.model(group[0])

@@ -22,6 +22,10 @@ class Teams(NamedTuple):
     def __contains__(self, team: object) -> bool:
         return (team in self.names) != self.others
 
+    def means(self, team: str) -> bool:
+        """Tell whether a team is one of them."""
+        return self.__contains__(team)
+
     @property
     def is_nobody(self) -> bool:
         """Whether no team is meant, whatever it is called."""

@@ -8,8 +8,11 @@ from typing import Any
 
 from gateway.core.money import nano_from_usd
 from gateway.core.record import BODIES, OUTCOMES, USAGE_SOURCES
+from gateway.core.score import RESULTS, SOURCES
 from gateway.store.filters import BadFilter, conditions
-from gateway.store.interface import Query
+from gateway.store.interface import Query, ScoreIs, ScoreQuery
+from gateway.store.judgements import conditions as score_conditions
+from gateway.store.judgements import place_of
 
 MAX_LIMIT = 10_000
 MAX_TEXT = 256
@@ -17,23 +20,37 @@ MAX_TEXT = 256
 _AGES_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 _AGE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw])\Z")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)?\Z")
+_BOUND = re.compile(r"(<=|>=|<|>|=)(-?\d{1,15}(?:\.\d{1,15})?)\Z", re.ASCII)
+_VERDICTS = ("pass", "fail", "missing")
 _DURATIONS_MS = {"ms": 1.0, "s": 1_000.0, "m": 60_000.0, "h": 3_600_000.0}
 
 
 def query(asked: Mapping[str, str], now_ms: int) -> Query:
     """Read filters; raise BadFilter naming the one that makes no sense."""
+    wanted = Query(**_fields(asked, now_ms, _READERS))
+    conditions(wanted)  # what only its use shows: a status or cursor that is none
+    return wanted
+
+
+def score_query(asked: Mapping[str, str], now_ms: int) -> ScoreQuery:
+    """Read filters of evaluations, as `query` does."""
+    wanted = ScoreQuery(**_fields(asked, now_ms, _SCORE_READERS))
+    score_conditions(wanted)
+    place_of(wanted.before)
+    return wanted
+
+
+def _fields(asked: Mapping[str, str], now_ms: int, readers: "Readers") -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, text in asked.items():
-        if name not in _READERS:
-            raise BadFilter(name, f"there is no such filter; there are {', '.join(_READERS)}")
-        field, read = _READERS[name]
+        if name not in readers:
+            raise BadFilter(name, f"there is no such filter; there are {', '.join(readers)}")
+        field, read = readers[name]
         try:
             fields[field] = read(text, now_ms)
         except ValueError as error:
             raise BadFilter(name, str(error)) from None
-    wanted = Query(**fields)
-    conditions(wanted)  # what only its use shows: a status or cursor that is none
-    return wanted
+    return fields
 
 
 def instant_ms(text: str, now_ms: int) -> int:
@@ -105,6 +122,18 @@ def _words(text: str, now_ms: int) -> tuple[str, ...]:
     return words
 
 
+def _scores(text: str, now_ms: int) -> tuple[ScoreIs, ...]:
+    return tuple(_score(word) for word in _words(text, now_ms))
+
+
+def _score(text: str) -> ScoreIs:
+    name, colon, said = text.rpartition(":")
+    bound = _BOUND.match(said)
+    if not colon or not name or (said not in _VERDICTS and bound is None):
+        raise ValueError(f"NAME:pass, NAME:fail, NAME:missing or a bound such as NAME:<0.5 or NAME:>=0.9, not {text!r}")
+    return ScoreIs(name, said) if bound is None else ScoreIs(name, bound[1], float(bound[2]))
+
+
 def _pair(text: str, now_ms: int) -> tuple[str, str]:
     name, equals, value = _text(text, now_ms).partition("=")
     if not equals or not name:
@@ -121,8 +150,9 @@ def _one_of(words: Sequence[str]) -> Callable[[str, int], str]:
     return read
 
 
+Readers = Mapping[str, tuple[str, Callable[[str, int], object]]]
 # As written -> field of Query, and how it is read.
-_READERS: dict[str, tuple[str, Callable[[str, int], object]]] = {
+_READERS: Readers = {
     **{
         name: (name, _text)
         for name in (
@@ -148,7 +178,25 @@ _READERS: dict[str, tuple[str, Callable[[str, int], object]]] = {
     "max_duration": ("max_duration_ms", _duration_ms),
     "min_first_token": ("min_first_token_ms", _duration_ms),
     "max_first_token": ("max_first_token_ms", _duration_ms),
+    "score": ("scores", _scores),
     "text": ("text", _text),
+    "limit": ("limit", _limit),
+    "cursor": ("before", _text),
+}  # fmt: skip
+# As written -> field of ScoreQuery, and how it is read.
+_SCORE_READERS: Readers = {
+    **{
+        name: (name, _text)
+        for name in (
+            "evaluator", "team", "name", "model", "route", "run", "fingerprint", "policy", "prompt_version", "author",
+            "exchange",
+        )
+    },
+    "session": ("conversation", _text),
+    "source": ("source", _one_of(SOURCES)),
+    "result": ("result", _one_of(RESULTS)),
+    "since": ("since_ms", instant_ms),
+    "until": ("until_ms", instant_ms),
     "limit": ("limit", _limit),
     "cursor": ("before", _text),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from gateway.store import schema, texts
 from gateway.store.interface import StoreBusy, StoreRefused
+from gateway.store.judging import Strata
 from gateway.store.naming import Naming
 
 LOCK_WAIT_S = 0.25  # then the batch waits in the recorder, which has other things to do
@@ -36,6 +37,7 @@ class DayFile:
         self.was_left_open = Path(f"{path}-wal").exists()
         self.sql = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WAIT_S)
         self._naming: Naming | None = None
+        self._strata: Strata | None = None
         try:
             refuse_other_schema(self.path, self.sql.execute(schema.SELECT_VERSION).fetchone())
             # Decided when the file was made: an index that lacks some of its rows would hide them.
@@ -65,6 +67,16 @@ class DayFile:
         self._naming = self._naming or Naming(self.sql)
         return self._naming
 
+    @property
+    def strata(self) -> Strata:
+        """The numbers of what evaluations have in common; as `naming`."""
+        self._strata = self._strata or Strata(self.sql)
+        return self._strata
+
+    def forget_numbers(self) -> None:
+        """Look up anew what has which number."""
+        self._naming = self._strata = None
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what happens inside, or nothing of it."""
@@ -74,7 +86,7 @@ class DayFile:
             yield
             self.sql.execute("COMMIT")
         except BaseException:
-            self._naming = None  # it knows numbers that are gone
+            self.forget_numbers()  # some of them are gone
             with suppress(sqlite3.Error):
                 self.sql.execute("ROLLBACK")
             raise

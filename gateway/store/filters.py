@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.store.interface import Query
+from gateway.store.interface import Query, ScoreIs
 from gateway.store.schema import MADE_UP, OTHER, first_key
 
 
@@ -49,14 +49,15 @@ def conditions(query: Query) -> Clause:
         row = Clause(f"exchanges.{number} IN (SELECT {number} FROM {number}s WHERE {named.sql})", named.values)  # noqa: S608 names of ours
         if name in _MADE_UP:
             columns, compared, _ = _OF_NAMES[name]
-            sign = compared.replace("{}", _comparison(getattr(query, name)))
+            sign = compared.replace("{}", comparison(getattr(query, name)))
             told = [f"json_extract(exchanges.more, '$.{column}') {sign}" for column in columns]
             row = Clause(_any([row.sql, *told]), named.values * 2)
         rows.append(row)
     for name in _asked(query, _OF_ROWS):
         sql, bind = _OF_ROWS[name]
         wanted = getattr(query, name)
-        rows.append(Clause(sql.replace("{}", _comparison(wanted)), tuple(bind(wanted))))
+        rows.append(Clause(sql.replace("{}", comparison(wanted)), tuple(bind(wanted))))
+    rows += map(_scored, query.scores or ())
     return _all(rows)
 
 
@@ -75,7 +76,7 @@ def named(query: Query, table: str) -> Named:
     if table == "tags" and tags:
         perhaps.append(Clause(f"(tag IN (SELECT value FROM json_each(?)) OR tag = '{OTHER}')", (_json([*tags]),)))  # noqa: S608 ours
     others = {*_asked(query, _OF_NAMES), *_asked(query, _OF_ROWS)} - {*known, *_IN_TIME}
-    return Named(_all(exact), _all(perhaps), not others)
+    return Named(_all(exact), _all(perhaps), not others and not query.scores)
 
 
 # Table of sums -> the filters that it can answer.
@@ -95,7 +96,7 @@ def _asked(query: Query, names: Iterable[str]) -> list[str]:
 def _named(query: Query, name: str) -> Clause:
     columns, compared, bind = _OF_NAMES[name]
     wanted = getattr(query, name)
-    sign = compared.replace("{}", _comparison(wanted))
+    sign = compared.replace("{}", comparison(wanted))
     return Clause(_any(f"{column} {sign}" for column in columns), tuple(bind(wanted)) * len(columns))
 
 
@@ -181,7 +182,22 @@ def id_bounds(prefix: str) -> tuple[bytes, bytes]:
     return bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
 
 
-def _comparison(wanted: object) -> str:
+def _scored(wanted: ScoreIs) -> Clause:
+    """Return what is asked of one score of an exchange."""
+    name, sign, bound = wanted
+    there = f"EXISTS (SELECT 1 FROM scores WHERE scores.exchange = exchanges.id AND name {comparison(name)} ?"  # noqa: S608 as above
+    if bound is not None:
+        return Clause(f"{there} AND value {_SIGNS[sign]} ?)", (name, bound))
+    return Clause(_VERDICTS[sign].format(there), (name,))
+
+
+_SIGNS = {sign: sign for sign in ("<", "<=", "=", ">=", ">")}
+_VERDICTS = {"pass": "{} AND passing = 1)", "fail": "{} AND passing = 0)", "missing": "NOT {})"}
+SCORE_SIGNS = (*_SIGNS, *_VERDICTS)
+
+
+def comparison(wanted: object) -> str:
+    """Say how a text is compared: as it is, or as a pattern."""
     return "GLOB" if isinstance(wanted, str) and re.search(r"[*?[]", wanted) else "="
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from gateway.core.record import Record
+from gateway.core.score import Evaluation
+from gateway.journal.evaluated import Evaluated
 from gateway.journal.reader import Finished
 from gateway.store.charges import Balance, ChargeKey
 
@@ -62,8 +64,13 @@ class Store(Protocol):
     def totals(self) -> dict[TotalKey, int]:
         """Return a copy of the committed totals; safe from any thread."""
 
-    def commit(self, finished: Sequence[Finished], watermarks: Mapping[str, int]) -> Committed:
-        """Write exchanges, totals, charges and watermarks. Committing the same again changes nothing."""
+    def commit(
+        self, finished: Sequence[Finished], watermarks: Mapping[str, int], evaluated: Sequence[Evaluated] = ()
+    ) -> Committed:
+        """Write exchanges, evaluations, totals, charges and watermarks. Committing the same again changes nothing.
+
+        An evaluation stands in the day of its exchange; one of a day that is gone is only counted.
+        """
 
     def spent(self, holder: str) -> dict[Balance, int]:
         """Return what a holder's exchanges were charged when they ended, by balance: all that is committed."""
@@ -79,13 +86,21 @@ class Store(Protocol):
         """Let go of the files."""
 
 
+class ScoreIs(NamedTuple):
+    """How a score of an exchange must be. `sign`: pass | fail | missing, or < <= = >= > of a bound."""
+
+    name: str
+    sign: str
+    bound: float | None = None
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Which exchanges, newest first. Text fields match exactly, or as a pattern if they hold `*`, `?` or `[`.
 
     `status`: a number or a class such as "4xx". `model`: the requested or the served one. `error`: a part of it.
     `id`: it begins so. `any_tag`: at least one of these; `all_tags`: each of them. `metadata`: a name, and a pattern of
-    its text. `*_tokens`: input and output together. `text`: looked for in both bodies. `before`: only exchanges older
-    than this id (the cursor of the page before).
+    its text. `*_tokens`: input and output together. `scores`: each of these must hold. `text`: looked for in both
+    bodies. `before`: only exchanges older than this id (the cursor of the page before).
     """
 
     team: str | None = None
@@ -122,9 +137,45 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     max_duration_ms: float | None = None
     min_first_token_ms: float | None = None
     max_first_token_ms: float | None = None
+    scores: tuple[ScoreIs, ...] | None = None
     text: str | None = None
     limit: int = DEFAULT_LIMIT
     before: str | None = None
+
+
+class ScoreQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which evaluations. Text fields match exactly, or as a pattern if they hold `*`, `?` or `[`.
+
+    `name`: of a score. `conversation`: of that session. `exchange`: its whole id. Times are those of the exchanges
+    that evaluations are filed under. `before`: only those behind this cursor, from the newest on.
+    """
+
+    evaluator: str | None = None
+    source: str | None = None
+    result: str | None = None
+    team: str | None = None
+    name: str | None = None
+    model: str | None = None
+    route: str | None = None
+    run: str | None = None
+    fingerprint: str | None = None
+    policy: str | None = None
+    prompt_version: str | None = None
+    author: str | None = None
+    conversation: str | None = None
+    exchange: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = DEFAULT_LIMIT
+    before: str | None = None
+
+
+class EvaluationPage(NamedTuple):
+    """Some evaluations, newest first. `cursor`, `complete`: as in Page."""
+
+    evaluations: list[Evaluation]
+    cursor: str | None
+    complete: bool
 
 
 class Page(NamedTuple):

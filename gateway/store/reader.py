@@ -1,20 +1,35 @@
 """Reading the day files: lists by filters, one exchange with its bodies, sums; never writes, never for long."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Set
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
+from gateway.core.ids import started_ms
 from gateway.core.record import Record
-from gateway.store import scan, schema
+from gateway.core.score import Evaluation
+from gateway.store import judgements, scan, schema
 from gateway.store.dayview import DayView, exchange_of
-from gateway.store.filters import id_bounds
+from gateway.store.filters import id_bounds, key_of
 from gateway.store.following import Following
-from gateway.store.interface import AmbiguousId, Counted, Exchange, NoSuchExchange, Page, Query, Spending
+from gateway.store.interface import (
+    AmbiguousId,
+    Counted,
+    EvaluationPage,
+    Exchange,
+    NoSuchExchange,
+    Page,
+    Query,
+    ScoreQuery,
+    Spending,
+)
+from gateway.store.judgements import Scored
 from gateway.store.opening import Deadline, QueryTimeout, connect, opened, watched
 from gateway.store.rollups_file import folded_days
 from gateway.store.spending import spending
@@ -99,6 +114,39 @@ class StoreReader:
         """Return the id of the newest exchange since then of each of these keys (team, name), where there is one."""
         return await self._answer(lambda deadline: self._newest_of(since_ms, keys, deadline))
 
+    async def scores_of(self, exchange_ids: Iterable[str]) -> dict[str, list[Evaluation]]:
+        """Return what was judged of each of these exchanges, oldest first; those of which nothing was are left out."""
+        ids = list(exchange_ids)
+        return await self._answer(lambda deadline: self._scores_of(ids, deadline))
+
+    async def feedback(self, team: str, session: str, since_ms: int | None = None) -> list[Evaluation]:
+        """Return what people and agents of a team said of one of its sessions, since then: the last words, oldest
+        first."""
+        return await self._answer(lambda deadline: self._feedback(team, session, since_ms, deadline))
+
+    async def judged(self, record: Record) -> list[Evaluation]:
+        """Return what was judged of an exchange, and said of its session."""
+        found = (await self.scores_of([record.id])).get(record.id, [])
+        if record.session is None:
+            return found
+        return found + await self.feedback(record.team, record.session, started_ms(record.id))
+
+    async def evaluations(self, query: ScoreQuery) -> EvaluationPage:
+        """Return the newest evaluations that match; if time runs out, those found so far, and where to go on."""
+        return await self._answer(lambda deadline: self._evaluations(query, deadline))
+
+    async def scored(self, query: ScoreQuery) -> AsyncIterator[list[Scored]]:
+        """Give the scores of all evaluations that match, newest first, in portions; each has the deadline anew.
+
+        What was said again of a session in a later day counts there alone.
+        """
+        last_words: set[bytes] = set()
+        for day in self._days(query.since_ms, query.until_ms):
+            place = judgements.place_of(query.before)
+            while rows := await self._answer(partial(_portion, day, query, place)):
+                place = judgements.Place(rows[-1].exchange, rows[-1].evaluation)
+                yield _last_words(rows, last_words)
+
     def following(self) -> Following:
         """Return what reads on from a position: every portion has the deadline anew."""
         return Following(self._days, lambda path: watched(path, Deadline(self._deadline_s)))
@@ -150,6 +198,38 @@ class StoreReader:
                 found += [exchange_of(row) for row in sql.execute(schema.SELECT_BETWEEN, (lowest, highest))]
         return found
 
+    def _scores_of(self, ids: Sequence[str], deadline: Deadline) -> dict[str, list[Evaluation]]:
+        found: dict[str, list[Evaluation]] = {}
+        by_day: defaultdict[str, list[str]] = defaultdict(list)
+        for one in ids:
+            by_day[day_of(started_ms(one))].append(one)
+        for day, some in by_day.items():
+            with suppress(FileNotFoundError), opened(self._folder / f"{day}.db", deadline) as sql:
+                for one in some:
+                    if judged := judgements.of_exchange(sql, key_of(one)):
+                        found[one] = judged
+        return found
+
+    def _feedback(self, team: str, session: str, since_ms: int | None, deadline: Deadline) -> list[Evaluation]:
+        found: dict[str, Evaluation] = {}
+        for day in reversed(self._days(since_ms)):
+            with suppress(FileNotFoundError), opened(day, deadline) as sql:
+                found |= {one.id: one for one in judgements.of_session(sql, team, session)}
+        return sorted(found.values(), key=lambda one: one.created_at)
+
+    def _evaluations(self, query: ScoreQuery, deadline: Deadline) -> EvaluationPage:
+        found: list[tuple[judgements.Place, Evaluation]] = []
+        place = judgements.place_of(query.before)
+        try:
+            for day in self._days(query.since_ms, query.until_ms):
+                with suppress(FileNotFoundError), opened(day, deadline) as sql:
+                    found += judgements.page(sql, query, place, query.limit + 1 - len(found))
+                if len(found) > query.limit:
+                    return _evaluation_page(found[: query.limit], complete=True)
+        except QueryTimeout:
+            return _evaluation_page(found, complete=False)
+        return EvaluationPage([one for _, one in found], None, complete=True)
+
     def _newest_of(self, since_ms: int, keys: Set[tuple[str, str]], deadline: Deadline) -> dict[tuple[str, str], str]:
         found: dict[tuple[str, str], str] = {}
         for day in self._days(since_ms):
@@ -172,6 +252,29 @@ class StoreReader:
 
     def _days_within(self, query: Query) -> list[Path]:
         return self._days(*scan.bounds(query))
+
+
+def _evaluation_page(found: Sequence[tuple[judgements.Place, Evaluation]], *, complete: bool) -> EvaluationPage:
+    cursor = f"{found[-1][1].exchange}.{found[-1][1].id}" if found else None
+    return EvaluationPage([one for _, one in found], cursor, complete)
+
+
+def _portion(day: Path, query: ScoreQuery, before: judgements.Place, deadline: Deadline) -> list[Scored]:
+    try:
+        with opened(day, deadline) as sql:
+            return judgements.portion(sql, query, before)
+    except FileNotFoundError:
+        return []
+
+
+def _last_words(rows: list[Scored], seen: set[bytes]) -> list[Scored]:
+    """Leave out what somebody said of a session again later. `seen`: what was said of sessions in later days."""
+    words = {row.evaluation for row in rows if row.said and row.target is not None}
+    if not words:
+        return rows
+    shown = [row for row in rows if row.evaluation not in seen]
+    seen |= words
+    return shown
 
 
 def day_of(instant_ms: int) -> str:

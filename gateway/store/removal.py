@@ -70,12 +70,14 @@ _SWEPT = "swept"
 class Stay(NamedTuple):
     """What stays, whatever is due, since it may come again from the journal, or be amended.
 
-    Rows from number `below` on, those of exchanges that took longer than `duration_us`, the ids that are `spared`.
+    Rows from number `below` on, those of exchanges that took longer than `duration_us`, the ids that are `spared`; of
+    evaluations those that were made from `before_us` on.
     """
 
     below: int
     duration_us: int
     spared: tuple[bytes, ...] = ()
+    before_us: int = 0
 
 
 class Removed(NamedTuple):
@@ -170,8 +172,9 @@ def last_of(file: DayFile, after: bytes) -> tuple[bytes | None, int, int]:
 
 
 def is_empty(file: DayFile) -> bool:
-    """Whether no exchange is left."""
-    return file.sql.execute("SELECT 1 FROM exchanges LIMIT 1").fetchone() is None
+    """Whether no exchange is left, and no evaluation."""
+    tables = ("exchanges", "evaluations")
+    return all(file.sql.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None for table in tables)  # noqa: S608 ours
 
 
 def _asked(due: Due, stay: Stay) -> dict[str, object]:

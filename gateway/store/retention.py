@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.policies.retention import Due, Retention
-from gateway.store import removal, schema
+from gateway.store import removal, schema, score_removal
 from gateway.store.charges import Balance
 from gateway.store.removal import Pace, Stay, Sweep
+from gateway.store.score_removal import BEGINNING, ScoreSweep
 from gateway.store.sqlite import SqliteStore
 
 # The first pass waits for workers that outlived the last recorder: they hold money, and say so when they are here.
@@ -112,7 +113,7 @@ class Keeper:
         for path, one in due.items():
             if not one.is_nothing and path.exists():
                 spared = tuple(sorted(key for key in unsettled if schema.day_number(key) == _day(path)))
-                yield from self._keep(path, one, Stay(below, self._longest_us(path), spared))
+                yield from self._keep(path, one, self._stay(path, below, spared))
 
     def _keep(self, path: Path, due: Due, stay: Stay) -> Iterator[None]:
         """Bring one day to what is to be kept of it."""
@@ -122,6 +123,9 @@ class Keeper:
         sweep = Sweep(due, stay)
         while self._sweep(path, sweep):
             yield from self._checkpoint(path, CHECKPOINT_BYTES)
+            yield
+        scores = ScoreSweep(due, stay)
+        while self._sweep_scores(path, scores):
             yield
         while self._shrink(path):
             yield from self._checkpoint(path, CHECKPOINT_BYTES)
@@ -139,6 +143,10 @@ class Keeper:
             return False
         self._store.count_in(removal.counted(removed))
         return True
+
+    def _sweep_scores(self, path: Path, sweep: ScoreSweep) -> bool:
+        with self._store.open_day(path) as file:
+            return sweep.step(file, self.rows)
 
     def _shrink(self, path: Path) -> bool:
         with self._store.open_day(path) as file:
@@ -164,18 +172,26 @@ class Keeper:
             if seq >= stay.below or longest_us > stay.duration_us:
                 return False
             yield
+        place: score_removal.Place | None = BEGINNING
+        while place is not None:
+            with self._store.open_day(path) as file:
+                place, seq, created_us = score_removal.latest_of(file, place)
+            if seq >= stay.below or created_us >= stay.before_us:
+                return False
+            yield
         return True
 
     def _fold(self, path: Path) -> Iterator[None]:
         self._store.fold(path, self._knowledge.holders(), self._knowledge.is_over)
         yield
 
-    def _longest_us(self, path: Path) -> int:
-        """Return how long exchanges of a day may have taken that ended before the oldest one began that still runs."""
+    def _stay(self, path: Path, below: int, spared: tuple[bytes, ...]) -> Stay:
+        """Say what stays: what was written down after the oldest exchange began that still runs, may be read again."""
         now_ms = int(self._now_s() * 1000)
         oldest_ms = self._knowledge.oldest_open_ms()
         ended_ms = (now_ms if oldest_ms is None else min(now_ms, oldest_ms)) - SLACK_MS
-        return (ended_ms - (_day(path) + 1) * schema.DAY_MS) * 1000
+        longest_us = (ended_ms - (_day(path) + 1) * schema.DAY_MS) * 1000
+        return Stay(below, longest_us, spared, ended_ms * 1000)
 
     def _drop_put_aside(self) -> None:
         before_s = self._now_s() - PUT_ASIDE_S

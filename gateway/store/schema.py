@@ -8,10 +8,11 @@ import msgspec
 
 from gateway.core.record import Record
 from gateway.journal.reader import Finished
+from gateway.store import score_schema
 from gateway.store.bodies import pack
 from gateway.store.interface import TotalKey
 
-VERSION = 2
+VERSION = 3
 HOUR_S = 3_600
 DAY_S = 86_400
 DAY_MS = 86_400_000
@@ -134,6 +135,7 @@ CREATE TABLE IF NOT EXISTS removed (
     + TOTALS
     + SUMS
     + CHARGES
+    + score_schema.TABLES
 )
 
 # With bodies, team and duration of each exchange, for whoever goes through them in the order in which they were stored.

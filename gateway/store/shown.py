@@ -1,10 +1,13 @@
 """What the store answers, shaped for programs: one exchange with its bodies, a sum."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.core.money import usd_text
 from gateway.core.record import public
+from gateway.core.score import Evaluation
+from gateway.core.score import public as public_evaluation
 from gateway.policies.explained import explain, public_bill
 from gateway.store import schema
 from gateway.store.interface import STEPS, Body, Exchange, Spend, Spending
@@ -14,10 +17,10 @@ from gateway.store.sums import SOURCES
 PERCENTILES = (50, 95, 99)
 
 
-def public_exchange(exchange: Exchange) -> dict[str, Any]:
+def public_exchange(exchange: Exchange, judged: Sequence[Evaluation] = ()) -> dict[str, Any]:
     """Return the public record, its `bill`, and `request_body` and `response_body`: text, `{"base64": …}`, or None.
 
-    `bodies_removed`: they were kept, and retention has removed them.
+    `bodies_removed`: they were kept, and retention has removed them. `judged`: its evaluations.
     """
     return {
         **public(exchange.record),
@@ -25,6 +28,7 @@ def public_exchange(exchange: Exchange) -> dict[str, Any]:
         "request_body": _public_body(exchange.request),
         "response_body": _public_body(exchange.response),
         "bodies_removed": exchange.bodies_removed,
+        "evaluations": [public_evaluation(one) for one in judged],
     }
 
 

@@ -5,21 +5,25 @@ import sqlite3
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway.core.record import decode
+from gateway.journal.evaluated import Evaluated
 from gateway.journal.frame import REQUEST, RESPONSE, Piece
 from gateway.journal.reader import Finished
 from gateway.store import schema, texts
+from gateway.store.batch import Part, Parted, by_day, by_key
 from gateway.store.bodies import Packed, Stretches, unpack
 from gateway.store.charges import Balance, ChargeKey, Charges, Lateness
 from gateway.store.dayfile import DayFile, PutAside, is_broken, put_aside, unlink
 from gateway.store.interface import Committed, Count, Owe, StoreBusy, TotalKey
+from gateway.store.judging import ROW_BYTES, CountScores, Judging, lost
 from gateway.store.moves import Moves
 from gateway.store.rollups_file import Asked, Past, RollupsFile
+from gateway.store.score_schema import FEEDBACK
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 4
@@ -32,14 +36,24 @@ class SqliteStore:
     """Commit exchanges to day files `folder/YYYY-MM-DD.db`. `count` says how records move the totals; `owe` what is
     added where that takes back what was counted.
 
-    `full_text`: whether files that are made from now on get an index over the bodies.
+    `full_text`: whether files that are made from now on get an index over the bodies. `count_scores`: as `count`, of
+    evaluations.
     """
 
-    def __init__(self, folder: Path, count: Count, owe: Owe = lambda *_: {}, *, full_text: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        count: Count,
+        owe: Owe = lambda *_: {},
+        *,
+        full_text: bool = False,
+        count_scores: CountScores = lambda _: {},
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = count
         self._owe = owe
+        self._count_scores = count_scores
         self._rollups = RollupsFile(folder)
         self._full_text = full_text
         self._files: dict[Path, DayFile] = {}
@@ -69,11 +83,11 @@ class SqliteStore:
         with self._totals_lock:
             return self._totals[key]
 
-    def commit(self, finished: Sequence[Finished], watermarks: Mapping[str, int]) -> Committed:
+    def commit(
+        self, finished: Sequence[Finished], watermarks: Mapping[str, int], evaluated: Sequence[Evaluated] = ()
+    ) -> Committed:
         """Write a batch: a transaction for each day, oldest first, the watermarks with the last one."""
-        days: dict[int, list[Finished]] = {}
-        for one in finished:
-            days.setdefault(schema.day_number(one.key), []).append(one)
+        days = by_day(finished, evaluated, lambda day: self._path(day).exists())
         done = Committed(0, 0, 0)
         for day in sorted(days):
             part = self._commit_day(day, days[day], watermarks if day == max(days) else {})
@@ -184,32 +198,29 @@ class SqliteStore:
             self._charged[holder].add(path)
         return int(highest)
 
-    def _commit_day(self, day: int, finished: list[Finished], watermarks: Mapping[str, int]) -> Committed:
-        path = self._folder / f"{_day_name(day)}.db"
+    def _path(self, day: int) -> Path:
+        return self._folder / f"{_day_name(day)}.db"
+
+    def _commit_day(self, day: int, part: Part, watermarks: Mapping[str, int]) -> Committed:
+        path = self._path(day)
         with self._translated(path):
             file = self._file(path)
-            rows, amendments = _by_key(finished)
+            parted = rows, amendments, _ = by_key(part)
             try:
-                done = self._transact(file, day, rows, amendments, watermarks)
+                done = self._transact(file, day, parted, watermarks)
             except sqlite3.IntegrityError:
                 # A replay: some are there already. Rare, so looking for them first is not the usual path.
                 for key in _known(file.sql, list(rows)):
                     there = rows.pop(key)
                     if there.amends:
                         amendments[key] = there
-                done = self._transact(file, day, rows, amendments, watermarks)
+                done = self._transact(file, day, parted, watermarks)
             if file.written_bytes >= CHECKPOINT_BYTES:
                 file.checkpoint()
-        return done._replace(duplicates=len(finished) - done.inserted - done.amended)
+        return done._replace(duplicates=len(part.finished) - done.inserted - done.amended)
 
-    def _transact(
-        self,
-        file: DayFile,
-        day: int,
-        rows: Mapping[bytes, Finished],
-        amendments: Mapping[bytes, Finished],
-        watermarks: Mapping[str, int],
-    ) -> Committed:
+    def _transact(self, file: DayFile, day: int, parted: Parted, watermarks: Mapping[str, int]) -> Committed:
+        rows, amendments, part = parted
         changes: Counter[TotalKey] = Counter()
         charges = Charges()
         fresh = list(rows.values())
@@ -220,6 +231,7 @@ class SqliteStore:
                     fresh.append(one)  # its end was lost, but what amends it is a whole record
             file.written_bytes += self._insert(file, fresh, moves)
             changes.update(self._count([one.record for one in fresh]))
+            changes.update(self._judge(file, fresh, part))
             changes.update(self._owe(self._totals, changes))
             for one in fresh:
                 charges.add(one.record)
@@ -236,6 +248,20 @@ class SqliteStore:
         for holder in charges.holders():
             self._charged[holder].add(file.path)
         return Committed(len(fresh), len(rows) + len(amendments) - len(fresh), 0)
+
+    def _judge(self, file: DayFile, fresh: Sequence[Finished], part: Part) -> Counter[TotalKey]:
+        """Keep the evaluations of a batch; return how the totals move."""
+        judging = Judging(file.sql, file.strata, self._next_seq)
+        judging.settle((one.key, one.record) for one in fresh)
+        for one in part.evaluated:
+            judging.add(one)
+        file.written_bytes += (judging.seq - self._next_seq) * ROW_BYTES
+        self._next_seq = judging.seq
+        changes = lost(part.gone)
+        changes.update({(FEEDBACK, (result,), ""): count for result, count in judging.results.items()})
+        changes.update(self._count_scores(judging.added))
+        changes.subtract(self._count_scores(judging.taken))
+        return changes
 
     def _insert(self, file: DayFile, fresh: Sequence[Finished], moves: Moves) -> int:
         """Insert rows; return about how many bytes that writes."""
@@ -315,24 +341,6 @@ class SqliteStore:
             aside = put_aside(path)
             _log.error("%s is damaged (%s): moved to %s, a new file is begun", path, error, aside)
             raise PutAside(f"{path}: {error}") from error
-
-
-def _by_key(finished: Iterable[Finished]) -> tuple[dict[bytes, Finished], dict[bytes, Finished]]:
-    """Part new exchanges from amendments; an amendment of an exchange of the same batch is merged into it."""
-    rows: dict[bytes, Finished] = {}
-    amendments: dict[bytes, Finished] = {}
-    for one in finished:
-        if not one.amends:
-            if one.key not in amendments:  # what amends it says all that it says
-                rows.setdefault(one.key, one)
-            continue
-        before = rows if one.key in rows else amendments
-        earlier = before.get(one.key)
-        if earlier is None:
-            before[one.key] = one
-            continue
-        before[one.key] = one._replace(request=earlier.request + one.request, response=earlier.response + one.response)
-    return rows, amendments
 
 
 def _known(sql: sqlite3.Connection, keys: list[bytes]) -> list[bytes]:

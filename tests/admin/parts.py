@@ -14,6 +14,7 @@ from gateway.admin.sources import Sources
 from gateway.app.channel import State
 from gateway.config import compile
 from gateway.config.load import Config, parse
+from gateway.core.score import Evaluation
 from gateway.ledger.account import Terms
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held
@@ -92,7 +93,8 @@ WHO = {"who": "ann", "why": "a launch"}
 
 
 class Port:
-    """The port. `now_s`: its time. `token`: what it asks for. `ledger`: who keeps the books, None: nobody."""
+    """The port. `now_s`: its time. `token`: what it asks for. `ledger`: who keeps the books, None: nobody.
+    `told`: what it wrote down; None: it cannot."""
 
     def __init__(self, folder: Path, server: Server | None, texts: dict[str, str], env: Mapping[str, str] = {}) -> None:
         self.folder = folder
@@ -107,6 +109,7 @@ class Port:
         self.snapshot: Snapshot = compile.snapshot(self.config, env, 1)
         self.state = State(generation=1, reload_ok=True, workers=2, running=["worker 0"], restarts={"worker 0": 3})
         self.samples: Samples = {}
+        self.told: list[Evaluation] | None = []
         self.sources = Sources(
             store=StoreReader(folder / "store"),
             exposition=Exposition(self.store.totals, lambda _: self.samples, tally, fresh_s=0),
@@ -118,12 +121,19 @@ class Port:
             snapshot=lambda: self.snapshot,
             processes=lambda: self.state,
             samples=lambda: self.samples,
+            tell=self._tell,
             hosts=frozenset({"gateway.internal"}),
             now=lambda: self.now_s,
             started_s=NOON_S - 60,
         )
         self.client = TestClient(TestServer(make_app(self.sources)))
         self._holders: list[Holder] = []
+
+    def _tell(self, one: Evaluation) -> bool:
+        if self.told is None:
+            return False
+        self.told.append(one)
+        return True
 
     @property
     def server(self) -> Server:

@@ -24,7 +24,9 @@ def test_metric_is_well_formed(metric: Metric) -> None:
 
 def test_no_name_twice() -> None:
     """Each metric is declared once."""
-    assert len(CATALOGUE) == sum(map(len, (catalogue.FROM_RECORDS, catalogue.FROM_STORE, catalogue.FROM_PROCESSES)))
+    assert len(CATALOGUE) == sum(
+        map(len, (catalogue.FROM_RECORDS, catalogue.FROM_SCORES, catalogue.FROM_STORE, catalogue.FROM_PROCESSES))
+    )
 
 
 def test_promised_edges_are_buckets() -> None:

@@ -1,0 +1,61 @@
+"""How are evaluations shown? In one cell beside an exchange, and one by one below it."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from gateway.cli.output import BAD_STYLE, Cell, console, printable, table
+from gateway.core.score import Evaluation, Score
+
+_VERDICTS = {True: Text("pass", style="green"), False: Text("fail", style=BAD_STYLE), None: Text("-")}
+_STYLES = {True: "green", False: BAD_STYLE, None: ""}
+_SHOWN_CHARS = 80
+_COLUMNS = ("EVALUATION", "SCORE", "VERDICT", "BY", "PROBABILITY", "WHY")
+
+
+def scores_text(judged: Sequence[Evaluation]) -> Cell:
+    """Write the scores of an exchange in one line, those that fail in red; what could not be judged, too."""
+    parts = [part for one in judged for part in _parts(one)]
+    return Text(", ").join(parts) if parts else None
+
+
+def print_evaluations(judged: Sequence[Evaluation]) -> None:
+    """Print evaluations with their scores, and why there are none."""
+    if not judged:
+        return
+    console().print()
+    console().print(table(_COLUMNS, (row for one in judged for row in _rows(one)), right=frozenset({"PROBABILITY"})))
+
+
+def _parts(one: Evaluation) -> Iterator[Text]:
+    for score in one.scores:
+        yield Text(f"{printable(score.name)} {_value(score)}", style=_STYLES[score.passing])
+    if one.result == "error":
+        yield Text(f"{printable(one.evaluator)} failed", style="yellow")
+
+
+def _rows(one: Evaluation) -> Iterator[tuple[Cell, ...]]:
+    of = " (session)" if one.target_type == "conversation" else ""
+    by = f"{one.source} {one.author}" if one.author else one.source
+    probability = None if one.probability is None else f"{one.probability:g}"
+    for score in one.scores:
+        yield (score.name + of, _value(score), _VERDICTS[score.passing], by, probability, _short(score.comment))
+    if not one.scores:
+        why = ": ".join(filter(None, (one.reason, _short(one.detail))))
+        yield (one.evaluator + of, one.result, None, by, probability, why or None)
+
+
+def _value(score: Score) -> str:
+    if score.type == "boolean" and score.value is not None:
+        return "yes" if score.value else "no"
+    if score.label is not None:
+        return printable(score.label)
+    return "-" if score.value is None else f"{score.value:.4g}"
+
+
+def _short(text: str | None) -> str | None:
+    """Return the last line of a text, which of a traceback says most, cut to what a table takes."""
+    lines = (text or "").strip().splitlines()
+    if not lines:
+        return None
+    return lines[-1] if len(lines[-1]) <= _SHOWN_CHARS else f"{lines[-1][: _SHOWN_CHARS - 1]}…"
