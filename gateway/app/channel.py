@@ -15,11 +15,28 @@ _MAX_BYTES = 256 << 20  # a config of this size is a mistake; a length of this s
 
 
 class Config(msgspec.Struct, tag="config", frozen=True):
-    """Supervisor to child, always the first message: these texts are the config now. `root`: where they lie."""
+    """Supervisor to child, always the first message: these texts are the config now. `root`: where they lie.
+
+    `judge_keys`: SHA-256 of the keys of evaluators that ask a judge, in hex, by evaluator.
+    """
 
     generation: int
     sources: dict[str, str]
     root: str
+    judge_keys: dict[str, str] = {}
+
+
+class Judges(msgspec.Struct, tag="judges", frozen=True):
+    """Supervisor to evaluator, before each Config: how its judges are reached. `keys`: by evaluator; `url`: the data
+    port's; `ca_file`: what its certificate is verified against."""
+
+    url: str
+    keys: dict[str, str]
+    ca_file: str | None = None
+
+    def __repr__(self) -> str:
+        """Never show the keys: this may be logged."""
+        return f"Judges(url={self.url!r}, keys of {', '.join(self.keys)})"
 
 
 class State(msgspec.Struct, tag="state", frozen=True, kw_only=True):
@@ -51,7 +68,7 @@ class Applied(msgspec.Struct, tag="applied", frozen=True):
     generation: int
 
 
-Message = Config | State | Drain | Ready | Applied
+Message = Config | Judges | State | Drain | Ready | Applied
 
 _decode = msgspec.json.Decoder(Message).decode
 _encode = msgspec.json.Encoder().encode

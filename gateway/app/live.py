@@ -9,11 +9,13 @@ from pathlib import Path
 from watchfiles import awatch
 
 from gateway.app import channel
+from gateway.app.judge_keys import JudgeKeys
 from gateway.app.price_shelf import Seen, fingerprint, kept_file
 from gateway.config import compile
+from gateway.config.judges import judging
 from gateway.config.load import TEAMS, Config, Sources, parse, read, team_files
 from gateway.config.problems import ConfigError
-from gateway.policies.snapshot import Server, Snapshot
+from gateway.policies.snapshot import Address, Server, Snapshot
 
 log = logging.getLogger("tollway.config")
 
@@ -37,6 +39,7 @@ class Live:
         self.config: Config
         self.snapshot: Snapshot
         self._env = env
+        self._judge_keys = JudgeKeys()
         self._required = required
         self._seen: dict[Path, Seen]
         self._prices: Path | None = None  # the kept price list, where config names a source of newer ones
@@ -46,7 +49,24 @@ class Live:
 
     def message(self) -> channel.Config:
         """Return what children are told."""
-        return channel.Config(generation=self.generation, sources=self.sources, root=str(self.root))
+        return channel.Config(
+            generation=self.generation,
+            sources=self.sources,
+            root=str(self.root),
+            judge_keys=self._judge_keys.digests(self._judging),
+        )
+
+    def judges(self, address: Address) -> channel.Judges:
+        """Return what the evaluator is told besides. `address`: where agents connect."""
+        server = self.snapshot.server
+        scheme = "https" if server.tls_cert else "http"
+        return channel.Judges(
+            f"{scheme}://{_reachable(address)}", self._judge_keys.of(self._judging), ca_file=server.tls_cert
+        )
+
+    @property
+    def _judging(self) -> list[str]:
+        return [plugin.name for plugin in judging(self.snapshot.evaluating)]
 
     def reload(self, *, force: bool = False) -> bool:
         """Look for a change and take it over if it is sound; tell whether there was anything to look at."""
@@ -137,3 +157,8 @@ class Live:
 
 def _seen(paths: Iterable[Path]) -> dict[Path, Seen]:
     return {path: seen for path in paths if (seen := fingerprint(path)) is not None}
+
+
+def _reachable(address: Address) -> Address:
+    """Return where this machine reaches itself: who listens on all addresses listens on loopback, too."""
+    return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host), address.port)  # noqa: S104

@@ -29,6 +29,6 @@ class Snapshots:
         """Make the one of a generation; raise ConfigError."""
         config = parse(message.sources, self._env, message.root)
         listed = await self.shelf.take(refreshed=config.company.prices.source is not None)
-        snapshot = compile.snapshot(config, self._env, message.generation, listed)
+        snapshot = compile.snapshot(config, self._env, message.generation, listed, message.judge_keys)
         self.config = config
         return snapshot

@@ -13,7 +13,7 @@ from gateway.cli.budget_tables import deed_sentence, show_barred, show_list, sho
 from gateway.cli.options import USAGE, AsJson, ConfigFile, Offered, fail, place_of, with_options
 from gateway.cli.output import print_json_line, printable
 from gateway.cli.reading import instant
-from gateway.config.budgets import compile_budgets
+from gateway.config import compile
 from gateway.config.load import parse, read
 from gateway.config.problems import ConfigError
 from gateway.core.clock import stamp
@@ -48,7 +48,7 @@ def _ids(ctx: typer.Context, incomplete: str) -> Iterator[str]:
         config = parse(read(place.file.absolute(), required=place.required), {}, place.root)
     except (ConfigError, OSError):
         return
-    budgets = compile_budgets(config.company.budgets, {name: team.budgets for name, team in config.teams.items()})
+    budgets = compile.budgets(config)
     yield from (one.id for one in budgets.all if one.id.startswith(incomplete))
 
 

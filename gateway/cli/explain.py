@@ -14,8 +14,8 @@ from gateway.cli.options import USAGE, AsJson, ConfigFile, fail, load
 from gateway.cli.output import console, duration, print_facts, print_json_line, table
 from gateway.cli.reading import answer, open_store, price_list
 from gateway.cli.scores import print_evaluations
-from gateway.config.budgets import compile_budgets, compile_limits
-from gateway.config.compile import routing
+from gateway.config import compile
+from gateway.config.budgets import compile_limits
 from gateway.config.load import Config
 from gateway.config.problems import ConfigError
 from gateway.core.record import Attempt, Record
@@ -68,7 +68,7 @@ def _now(found: Config) -> Now:
     company, teams = found.company, found.teams
     return Now(
         _routing(found),
-        compile_budgets(company.budgets, {name: team.budgets for name, team in teams.items()}),
+        compile.budgets(found),
         compile_limits(company.limits, {name: team.limits for name, team in teams.items()}),
         price_list(found),
     )
@@ -77,7 +77,7 @@ def _now(found: Config) -> Now:
 def _routing(found: Config) -> Routing:
     """Compile who serves what now; what is wrong with the config must not hide what is in the log."""
     try:
-        return routing(found, os.environ)
+        return compile.routing(found, os.environ)
     except ConfigError:
         return Routing([], {})
 

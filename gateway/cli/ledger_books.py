@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.audit.charges import Ledgers, Sums, compare
 from gateway.audit.findings import Findings
 from gateway.cli.options import load
-from gateway.config.budgets import compile_budgets
+from gateway.config import compile
 from gateway.ledger.file import Kept
 from gateway.ledger.lease import Place, unasked_over_s
 from gateway.ledger.view import look
@@ -21,8 +21,7 @@ class LedgerBooks:
     def __init__(self, config: Path | None, wanted: Query) -> None:
         found = load(config)
         self._path = found.data_dir / "ledger.db"
-        teams = {name: team.budgets for name, team in found.teams.items()}
-        self._owners = owners(compile_budgets(found.company.budgets, teams))
+        self._owners = owners(compile.budgets(found))
         self._wanted = wanted
         self._failed = ""
         self._before = self._look()

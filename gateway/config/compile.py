@@ -6,8 +6,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.config.budgets import compile_budgets, compile_facts, compile_limits
-from gateway.config.evaluators import compile_evaluating
+from gateway.config.evaluators import JudgePrice, compile_evaluating
 from gateway.config.idle import idle
+from gateway.config.judges import judge_budgets, judge_principals
 from gateway.config.load import Config, Sources, parse
 from gateway.config.model import Provider as ProviderSection
 from gateway.config.model import Redact
@@ -15,6 +16,7 @@ from gateway.config.problems import ConfigError, Problem
 from gateway.config.secret import MissingSecret, reveal
 from gateway.config.values import split_address
 from gateway.policies.access import Access, Principal
+from gateway.policies.budget import Budgets
 from gateway.policies.patterns import Patterns
 from gateway.policies.price_table import PriceList
 from gateway.policies.pricing import PriceBook
@@ -23,32 +25,47 @@ from gateway.policies.retention import Keep, Retention
 from gateway.policies.routing import Provider, Routing, Target, Weighted
 from gateway.policies.snapshot import Address, PriceSource, Server, Snapshot
 
+NO_KEYS: Mapping[str, str] = {}
+
 
 def from_sources(sources: Sources, root: Path | str, env: Mapping[str, str], generation: int) -> Snapshot:
     """Parse and compile in one go, with the bundled price list."""
     return snapshot(parse(sources, env, root), env, generation)
 
 
-def snapshot(config: Config, env: Mapping[str, str], generation: int, listed: PriceList | None = None) -> Snapshot:
+def snapshot(
+    config: Config,
+    env: Mapping[str, str],
+    generation: int,
+    listed: PriceList | None = None,
+    judge_keys: Mapping[str, str] = NO_KEYS,
+) -> Snapshot:
     """Compile; raise ConfigError where a secret or file is missing without which it would not be safe to go on.
 
-    `listed`: the public price list in force; by default the bundled one.
+    `listed`: the public price list in force; by default the bundled one. `judge_keys`: SHA-256 by evaluator, in hex.
     """
     company, teams = config.company, config.teams
     routes, prices = routing(config, env), price_book(config, listed)
+    evaluating = compile_evaluating(config, JudgePrice(routes, prices, time.time()))
     return Snapshot(
         generation=generation,
-        access=_access(config),
+        access=_access(config, judge_principals(evaluating, judge_keys)),
         routing=routes,
         prices=prices,
         server=_server(config, env),
         price_source=price_source(config),
-        budgets=compile_budgets(company.budgets, {name: team.budgets for name, team in teams.items()}),
+        budgets=budgets(config),
         limits=compile_limits(company.limits, {name: team.limits for name, team in teams.items()}),
         facts=compile_facts(company.models.__pydantic_extra__),
         retention=_retention(config),
-        evaluating=compile_evaluating(config, routes, prices, time.time()),
+        evaluating=evaluating,
     )
+
+
+def budgets(config: Config) -> Budgets:
+    """Compile all budgets: those of the files, and those of the judges."""
+    teams = {name: team.budgets for name, team in config.teams.items()}
+    return Budgets([*compile_budgets(config.company.budgets, teams).all, *judge_budgets(compile_evaluating(config))])
 
 
 def warnings(config: Config, env: Mapping[str, str], compiled: Snapshot) -> Iterator[str]:
@@ -72,7 +89,7 @@ def warnings(config: Config, env: Mapping[str, str], compiled: Snapshot) -> Iter
     yield from idle(config, compiled, time.time())
 
 
-def _access(config: Config) -> Access:
+def _access(config: Config, judges: dict[bytes, Principal]) -> Access:
     held = config.company.models
     company_models = None if held.allow is None else tuple(held.allow)
     teams = Patterns(held.scope.team or ["*"])
@@ -92,6 +109,7 @@ def _access(config: Config) -> Access:
             for name, team in config.teams.items()
             for key in team.keys
         }
+        | judges
     )
 
 

@@ -27,10 +27,13 @@ _NO_OVERRIDE = EvaluatorOfTeam()
 _PATTERNS = tuple(Selection.model_fields)
 
 
-def compile_evaluating(config: Config, routing: Routing, prices: PriceBook, at_s: float) -> Evaluating:
-    """Compile; raise ConfigError where a plugin's file is not there, or nobody knows what a judge costs (at `at_s`)."""
+def compile_evaluating(config: Config, price: "JudgePrice | None" = None) -> Evaluating:
+    """Compile; raise ConfigError where a plugin's file is not there, or nobody knows what a judge costs.
+
+    Without `price` that is not asked: it is 0.
+    """
     evaluation = config.company.evaluation
-    compiling = _Compiling(config, routing, prices, at_s)
+    compiling = _Compiling(config, price)
     for at, section in enumerate(config.company.evaluators):
         compiling.add(section, f"evaluators[{at}]")
     rules = {name: tuple(compiling.rules(name, team)) for name, team in config.teams.items()}
@@ -51,12 +54,12 @@ def compile_evaluating(config: Config, routing: Routing, prices: PriceBook, at_s
 class _Compiling:
     """What was made of a config so far, and what is wrong with it."""
 
-    def __init__(self, config: Config, routing: Routing, prices: PriceBook, at_s: float) -> None:
+    def __init__(self, config: Config, price: "JudgePrice | None") -> None:
         self.plugins: dict[str, Plugin] = {}
         self.problems: list[Problem] = []
         self._config = config
         self._sections = {section.name: section for section in config.company.evaluators}
-        self._price = _Price(routing, prices, at_s)
+        self._price = price
 
     def add(self, section: Evaluator, where: str) -> None:
         """Compile one evaluator of config.toml, or a shipped one that has no section (`where`: what is to blame)."""
@@ -108,7 +111,7 @@ class _Compiling:
 
     def _cost(self, judge: str, where: str) -> int:
         try:
-            return self._price.of(judge)
+            return 0 if self._price is None else self._price.of(judge)
         except UnknownPrice as error:
             self._problem(where, str(error))
             return 0
@@ -123,8 +126,8 @@ class UnknownPrice(Exception):
     """Nobody says what a judge costs, so that no budget could hold it; the message says what to do."""
 
 
-class _Price:
-    """What one evaluation by a judge costs, as far as it can be said before there was one."""
+class JudgePrice:
+    """What one evaluation by a judge costs at an instant, as far as it can be said before there was one."""
 
     def __init__(self, routing: Routing, prices: PriceBook, at_s: float) -> None:
         self._routing, self._prices, self._at_s = routing, prices, at_s

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.evaluation.api import Evaluator
 from gateway.evaluation.canonical import NotJson, canonical
-from gateway.evaluation.declared import problems, specs_of
+from gateway.evaluation.declared import problems, problems_of_scores, specs_of
 from gateway.evaluation.protocol import DETAIL_BYTES, Loaded, Loading
 from gateway.wire.scan import UNREADABLE
 
@@ -52,6 +52,8 @@ def load(loading: Loading) -> tuple[type[Evaluator[Any]], Loaded]:
     if cls.needs.judge and not loading.judged:
         raise CannotLoad(f'{loading.use} asks a judge: name its model, `judge = "PROVIDER/MODEL"`')
     params = params_of(cls, loading)
+    if wrong := problems_of_scores(cls, params):
+        raise CannotLoad(f"{loading.use}: {wrong[0]}", "\n".join(wrong))
     needs = cls.needs
     return cls, Loaded(
         evaluator=loading.evaluator,
@@ -69,7 +71,7 @@ def load(loading: Loading) -> tuple[type[Evaluator[Any]], Loaded]:
         wall_s=needs.wall_s,
         cpu_s=needs.cpu_s,
         memory_mb=needs.memory_mb,
-        specs=specs_of(cls),
+        specs=specs_of(cls, params),
     )
 
 

@@ -1,1 +1,272 @@
-"""Asking a model for a verdict, through the gateway itself: money, retries, cache, bad answers."""
+"""Asking a model for a verdict, through the gateway itself: retries, repair, cache, and what a bad answer becomes."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from gateway.evaluation.canonical import canonical
+from gateway.evaluation.judge_cache import JudgeCache
+from gateway.evaluation.judge_speech import SPEECHES, Prompt, prompt_of, said_by, verdict_in
+from gateway.evaluation.protocol import Answered, Asking
+from gateway.wire.scan import UNREADABLE
+
+ATTEMPTS: Final = 4
+CALL_S: Final = 300.0
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 30.0
+MOST_BYTES: Final = 8 << 20  # of an answer
+_AGAIN: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+# What our own gateway says no with, and what that makes of the evaluation.
+_REFUSALS: Final = {
+    "budget_exceeded": ("skip", "budget"),
+    "bound_exceeded": ("error", "judge_unbounded"),
+    "unbounded_request": ("error", "judge_unbounded"),
+    "price_unknown": ("error", "judge_without_price"),
+    "invalid_key": ("retry", "judge_key"),  # a reload is on its way to the workers
+    "model_not_allowed": ("retry", "judge_key"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where the judge of one evaluator sits: the key that calls it, its model, and the dialect of who serves that."""
+
+    key: str
+    model: str
+    dialect: str
+
+
+# Who judges, the provider that answered (where the gateway said so), the answer -> nano-USD, as a worker books it.
+Price = Callable[[Bench, str | None, bytes], int]
+
+
+class _Failed(Exception):
+    """No verdict. `failure`: skip | retry | error, as in Answered."""
+
+    def __init__(self, failure: str, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = failure
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    body: bytes
+    exchange: str | None
+    provider: str | None
+
+
+class JudgeDesk:
+    """Answers `Asking`s. `benches`: by evaluator, to be replaced at a reload. One for the whole evaluator process."""
+
+    def __init__(self, cache: JudgeCache, price: Price, sleep: Callable[[float], Any] = asyncio.sleep) -> None:
+        self._cache = cache
+        self._price = price
+        self._sleep = sleep
+        self._url = ""
+        self._benches: Mapping[str, Bench] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._unstructured: set[str] = set()  # models whose provider cannot be told a form
+
+    async def use(self, url: str, benches: Mapping[str, Bench], ca_file: str | None = None) -> None:
+        """Take a new config. `url`: the data port's."""
+        self._benches = dict(benches)
+        if self._session is not None and url == self._url:
+            return
+        await self.close()
+        verify = _context(ca_file) if ca_file else True
+        self._url = url
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=verify, limit=0), timeout=aiohttp.ClientTimeout(total=CALL_S)
+        )
+
+    async def ask(self, asking: Asking, team: str) -> Answered:
+        """Get a verdict for an exchange of `team`; what fails is told in the answer, never raised."""
+        bench = self._benches.get(asking.evaluator)
+        if bench is None:
+            return _answer(asking, failure="error", reason="no_judge")
+        prompt = replace(prompt_of(asking, bench.model), structured=bench.model not in self._unstructured)
+        key = _cache_key(asking, bench, team)
+        if (known := self._cache.get(key)) is not None:
+            return msgspec.structs.replace(known, number=asking.number, call=asking.call, cached=True, cost_nano_usd=0)
+        bill = _Bill()
+        try:
+            verdict = await self._verdict(bench, prompt, bill)
+        except _Failed as failed:
+            return _answer(asking, bench, bill, failure=failed.failure, reason=failed.reason)
+        answered = _answer(asking, bench, bill, verdict=msgspec.json.encode(verdict))
+        self._cache.put(key, answered)
+        return answered
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _verdict(self, bench: Bench, prompt: Prompt, bill: "_Bill") -> Any:
+        """Ask; once more with more room where the answer was cut, once more where it does not fit the schema."""
+        said = await self._said(bench, prompt, bill)
+        if said.finish == "length":
+            prompt = replace(prompt, max_tokens=2 * prompt.max_tokens)
+            said = await self._said(bench, prompt, bill)
+            if said.finish == "length":
+                raise _Failed("error", "judge_truncated")
+        verdict, problem = _checked(said, prompt.schema)
+        if problem is None:
+            return verdict
+        repair = f"That cannot be used: {problem}. Answer again, with nothing but a JSON object that fits the schema."
+        earlier = said.text or (said.tool_calls[0].arguments if said.tool_calls else "(nothing)")
+        turns = (*prompt.turns, ("assistant", earlier), ("user", repair))
+        verdict, problem = _checked(await self._said(bench, replace(prompt, turns=turns), bill), prompt.schema)
+        if problem is not None:
+            raise _Failed("error", "judge_format")
+        return verdict
+
+    async def _said(self, bench: Bench, prompt: Prompt, bill: "_Bill") -> Any:
+        reply = await self._reply(bench, prompt)
+        bill.add(reply.exchange, self._price(bench, reply.provider, reply.body))
+        said = said_by(bench.dialect, reply.body)
+        if said.finish in ("refusal", "content_filter") or said.answer.refusal:
+            raise _Failed("skip", "judge_refused")
+        return said
+
+    async def _reply(self, bench: Bench, prompt: Prompt) -> _Reply:
+        """Post, and again after a while where that may help; only the last failure counts."""
+        wait_s = FIRST_WAIT_S
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._post(bench, prompt)
+            except _CannotStructure:
+                self._unstructured.add(prompt.model)
+                prompt = replace(prompt, structured=False)
+            except _Busy as busy:
+                if attempt == ATTEMPTS:
+                    raise _Failed("retry", busy.reason) from None
+                told_s = busy.after_s
+                delay_s = random.uniform(0, wait_s) if told_s is None else told_s  # noqa: S311 - spreads retries
+                await self._sleep(min(delay_s, LONGEST_WAIT_S))
+                wait_s *= 2
+        raise _Failed("retry", "judge_busy")
+
+    async def _post(self, bench: Bench, prompt: Prompt) -> _Reply:
+        speech = SPEECHES[bench.dialect]
+        if self._session is None:
+            raise _Busy("judge_unreachable")
+        try:
+            async with self._session.post(
+                self._url + speech.path(prompt.model),
+                data=msgspec.json.encode(speech.body(prompt)),
+                headers={"content-type": "application/json", **speech.headers(bench.key)},
+            ) as response:
+                body = await response.content.read(MOST_BYTES)
+                headers, status = response.headers, response.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _Busy("judge_timeout" if isinstance(error, TimeoutError) else "judge_unreachable") from None
+        if status == 200:
+            return _Reply(body, headers.get("x-tollway-request-id"), headers.get("x-tollway-provider"))
+        refused = headers.get("x-tollway-error", "")
+        if refused in _REFUSALS:
+            raise _Failed(*_REFUSALS[refused])
+        if status in _AGAIN:
+            raise _Busy(f"judge_http_{status}", _retry_after_s(headers.get("retry-after")))
+        if status in (400, 422) and prompt.structured and not refused:
+            raise _CannotStructure
+        raise _Failed("error", f"judge_http_{status}")
+
+
+class _Busy(Exception):
+    """Another try may help. `after_s`: when, if we were told."""
+
+    def __init__(self, reason: str, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after_s = after_s
+
+
+class _CannotStructure(Exception):
+    """The provider will not be told a form: say it to the model instead."""
+
+
+class _Bill:
+    """What the calls for one verdict cost, good ones and bad ones."""
+
+    def __init__(self) -> None:
+        self.nano_usd = 0
+        self.exchange: str | None = None
+
+    def add(self, exchange: str | None, nano_usd: int) -> None:
+        self.nano_usd += nano_usd
+        self.exchange = exchange or self.exchange
+
+
+def _answer(asking: Asking, bench: Bench | None = None, bill: _Bill | None = None, **said: Any) -> Answered:
+    return Answered(
+        number=asking.number,
+        call=asking.call,
+        model=bench.model if bench else "",
+        exchange=bill.exchange if bill else None,
+        cost_nano_usd=bill.nano_usd if bill else 0,
+        **said,
+    )
+
+
+def _checked(said: Any, schema: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """Return a verdict, or why it is none."""
+    try:
+        verdict = verdict_in(said)
+        Draft202012Validator(schema).validate(verdict)
+    except ValidationError as error:
+        where = "/".join(str(step) for step in error.absolute_path)
+        return None, f"{where or 'the object'} breaks `{error.validator}`"
+    except (*UNREADABLE, ValueError) as error:
+        return None, str(error) or "it is no JSON"
+    return verdict, None
+
+
+def _cache_key(asking: Asking, bench: Bench, team: str) -> bytes:
+    """Name a question. Teams do not share: an answer that comes at once tells that somebody asked the same."""
+    question = {
+        "team": team,
+        "evaluator": asking.evaluator,
+        "model": bench.model,
+        "system": asking.system,
+        "user": asking.user,
+        "schema": asking.schema.decode("utf-8", "replace"),
+        "max_tokens": asking.max_tokens,
+        "temperature": asking.temperature,
+        "call": asking.call,  # asked twice on purpose: to see how far the judge agrees with itself
+    }
+    return sha256(canonical(question)).digest()
+
+
+def _retry_after_s(text: str | None) -> float | None:
+    """Read Retry-After: seconds, or a date (then the usual wait is taken)."""
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return FIRST_WAIT_S
+
+
+def _context(ca_file: str) -> ssl.SSLContext:
+    """Trust the gateway's own certificate, which may name any host: we call it by its address."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.check_hostname = False
+    return context

@@ -14,6 +14,7 @@ from gateway.app.channel import (
     Channel,
     Config,
     Drain,
+    Judges,
     Message,
     Ready,
     State,
@@ -32,7 +33,8 @@ async def ends() -> AsyncIterator[tuple[Channel, Channel]]:
 
 
 MESSAGES: list[Message] = [
-    Config(generation=3, sources={"config.toml": "[server]\n# é"}, root="/etc/tollway"),
+    Config(generation=3, sources={"config.toml": "[server]\n# é"}, root="/etc/tollway", judge_keys={"helpful": "ab"}),
+    Judges("http://127.0.0.1:8080", {"helpful": "tw-judge-x"}, ca_file="/etc/ca.pem"),
     State(generation=3, reload_ok=False, problems=["x"], workers=2, running=["worker 0"], restarts={"worker 0": 1}),
     Drain(),
     Ready(),
@@ -112,3 +114,10 @@ async def test_child_finds_its_sockets_in_the_environment() -> None:
     assert b"x" == other.recv(1)
     for each in (sender, child, one, other):
         each.close()
+
+
+def test_keys_of_judges_are_never_shown() -> None:
+    """What is logged of a message holds no key."""
+    shown = repr(Judges("http://h", {"helpful": "tw-judge-secret"}))
+
+    assert ("helpful" in shown, "secret" in shown) == (True, False)

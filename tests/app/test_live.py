@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.app.live import Live
 from gateway.config.problems import ConfigError
+from gateway.policies.snapshot import Address
 
 LOCAL = '[providers.local]\ndialect = "openai"\nbase_url = "http://127.0.0.1:9"\n'
 
@@ -285,3 +287,16 @@ async def test_folder_of_teams_may_come_later(tmp_path: Path) -> None:
             pass
     stop.set()
     await following
+
+
+def test_judges_get_keys_and_workers_their_hashes(file: Path) -> None:
+    """The evaluator is told the keys, all other children only what they are known by."""
+    judged = '[[evaluators]]\nname = "helpful"\nuse = "llm_judge"\njudge = "local/m"\nparams = { rubric = "r" }\n'
+    file.write_text(LOCAL + "free = true\n" + judged)
+    (file.parent / "teams").mkdir()
+    (file.parent / "teams" / "search.toml").write_text('[evaluation]\nevaluators = ["helpful"]\n')
+    live = live_of(file)
+    told = live.judges(Address("0.0.0.0", 8080))
+
+    assert "http://127.0.0.1:8080" == told.url
+    assert {"helpful": sha256(told.keys["helpful"].encode()).hexdigest()} == live.message().judge_keys
