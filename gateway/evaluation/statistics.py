@@ -5,14 +5,14 @@ conversation are alike, so conversations count, not exchanges: errors are cluste
 """
 
 import math
-import random
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
 CONFIDENCE: Final = 0.95
 FEW: Final = 30  # below so many effective observations a mean says little
-RESAMPLES: Final = 2_000
+LABELS: Final = 50  # of one score that are told apart: what people make up as labels is theirs
+OTHER: Final = "(other)"
 _NORMAL: Final = NormalDist()
 
 
@@ -61,37 +61,39 @@ class Sums:
         """Return the mean with its interval; None: nothing was added."""
         if not self._n:
             return None
-        clusters = list(self._clusters.values())
-        weights = sum(sums[0] for sums in clusters)
-        value = sum(sums[1] for sums in clusters) / weights
-        if self.binary:
-            value = min(1.0, max(0.0, value))  # where rounding left it just outside
-        count = len(clusters)
-        n_eff = weights * weights / self._squares
-        if count < 2:
-            return Mean(self._n, count, value, None, n_eff, None)
-        spread = sum((total - value * weight) ** 2 for weight, total in clusters)
-        error = math.sqrt(count / (count - 1) * spread) / weights
-        if self.binary:
-            interval = _of_share(value, error, n_eff, count, confidence)
-        else:
-            reach = student(1 - (1 - confidence) / 2, count - 1) * error
-            interval = Interval(value - reach, value + reach)
-        return Mean(self._n, count, value, error, n_eff, interval)
+        clusters = [(weight, total) for weight, total in self._clusters.values()]
+        return _mean(_Totals(self._n, self._squares, clusters), binary=self.binary, confidence=confidence)
 
-    def resampled(self, seed: int, confidence: float = CONFIDENCE) -> Interval | None:
-        """Return the interval from drawing the conversations anew, for skewed values; None: fewer than two of them."""
-        clusters = list(self._clusters.values())
-        if len(clusters) < 2:
-            return None
-        draw = random.Random(seed).choices  # noqa: S311 - the same report twice is the same
-        means = []
-        for _ in range(RESAMPLES):
-            drawn = draw(clusters, k=len(clusters))
-            means.append(sum(sums[1] for sums in drawn) / sum(sums[0] for sums in drawn))
-        means.sort()
-        tail = (1 - confidence) / 2
-        return Interval(quantile(means, tail), quantile(means, 1 - tail))
+
+class Shares:
+    """Adds labels up: of every score each label is 1 or 0. At most LABELS labels; beyond them all are OTHER."""
+
+    __slots__ = ("_clusters", "_labels", "_n", "_squares")
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._squares = 0.0
+        self._clusters: dict[str, float] = {}  # sum of weights
+        self._labels: dict[str, dict[str, float]] = {}  # label -> cluster -> sum of weights
+
+    def add(self, label: str, probability: float, cluster: str) -> None:
+        """Add a score, as `Sums.add` does."""
+        weight = 1.0 / probability
+        if label not in self._labels and len(self._labels) >= LABELS:
+            label = OTHER
+        of_label = self._labels.setdefault(label, {})
+        of_label[cluster] = of_label.get(cluster, 0.0) + weight
+        self._clusters[cluster] = self._clusters.get(cluster, 0.0) + weight
+        self._squares += weight * weight
+        self._n += 1
+
+    def means(self, confidence: float = CONFIDENCE) -> dict[str, Mean]:
+        """Return the share of each label, the largest first."""
+        found = {}
+        for label, of_label in self._labels.items():
+            clusters = [(weight, of_label.get(name, 0.0)) for name, weight in self._clusters.items()]
+            found[label] = _mean(_Totals(self._n, self._squares, clusters), binary=True, confidence=confidence)
+        return dict(sorted(found.items(), key=lambda one: -one[1].value))
 
 
 def wilson(share: float, n: float, quantile_of_normal: float) -> Interval:
@@ -102,6 +104,32 @@ def wilson(share: float, n: float, quantile_of_normal: float) -> Interval:
     centre = (share + square / (2 * n)) / (1 + square / n)
     reach = quantile_of_normal * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
     return Interval(max(0.0, centre - reach), min(1.0, centre + reach))
+
+
+class _Totals(NamedTuple):
+    """`squares`: sum of squared weights. `clusters`: of each the sum of weights, and of weighted values."""
+
+    n: int
+    squares: float
+    clusters: Sequence[tuple[float, float]]
+
+
+def _mean(totals: _Totals, *, binary: bool, confidence: float) -> Mean:
+    n, squares, clusters = totals
+    weights = sum(weight for weight, _ in clusters)
+    value = sum(total for _, total in clusters) / weights
+    if binary:
+        value = min(1.0, max(0.0, value))  # where rounding left it just outside
+    count = len(clusters)
+    n_eff = weights * weights / squares
+    if count < 2:
+        return Mean(n, count, value, None, n_eff, None)
+    spread = sum((total - value * weight) ** 2 for weight, total in clusters)
+    error = math.sqrt(count / (count - 1) * spread) / weights
+    if binary:
+        return Mean(n, count, value, error, n_eff, _of_share(value, error, n_eff, count, confidence))
+    reach = student(1 - (1 - confidence) / 2, count - 1) * error
+    return Mean(n, count, value, error, n_eff, Interval(value - reach, value + reach))
 
 
 def _of_share(share: float, error: float, n_eff: float, clusters: int, confidence: float) -> Interval:
@@ -156,13 +184,3 @@ def _below(value: float, freedom: int) -> float:
         total += term
     inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
     return 0.5 + inside / 2
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return a quantile of sorted values, between neighbours where it falls between them."""
-    if not ordered:
-        raise ValueError("no values have no quantile")
-    at = share * (len(ordered) - 1)
-    low = math.floor(at)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)

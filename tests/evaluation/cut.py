@@ -57,7 +57,9 @@ def work(folder: Path, statement: Callable[[str], None] | None = None) -> None:
         place.look(now_ms)
         while tasks := place.queue.due(4, now_ms, ()):
             with journal.open("a") as file:
-                file.writelines(f"{task.sampled.evaluator} {task.sampled.target} {task.sampled.probability}\n" for task in tasks)
+                file.writelines(
+                    f"{task.sampled.evaluator} {task.sampled.target} {task.sampled.probability}\n" for task in tasks
+                )
             place.queue.finish([Done(task, "ok", None, 1, 5) for task in tasks])
     place.close()
 
@@ -65,9 +67,18 @@ def work(folder: Path, statement: Callable[[str], None] | None = None) -> None:
 def end(folder: Path) -> list[object]:
     """Say what came of it all."""
     reader = QueueReader(folder / "evaluation")
-    strata = {" ".join(map(str, key)): [count.seen, count.sampled, count.dropped] for key, count in reader.strata(StrataQuery()).items()}
+    strata = {
+        " ".join(map(str, key)): [count.seen, count.sampled, count.dropped]
+        for key, count in reader.strata(StrataQuery()).items()
+    }
     funnel = {" ".join(key): count for key, count in reader.funnel().items()}
-    return [sorted(set((folder / "journal").read_text().splitlines())), strata, funnel, reader.waiting(), reader.costs()]
+    return [
+        sorted(set((folder / "journal").read_text().splitlines())),
+        strata,
+        funnel,
+        reader.waiting(),
+        reader.costs(),
+    ]
 
 
 def cut(folder: Path, at: int) -> bool:

@@ -48,7 +48,9 @@ def sampled(number: int = 1, evaluator: str = "refusal", **fields: Any) -> Sampl
 class Place:
     """A folder with a store, and what looks at it."""
 
-    def __init__(self, folder: Path, config: Evaluating, units: Mapping[str, str] | None = None, judged: Iterable[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, config: Evaluating, units: Mapping[str, str] | None = None, judged: Iterable[str] = ()
+    ) -> None:
         self.folder = folder
         self.store = SqliteStore(folder / "store", Tally().count)
         self.follow = Follow(folder / "store")

@@ -111,7 +111,11 @@ def test_bodies_are_given_as_they_are_kept(store: SqliteStore, tmp_path: Path) -
 def test_conversation_is_the_exchanges_of_a_session_in_order(store: SqliteStore, tmp_path: Path) -> None:
     """Of that team, up to the one that was last, over midnight; a name with wildcards is only itself."""
     name = "s[1]*"
-    mine = [record(NOON_MS - DAY_MS + 1, session=name), record(NOON_MS, session=name), record(NOON_MS + 5, session=name)]
+    mine = [
+        record(NOON_MS - DAY_MS + 1, session=name),
+        record(NOON_MS, session=name),
+        record(NOON_MS + 5, session=name),
+    ]
     other = [record(NOON_MS + 1, session="s1x"), record(NOON_MS + 2, session=name, team="web")]
     store.commit([finished(each) for each in (*mine, *other)], {})
     follow = Follow(tmp_path)

@@ -108,7 +108,12 @@ def test_funnel_adds_up(queue: Queue, tmp_path: Path) -> None:
     queue.retry(four, NOON_MS, "timeout")
     (four,) = queue.due(10, NOON_MS, ())
     queue.finish(
-        [Done(one, "ok", None, 1), Done(two, "skipped", "no_schema", 0), Done(three, "error", "crash", 0), Done(four, "ok", None, 2)]
+        [
+            Done(one, "ok", None, 1),
+            Done(two, "skipped", "no_schema", 0),
+            Done(three, "error", "crash", 0),
+            Done(four, "ok", None, 2),
+        ]
     )
 
     assert {
@@ -153,7 +158,8 @@ def test_definition_stays_as_it_was_first_seen(queue: Queue, tmp_path: Path) -> 
     queue.define("f0", Loaded(evaluator="refusal", version="3"), None, NOON_MS + 2)
 
     assert [("f1", "1", "gpt", NOON_MS), ("f0", "3", None, NOON_MS + 2)] == [
-        (each.fingerprint, each.loaded.version, each.judge, each.first_ms) for each in QueueReader(tmp_path).definitions()
+        (each.fingerprint, each.loaded.version, each.judge, each.first_ms)
+        for each in QueueReader(tmp_path).definitions()
     ]
 
 

@@ -226,20 +226,92 @@ def checked(exchange: Exchange) -> None:
     assert exchange.max_tokens is None or exchange.max_tokens > 0
 
 
-NAMES = """
-type role content text parts tool_calls function name arguments index delta choices message candidates output
-response error content_block thinking functionCall args messages input contents tools parameters input_schema
-tool_choice response_format json_schema schema generationConfig responseSchema functionDeclarations system
-instructions item output_index source image_url summary audio images reasoning done finish_reason max_tokens
-functionResponse toolConfig properties nullable custom
-""".split()
-KINDS = """
-text message reasoning tool_use tool_result function_call function_call_output image_url thinking function
-content_block_start content_block_delta message_start message_delta message_stop response.completed
-response.output_item.added response.output_item.done response.output_text.delta
-response.function_call_arguments.delta input_json_delta json_schema allowed_tools additional_tools
-web_search_call error assistant user tool OBJECT
-""".split()
+NAMES = [
+    "type",
+    "role",
+    "content",
+    "text",
+    "parts",
+    "tool_calls",
+    "function",
+    "name",
+    "arguments",
+    "index",
+    "delta",
+    "choices",
+    "message",
+    "candidates",
+    "output",
+    "response",
+    "error",
+    "content_block",
+    "thinking",
+    "functionCall",
+    "args",
+    "messages",
+    "input",
+    "contents",
+    "tools",
+    "parameters",
+    "input_schema",
+    "tool_choice",
+    "response_format",
+    "json_schema",
+    "schema",
+    "generationConfig",
+    "responseSchema",
+    "functionDeclarations",
+    "system",
+    "instructions",
+    "item",
+    "output_index",
+    "source",
+    "image_url",
+    "summary",
+    "audio",
+    "images",
+    "reasoning",
+    "done",
+    "finish_reason",
+    "max_tokens",
+    "functionResponse",
+    "toolConfig",
+    "properties",
+    "nullable",
+    "custom",
+]
+KINDS = [
+    "text",
+    "message",
+    "reasoning",
+    "tool_use",
+    "tool_result",
+    "function_call",
+    "function_call_output",
+    "image_url",
+    "thinking",
+    "function",
+    "content_block_start",
+    "content_block_delta",
+    "message_start",
+    "message_delta",
+    "message_stop",
+    "response.completed",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.output_text.delta",
+    "response.function_call_arguments.delta",
+    "input_json_delta",
+    "json_schema",
+    "allowed_tools",
+    "additional_tools",
+    "web_search_call",
+    "error",
+    "assistant",
+    "user",
+    "tool",
+    "OBJECT",
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 1 << 70) | st.text(max_size=5) | st.sampled_from(KINDS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),

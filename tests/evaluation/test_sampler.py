@@ -104,7 +104,9 @@ def test_few_of_a_burst_are_kept_until_the_minute_is_over() -> None:
     assert len(found.held) < 600
 
 
-def closed(config: Evaluating, found: Admitted, judged: tuple[str, ...] = (), now_ms: int = NOON_MS + 60_000) -> Admitted:
+def closed(
+    config: Evaluating, found: Admitted, judged: tuple[str, ...] = (), now_ms: int = NOON_MS + 60_000
+) -> Admitted:
     """Close the window of what waits."""
     by_evaluator: dict[str, list[Held]] = {}
     for number, each in enumerate(found.held, 1):

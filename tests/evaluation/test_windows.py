@@ -151,7 +151,9 @@ def closing(slots: int | None = None, cap: int | None = None, always_cap: int | 
     def close_with(draws: np.ndarray) -> list[Taken]:
         return close(
             [
-                Candidate(number, "ab"[number % 2], drawn, rate, bool(error) and always_cap is not None, cap, always_cap or 1)
+                Candidate(
+                    number, "ab"[number % 2], drawn, rate, bool(error) and always_cap is not None, cap, always_cap or 1
+                )
                 for number, (drawn, rate, error) in enumerate(zip(draws, RATES, ERRORS, strict=True))
             ],
             slots,
@@ -251,7 +253,9 @@ def test_enough_for_one_is_kept() -> None:
     assert 10 == flowed(empty, 240, NOON_MS + 11 * HOUR_MS).left_nano_usd
 
 
-@given(st.lists(st.tuples(st.integers(0, 3 * HOUR_MS), st.integers(0, 2 * HOUR_USD)), max_size=60), st.integers(0, DAY_MS))
+@given(
+    st.lists(st.tuples(st.integers(0, 3 * HOUR_MS), st.integers(0, 2 * HOUR_USD)), max_size=60), st.integers(0, DAY_MS)
+)
 def test_a_day_never_gives_more_than_its_budget(steps: list[tuple[int, int]], begin_ms: int) -> None:
     """Whenever it is asked, and however much is taken of what there is."""
     bucket, now_ms = None, 20_000 * DAY_MS + begin_ms
