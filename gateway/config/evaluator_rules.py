@@ -67,6 +67,8 @@ def broken_use(name: str, team: Team, company: Company, there: Installed) -> Fou
     if name == TEAM:
         yield "", f"'{TEAM}' is the built-in team that judges' calls belong to: rename this file"
     evaluation = team.evaluation
+    if evaluation.sample is not None and not evaluation.evaluators:
+        yield "evaluation.sample", "has no effect without evaluators: name some, or remove it"
     own = {section.name for section in company.evaluators}
     for at, used in enumerate(evaluation.evaluators):
         where = f"evaluation.evaluators[{at}]"
@@ -115,10 +117,7 @@ def _unknown(where: str, used: str, own: set[str], there: Installed) -> Found:
     if used in there.shipped:
         return
     if used in there.names:
-        yield (
-            where,
-            f"'{used}' is installed, but not allowed yet: add [[evaluators]] with use = \"{used}\" to config.toml",
-        )
+        yield where, f"'{used}' is installed, but did not come with Tollway: allow it in config.toml by [[evaluators]]"
         return
     known = [*own, *there.shipped]
     hint = suggestion(used, known) or f" There are: {_listed(known)}."

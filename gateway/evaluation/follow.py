@@ -55,7 +55,7 @@ class Follow:
     """Reads the day files of `folder`, read-only. A file without a cursor is read from its beginning."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._read_to_end: dict[str, float] = {}  # day -> when
 
     def end(self) -> dict[str, int]:
@@ -108,6 +108,20 @@ class Follow:
             return None if row is None else int(row[0])
         return None
 
+    def find(self, exchange: str, day: str) -> Row | None:
+        """Return an exchange of a day; None: it is not stored."""
+        seq = self.place(exchange, day)
+        return None if seq is None else self._row(day, seq)
+
+    def last_of(self, team: str, session: str, day: str) -> Row | None:
+        """Return the newest exchange of a session that stands in a day, or the one before it."""
+        query = Query(team=team, session=_literally(session))
+        for path in [path for path in reversed(self._days()) if path.stem <= day][:2]:
+            with suppress(FileNotFoundError), closing(connect(path)) as sql:
+                for seq in _seqs(sql, query, 1):
+                    return self._row(path.stem, seq)
+        return None
+
     def keep(self, day: str, seqs: Sequence[int]) -> dict[int, Kept]:
         """Return exchanges as they are kept, with their bodies; those that are gone are not among them."""
         found: dict[int, Kept] = {}
@@ -137,16 +151,21 @@ class Follow:
             found += [kept[each] for each in seqs if each in kept]
         return found[::-1]
 
+    def _row(self, day: str, seq: int) -> Row | None:
+        for at, record in self._next(self._path(day), _NEXT, (seq - 1, 1)):
+            return Row(day, seq, record) if at == seq and record is not None else None
+        return None
+
     def _next(self, path: Path, statement: str, values: tuple[object, ...]) -> list[tuple[int, Record | None]]:
         with suppress(FileNotFoundError), closing(connect(path)) as sql:
             return [(seq, _decoded(meta)) for seq, meta in sql.execute(statement, values)]
         return []
 
     def _days(self) -> list[Path]:
-        return sorted(self._folder.glob("????-??-??.db"))
+        return sorted(self.folder.glob("????-??-??.db"))
 
     def _path(self, day: str) -> Path:
-        return self._folder / f"{day}.db"
+        return self.folder / f"{day}.db"
 
 
 def kept_of(row: Sequence[Any]) -> Kept:

@@ -77,15 +77,20 @@ class Queue:
         """Whether it is known where in the log evaluation began."""
         return self._sql.execute(schema.SELECT_META, (_BEGAN,)).fetchone() is not None
 
-    def begin(self, cursors: Mapping[str, int], now_ms: int) -> None:
-        """Begin behind `cursors`, once: what stands in the log before them is for backfills."""
+    def begin(self, cursors: Mapping[str, int], heard: Mapping[str, int], now_ms: int) -> None:
+        """Begin behind these cursors, once: what stands in the log before them is for backfills."""
         with self._transaction():
             self._sql.execute(schema.INSERT_META, (_BEGAN, str(now_ms)))
             self._sql.executemany(schema.MOVE_CURSOR, cursors.items())
+            self._sql.executemany(schema.MOVE_HEARD, heard.items())
 
     def cursors(self) -> dict[str, int]:
         """Return, by day, the last `seq` that was looked at. A new queue begins at the end of the log."""
         return dict(self._sql.execute(schema.SELECT_CURSORS).fetchall())
+
+    def heard(self) -> dict[str, int]:
+        """Return, by day, how far it is known what people said."""
+        return dict(self._sql.execute(schema.SELECT_HEARD).fetchall())
 
     def admit(self, admitted: Admitted, *, backlog: int) -> None:
         """Take new tasks; what is beyond `backlog` for its evaluator is dropped and counted, per stratum, too."""
@@ -97,6 +102,7 @@ class Queue:
             funnel[sampled.evaluator, "dropped", "backlog"] += 1
         with self._transaction():
             self._sql.executemany(schema.MOVE_CURSOR, admitted.cursors.items())
+            self._sql.executemany(schema.MOVE_HEARD, admitted.heard.items())
             self._sql.executemany(
                 schema.INSERT_TASK,
                 [(name, task.number, encode(task.sampled)) for name, some in tasks.items() for task in some],
@@ -207,6 +213,11 @@ class Queue:
     def runs(self) -> list[Run]:
         """Return all backfills, the oldest first."""
         return [run_of(row) for row in self._sql.execute(schema.SELECT_RUNS)]
+
+    def refuse_run(self, run: str) -> None:
+        """End a backfill that cannot be worked off."""
+        with self._transaction():
+            self._sql.execute(schema.END_RUN, ("refused", run))
 
     def set_quarantine(self, evaluator: str, state: bytes | None) -> None:
         """Note the state of a quarantine; None: there is nothing to remember."""

@@ -3,14 +3,15 @@
 VERSION = 1
 FILE = "queue.db"
 
-# `tasks`: what waits or runs, in the order of numbers; `not_before_ms` is 0 as long as it was never tried.
-# `held`: who waits for the end of a minute; `grp`: the version of the rule. `strata`: `minute` is the first one of
-# `span` minutes. `conversations`: sessions that may go on. `purses`, `costs`: money of judges, and what one evaluation
-# cost so far. `runs`: backfills.
+# `cursors`: how far the log was looked at; `heard`: how far what people said. `tasks`: what waits or runs, in the order
+# of numbers; `not_before_ms` is 0 as long as it was never tried. `held`: who waits for the end of a minute; `grp`: the
+# version of the rule. `strata`: `minute` is the first one of `span` minutes. `conversations`: sessions that may go on.
+# `purses`, `costs`: money of judges, and what one evaluation cost so far. `runs`: backfills.
 TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursors (day TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heard (day TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tasks (
     evaluator TEXT NOT NULL, number INTEGER NOT NULL, sampled BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     not_before_ms INTEGER NOT NULL DEFAULT 0, reason TEXT, PRIMARY KEY (evaluator, number)
@@ -60,6 +61,8 @@ INSERT_META = "INSERT OR IGNORE INTO meta VALUES (?, ?)"
 
 SELECT_CURSORS = "SELECT day, seq FROM cursors"
 MOVE_CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET seq = max(seq, excluded.seq)"
+SELECT_HEARD = SELECT_CURSORS.replace("cursors", "heard")
+MOVE_HEARD = MOVE_CURSOR.replace("cursors", "heard")
 
 LAST_NUMBER = "SELECT max((SELECT coalesce(max(number), 0) FROM tasks), (SELECT coalesce(max(number), 0) FROM held))"
 COUNT_TASKS = "SELECT evaluator, count(*) FROM tasks GROUP BY evaluator"

@@ -11,7 +11,7 @@ import msgspec
 from gateway.evaluation import queue_schema as schema
 from gateway.policies.evaluating import Rule
 
-STATES = ("open", "done", "cancelled")
+STATES = ("open", "done", "cancelled", "refused")
 _LOCK_WAIT_S = 5.0
 _decode_rule = msgspec.json.Decoder(Rule).decode
 
@@ -23,7 +23,8 @@ class NoEvaluator(Exception):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A backfill: what `rule` takes of the exchanges that began from `since_ms` until before `until_ms`.
 
-    `day`, `seq`: the last one that was looked at. `state`: open | done | cancelled. `sampled`: how many it took so far.
+    `day`, `seq`: the last one that was looked at. `state`: one of STATES; refused: its evaluator looks at
+    conversations or pairs, and those of the past are not built. `sampled`: how many it took so far.
     """
 
     id: str

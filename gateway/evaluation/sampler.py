@@ -26,7 +26,7 @@ from gateway.evaluation.task import (
 from gateway.evaluation.use import Facts, Stratum, Use, counted
 from gateway.evaluation.windows import MINUTE_MS, Taken, close, slots_needed
 from gateway.policies.evaluating import ALWAYS, TEAM, Evaluating, Rule
-from gateway.policies.sampling import BY_RATE, Decision, Kind, Sieve, draw, kind_of
+from gateway.policies.sampling import BY_RATE, TRIAGE, Decision, Kind, Sieve, draw, kind_of
 
 # So many models are told apart; names are the callers' to invent.
 MODELS_MOST = 500
@@ -57,6 +57,10 @@ class Sampler:
         }
         self._all = [use for uses in self._uses.values() for use in uses]
         self._models: set[str] = set()
+
+    def unit(self, evaluator: str) -> str | None:
+        """Return what an evaluator looks at; None: it is not loaded."""
+        return self._units.get(evaluator)
 
     def look(self, batch: Batch, now_ms: int) -> Admitted:
         """Decide about new exchanges."""
@@ -103,6 +107,28 @@ class Sampler:
         strata, funnel = counted(self._all)
         ended = [(each.evaluator, each.team, each.session) for each in over]
         return Admitted({}, sampled, strata, funnel, held=held, ended=ended)
+
+    def triage(self, bad: Sequence[tuple[Row, bool]], heard: Mapping[str, int], now_ms: int) -> Admitted:
+        """Take what people found bad, each with whether that was said of its whole session.
+
+        Nobody knows with which probability they say so: it stands in no mean, and in no stratum.
+        """
+        taken: list[Sampled] = []
+        funnel: Counter[tuple[str, str, str]] = Counter()
+        for row, is_session in bad:
+            unit = "conversation" if is_session else "exchange"
+            for use in self._uses.get(row.record.team, ()):
+                if use.unit != unit or not use.sieve.wants_negative_feedback:
+                    continue
+                facts = self._facts(row)
+                if use.sieve.rate(facts.kind) is None:
+                    continue
+                if not use.has_room_for_triage(now_ms // MINUTE_MS):
+                    funnel[use.evaluator, "dropped", "always_per_minute"] += 1
+                    continue
+                taken.append(use.sampled(facts, None, [TRIAGE]))
+                funnel[use.evaluator, "sampled", TRIAGE] += 1
+        return Admitted({}, taken, {}, funnel, heard=heard)
 
     def close(self, waiting: Mapping[str, Sequence[Held]], purses: Mapping[str, Purse | None], now_ms: int) -> Admitted:
         """Decide about everybody who waited for the end of a minute, by evaluator.

@@ -123,7 +123,7 @@ class Admitted:
     `cursors`: by day, the last `seq` that was looked at. `funnel`: (evaluator, step, reason) -> how many more; the
     steps are those of FUNNEL. `held`: who waits for the end of a minute; `closed`: the evaluators of which nobody does
     any more; `purses`: what they have left. `conversations`: those that began or went on; `ended`: (evaluator, team,
-    session) of those that are over. `step`: of a backfill.
+    session) of those that are over. `heard`: cursors of what people said. `step`: of a backfill.
     """
 
     cursors: Mapping[str, int]
@@ -135,6 +135,7 @@ class Admitted:
     purses: Mapping[str, Purse] = field(default_factory=dict)
     conversations: Sequence[OpenConversation] = ()
     ended: Sequence[tuple[str, str, str]] = ()
+    heard: Mapping[str, int] = field(default_factory=dict)
     step: RunStep | None = None
 
 

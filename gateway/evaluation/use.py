@@ -38,6 +38,7 @@ class Use:
         self._seen = 0
         self._taken = 0
         self._strata: dict[Stratum, StratumCount] = {}
+        self._triage = (0, 0)  # in which minute how many
         self.begin_window(slots_most)
 
     def begin_window(self, slots_most: int | None) -> None:
@@ -66,6 +67,14 @@ class Use:
         count.sampled += 1
         self._taken += 1
         return self.sampled(facts, decision.rate, decision.reasons)
+
+    def has_room_for_triage(self, minute: int) -> bool:
+        """Whether one more may be taken in this minute for what somebody said of it."""
+        count = self._triage[1] if self._triage[0] == minute else 0
+        if count >= self.sieve.rule.always_per_minute:
+            return False
+        self._triage = minute, count + 1
+        return True
 
     def sampled(self, facts: Facts, probability: float | None, reasons: list[str], run: str = ONLINE) -> Sampled:
         """Make a target of it."""

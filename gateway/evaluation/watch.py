@@ -2,7 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from gateway.evaluation.follow import PORTION, Batch, Follow
+from gateway.evaluation.feedback import Word, Words
+from gateway.evaluation.follow import PORTION, Batch, Follow, Row
 from gateway.evaluation.queue import Queue
 from gateway.evaluation.sampler import Sampler
 from gateway.evaluation.windows import MINUTE_MS
@@ -10,6 +11,7 @@ from gateway.policies.evaluating import Evaluating
 
 CONVERSATIONS_AT_ONCE: Final = 500
 COMPACT_MS: Final = 3_600_000
+LISTEN_MS: Final = 5_000
 
 
 class Looked(NamedTuple):
@@ -24,24 +26,29 @@ class Watch:
     """Reads on in the log with the rules of one config; after a change of config, or an error, make a new one: what is
     not in the queue was not decided."""
 
-    def __init__(self, follow: Follow, queue: Queue, sampler: Sampler, evaluating: Evaluating) -> None:
+    def __init__(
+        self, follow: Follow, queue: Queue, sampler: Sampler, evaluating: Evaluating, words: Words | None = None
+    ) -> None:
         self._follow = follow
+        self._words = words or Words(follow.folder)
         self._queue = queue
         self._sampler = sampler
         self._backlog = evaluating.backlog
         self._idle_ms = int(evaluating.idle_s * 1000)
         self._compacted_ms = 0
+        self._listened_ms = 0
 
     def look(self, now_ms: int, most: int = PORTION) -> Looked:
         """Close the minutes that are over, take a portion of new exchanges, end conversations, go on with backfills."""
         if not self._queue.has_begun:
-            self._queue.begin(self._follow.end(), now_ms)
+            self._queue.begin(self._follow.end(), self._words.end(), now_ms)
         self._close_windows(now_ms)
         batch = self._follow.read(self._queue.cursors(), most)
         if batch.cursors:
             self._queue.admit(self._sampler.look(batch, now_ms), backlog=self._backlog)
         if not batch.is_behind:  # else the log may hold more of a session that seems to rest
             self._end_conversations(now_ms)
+            self._listen(now_ms)
             self._backfill(most)
         if now_ms - self._compacted_ms >= COMPACT_MS:
             self._compacted_ms = now_ms
@@ -50,7 +57,8 @@ class Watch:
 
     def _close_windows(self, now_ms: int) -> None:
         minute = now_ms // MINUTE_MS
-        over = [name for name, since_ms in self._queue.opened().items() if since_ms // MINUTE_MS < minute]
+        # Another minute, not a later one: a clock that was set back must not hold anybody up.
+        over = [name for name, since_ms in self._queue.opened().items() if since_ms // MINUTE_MS != minute]
         if not over:
             return
         held = {name: self._queue.held(name) for name in over}
@@ -64,11 +72,33 @@ class Watch:
         if over:
             self._queue.admit(self._sampler.conversations(over, now_ms), backlog=self._backlog)
 
+    def _listen(self, now_ms: int) -> None:
+        """Take what somebody found bad since the last time."""
+        if 0 <= now_ms - self._listened_ms < LISTEN_MS:
+            return
+        self._listened_ms = now_ms
+        words, heard = self._words.read(self._queue.heard(), now_ms)
+        if heard:
+            bad = [(row, word.session is not None) for word in words if (row := self._meant(word)) is not None]
+            self._queue.admit(self._sampler.triage(bad, heard, now_ms), backlog=self._backlog)
+
+    def _meant(self, word: Word) -> Row | None:
+        """Find what a word is about, of the team that said it."""
+        if word.session is not None:
+            return self._follow.last_of(word.team, word.session, word.day)
+        row = self._follow.find(word.exchange, word.day)
+        return row if row is not None and row.record.team == word.team else None
+
     def _backfill(self, most: int) -> None:
         """Take a portion of the past, where there is room: what was ordered is not dropped."""
         for run in self._queue.runs():
+            unit = self._sampler.unit(run.rule.evaluator)
+            if run.state == "open" and unit not in (None, "exchange"):
+                self._queue.refuse_run(run.id)
+            if run.state != "open" or unit != "exchange":
+                continue
             waiting = self._queue.waiting().get(run.rule.evaluator, 0)
-            if run.state != "open" or waiting > self._backlog // 2:
+            if waiting > self._backlog // 2:
                 continue
             portion = min(most, self._backlog - waiting)
             past = self._follow.past(run.since_ms, run.until_ms, run.day, run.seq, portion)

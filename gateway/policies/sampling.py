@@ -10,6 +10,8 @@ from gateway.policies.patterns import Patterns
 
 # The reason of what was taken by its rate; what always-rules took has their kind.
 BY_RATE = "rate"
+# The reason of what somebody found bad, later: its probability is not known.
+TRIAGE = "negative_feedback"
 # Why an answer ended too early, or was held back, in the words of all providers.
 TRUNCATED = frozenset(
     ("length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length", "model_context_window_exceeded")
@@ -101,7 +103,7 @@ class Sieve:
     @property
     def wants_negative_feedback(self) -> bool:
         """Whether it also takes what somebody found bad, later."""
-        return any(each.kind == "negative_feedback" for each in self.rule.always)
+        return any(each.kind == TRIAGE for each in self.rule.always)
 
     def rate(self, kind: Kind) -> float | None:
         """Return the rate of a kind of exchange; None: this rule does not look at it."""

@@ -138,12 +138,9 @@ def test_syntax_error_has_its_line() -> None:
 @pytest.mark.parametrize(
     ("file", "text", "where"),
     [
-        ("config.toml", "[[evaluators]]", "evaluators"),
-        ("config.toml", "[evaluation]", "evaluation"),
         ("config.toml", "[ledger]\nurl = 'redis://h'", "ledger.url"),
         ("config.toml", "[store]\nurl = 'postgresql://h/d'", "store.url"),
         ("config.toml", "[store]\nurl = 'clickhouse://h/d'", "store.url"),
-        ("teams/a.toml", "[evaluation]\nsample = 0.1", "evaluation"),
     ],
 )
 def test_setting_that_is_not_built_is_an_error_that_says_so(file: str, text: str, where: str) -> None:

@@ -49,7 +49,7 @@ def work(folder: Path, statement: Callable[[str], None] | None = None) -> None:
     clock, journal = folder / "clock", folder / "journal"
     first = int(clock.read_text()) if clock.exists() else 0
     if not place.queue.has_begun:
-        place.queue.begin({}, NOON_MS)
+        place.queue.begin({}, {}, NOON_MS)
     for step in range(first, len(STEPS)):
         clock.write_text(str(step))
         now_ms = NOON_MS + step * MINUTE_MS

@@ -64,7 +64,7 @@ def test_after_a_restart_what_ran_is_given_again(queue: Queue, tmp_path: Path) -
 def test_cursors_only_go_forward(queue: Queue) -> None:
     """By day; a new queue begins where it is told to, once."""
     assert not queue.has_begun
-    queue.begin({"2026-11-22": 7}, NOON_MS)
+    queue.begin({"2026-11-22": 7}, {}, NOON_MS)
     queue.admit(admitted(cursors={"2026-11-22": 5, "2026-11-23": 9}), backlog=1)
 
     assert queue.has_begun

@@ -89,6 +89,29 @@ def test_past_is_worked_off_with_room_for_it(make_place: MakePlace) -> None:
     assert not [key for key in place.reader.funnel() if key[1] == "dropped"]
 
 
+def test_past_of_conversations_is_refused(make_place: MakePlace) -> None:
+    """It is not built: nobody shall wait for it. What is not loaded yet may still be."""
+    place = make_place(evaluating(rule("talk"), rule("late")), {"talk": "conversation"})
+    place.store_all(record(session="s"))
+    for name in ("talk", "late"):
+        order(place.folder / "evaluation", rule(name), 0, NOON_MS + 1, NOON_MS)
+    place.look()
+
+    assert {"talk": "refused", "late": "open"} == {each.rule.evaluator: each.state for each in place.queue.runs()}
+    assert [] == place.targets()
+
+
+def test_clock_that_is_set_back_holds_nobody_up(make_place: MakePlace) -> None:
+    """Whoever waits does not wait until the clock is there again."""
+    place = make_place(evaluating(rule(per_minute=2)))
+    place.look()
+    place.store_all(record())
+    place.look()
+    place.look(NOON_MS - 3_600_000)
+
+    assert 1 == len(place.targets())
+
+
 def test_another_config_goes_on_where_the_first_one_was(make_place: MakePlace) -> None:
     """Who waits for the end of a minute is decided by the caps of that time."""
     place = make_place(evaluating(rule(per_minute=3)))
