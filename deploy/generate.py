@@ -11,6 +11,7 @@ import orjson
 from deploy.source import handbook
 from deploy.source.cases import files as cases
 from deploy.source.dashboards.cost import COST
+from deploy.source.dashboards.evaluation import EVALUATION
 from deploy.source.dashboards.gateway import GATEWAY
 from deploy.source.dashboards.latency import LATENCY
 from deploy.source.dashboards.overview import OVERVIEW
@@ -23,7 +24,7 @@ from deploy.source.yaml import dumped
 
 ROOT = Path(__file__).parents[1]
 HANDBOOK = "docs/monitoring.md"
-DASHBOARDS = (OVERVIEW, COST, LATENCY, PROVIDERS, GATEWAY)
+DASHBOARDS = (OVERVIEW, COST, LATENCY, PROVIDERS, EVALUATION, GATEWAY)
 RULES = ("rules/recording.yml", "rules/alerts.yml")
 NOTE = "Written by `python -m deploy.generate` from deploy/source; do not edit."
 

@@ -23,7 +23,7 @@ from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.frame import SCORE
 from gateway.journal.writer import Journal
-from gateway.policies.redaction import Effort, Redaction
+from gateway.policies.redaction import Effort
 
 PATH: Final = "/v1/feedback"
 MOST_BYTES: Final = 16 * 1024
@@ -122,6 +122,8 @@ def _check_head(request: Request, intro: Introduction) -> None:
 def evaluation(body: bytes, intro: Introduction, scribe: Scribe, now_ns: int) -> Evaluation:
     """Make of a body what is kept of it. Raises Refusal."""
     said = _read(body)
+    comment = _kept(said.comment, intro) if said.comment and intro.record.bodies != "none" else None
+    value = _kept(said.value, intro) if isinstance(said.value, str) else said.value
     team, key = intro.principal.team, intro.principal.key
     target_type, target, exchange = _target(said, scribe, now_ns)
     return Evaluation(
@@ -135,7 +137,7 @@ def evaluation(body: bytes, intro: Introduction, scribe: Scribe, now_ns: int) ->
         author=key,
         conversation=said.session,
         replaces=True,
-        scores=[word(said.name, said.value, _kept(said.comment, intro))],
+        scores=[word(said.name, value, comment)],
     )
 
 
@@ -171,14 +173,9 @@ def _target(said: Said, scribe: Scribe, now_ns: int) -> tuple[str, str, str]:
     return "exchange", exchange, exchange
 
 
-def _kept(comment: str | None, intro: Introduction) -> str | None:
-    """Return what may be kept of a comment: as of the bodies that it is about."""
-    bodies = intro.record.bodies
-    if not comment or bodies == "none":
-        return None
-    return comment if bodies == "full" else _redacted(comment, intro.principal.redaction)
-
-
-def _redacted(comment: str, redaction: Redaction) -> str:
-    kept, count = redaction.text(comment.encode(), Effort(time.thread_time_ns))
-    return kept.decode("utf-8", "replace") if count else comment
+def _kept(text: str, intro: Introduction) -> str:
+    """Return what may be kept of a text: as of the bodies that it is about."""
+    if intro.record.bodies == "full":
+        return text
+    kept, count = intro.principal.redaction.text(text.encode(), Effort(time.thread_time_ns))
+    return kept.decode("utf-8", "replace") if count else text

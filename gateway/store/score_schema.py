@@ -137,9 +137,11 @@ def score_of(row: Sequence[Any]) -> Score:
     fields = dict(zip(SCORE, row, strict=True))
     more = _decode_raws(fields.pop("more") or "{}")
     fields["passing"] = None if fields["passing"] is None else bool(fields["passing"])
-    evidence = more.pop("evidence", msgspec.Raw(b""))
-    free = {name: msgspec.json.decode(bytes(text)) for name, text in more.items()}
-    return Score(**fields, **free, evidence=evidence)
+    # One that is not there is left out: an empty one that is not the default itself would be written as nothing at all.
+    free: dict[str, Any] = {
+        name: text if name == "evidence" else msgspec.json.decode(bytes(text)) for name, text in more.items()
+    }
+    return Score(**fields, **free)
 
 
 def instant(at_us: int) -> str:

@@ -27,7 +27,7 @@ async def test_one_exchange_with_its_bodies(port: Port) -> None:
 
     shown = await port.json(f"/api/exchanges/{one.id}")
     bill = public_bill(explain(one))
-    bodies = {"request_body": "ask", "response_body": {"base64": "/w=="}, "bodies_removed": False}
+    bodies = {"request_body": "ask", "response_body": {"base64": "/w=="}, "bodies_removed": False, "evaluations": []}
     assert {**public(one), "bill": bill, **bodies} == shown
     assert "no exchange" in (await port.json("/api/exchanges/ffff", 404))["error"]["message"]
     assert "id" == (await port.json("/api/exchanges/0", 409))["error"]["param"]

@@ -14,6 +14,7 @@ from gateway.admin.api import make_app
 from gateway.admin.openapi import document
 from gateway.config.budgets import RATES as QUOTAS
 from gateway.core.record import BODIES, JOB_STATES, OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Hold, Job, Record
+from gateway.core.score import Evaluation, Score
 from gateway.core.usage import Usage
 from gateway.ledger.bars import Crossing
 from gateway.policies.rates import KINDS
@@ -22,6 +23,7 @@ from gateway.store.interface import GROUPS, STEPS
 from tests.admin.contract import METHODS, Judge, Promise, ask
 from tests.admin.parts import NANO, NOON_S, TEAMS, WHO, Port, serving
 from tests.records import finished, record
+from tests.scores import judged
 
 RATES = msgspec.Raw(b'{"input":150000,"output":600000}')
 RAW = msgspec.Raw(b'{"prompt_tokens":1,"x":123456789012345678901234567890}')
@@ -57,8 +59,14 @@ VALUES = {
     "usage_source": "partial", "bodies": "redacted", "stream": "true", "tool_calls": "false", "agent": "a-*",
     "client": "curl*", "tag": "a,b", "all_tags": "a,b", "metadata": "ticket=47*", "id": "01", "response_id": "r",
     "trace_id": "t", "min_tokens": "1", "max_tokens": "9", "max_duration": "2.5s", "min_first_token": "1ms",
-    "max_first_token": "1m", "count": "true", "step": "week",
+    "max_first_token": "1m", "count": "true", "step": "week", "score": "a:fail,b:<0.5,c:missing", "scores": "true",
+    "evaluator": "a*", "name": "a", "source": "judge", "result": "ok", "author": "ann", "run": "online", "policy": "p",
+    "fingerprint": "f", "prompt_version": "v",
 }  # fmt: skip
+
+# An order for each path that takes another one than `who` and `why`.
+LABEL = {"name": "helpful", "value": True, "author": "ann"}
+ORDERS: dict[str, dict[str, object]] = {"/api/labels": LABEL | {"id": "0"}}
 
 # How a parameter of this type is read.
 READ: dict[Any, Callable[[str], object]] = {"integer": int, "boolean": orjson.loads}
@@ -121,7 +129,7 @@ async def answered(port: Port, judge: Judge) -> Record:
     bare = finished(empty, None, None)
     turned_down = [record(**said) for said in TURNED_DOWN]
     port.store.commit([finished(one, b"ask", b"\xff"), finished(none, None, None), bare, finished(again)], {})
-    port.store.commit([finished(each) for each in turned_down], {})
+    port.store.commit([finished(each) for each in turned_down], {}, [judged(one.id)])
     await port.server.bars.cross([Crossing("openai/gpt-x", one.id, round(NOON_S * 1000) - 5, 7, 5)])
     holder = await port.holder()
     await port.spend(holder, port.terms("search/daily"), 5 * NANO)
@@ -138,6 +146,10 @@ async def answered(port: Port, judge: Judge) -> Record:
         await get(path)
     for path in ("/api/teams", "/api/keys", "/api/providers", "/api/config", "/api/openapi.json"):
         await get(path)
+    await get("/api/evaluations")
+    labels = Promise("post", "/api/labels", "202")
+    for status, wanted in (("202", one.id), ("404", "ffff"), ("409", "0")):
+        await ask(port, judge, labels._replace(status=status), labels.path, json=LABEL | {"id": wanted})
     await get("/api/models", 404, "/api/models?provider=nobody")
     await sums(port, judge)
     each = "/api/exchanges/{id}"
@@ -185,6 +197,7 @@ async def sums(port: Port, judge: Judge) -> None:
             told = await get("/api/series", f"step={step}&by={by}")
             assert {by, step} <= told["spend"][0].keys()
     assert "count" in await get("/api/exchanges", "count=true")
+    assert (await get("/api/exchanges", "scores=true"))["evaluations"]
 
 
 async def live(port: Port, judge: Judge, one: Record) -> None:
@@ -230,7 +243,7 @@ async def unavailable(port: Port, judge: Judge, one: Record, patch: pytest.Monke
     for method, path, operation in judge.operations():
         url = path.format(id=one.id, owner="search", name="daily")
         if "503" in operation["responses"]:
-            json = {"json": WHO} if method == "post" else {}
+            json = {"json": ORDERS.get(path, WHO)} if method == "post" else {}
             await ask(port, judge, Promise(method, path, "503"), url, **json)
     port.ledger = server
 
@@ -279,9 +292,11 @@ async def test_every_parameter_that_is_documented_is_accepted(tmp_path: Path) ->
             url = path.format(id=one.id, owner="search", name="daily")
             for parameter in judge.parameters(method, path):
                 name = parameter["name"]
-                value = (
-                    one.id if name == "cursor" else "fast" if "/models" in path and name == "model" else VALUES[name]
-                )
+                value = VALUES.get(name, one.id)
+                if path == "/api/evaluations" and name == "cursor":
+                    value = f"{one.id}.{one.id}"
+                if path == "/api/models" and name == "model":
+                    value = "fast"
                 judge.check(parameter["schema"], READ.get(parameter["schema"].get("type"), str)(value))
                 answer = await port.client.get(url, params={name: value})
                 assert 200 == answer.status, (url, name, await answer.text())
@@ -304,12 +319,12 @@ def test_every_filter_is_documented() -> None:
     assert sorted(filters | {"step", "by"}) == series
 
 
-@pytest.mark.parametrize("struct", [Attempt, Hold, Job, Usage, Record])
+@pytest.mark.parametrize("struct", [Attempt, Hold, Job, Usage, Record, Evaluation, Score])
 def test_every_field_of_the_record_is_documented(struct: type[msgspec.Struct]) -> None:
     """Also one that no answer above happens to have, and with words."""
     described = document()["components"]["schemas"][SCHEMAS.get(struct, struct.__name__)]["properties"]
 
-    assert {*struct.__struct_fields__} == described.keys() - {"cost_usd"}
+    assert {*struct.__struct_fields__} == described.keys() - {"cost_usd", "judge_cost_usd"}
     assert [] == [name for name, one in described.items() if not one.get("description") and not _refers(one)]
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from gateway.core.record import Record
+from gateway.core.score import Evaluation
 from gateway.journal.reader import Finished
 from gateway.metrics.totals import Tally
 from gateway.policies.retention import Keep, Retention
 from gateway.store.retention import Keeper, Knowledge
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished
+from tests.scores import evaluated
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,10 +55,11 @@ def run(folder: Path, *arguments: str) -> Result:
     return Result(done.returncode, done.stdout, done.stderr.decode())
 
 
-def store(folder: Path, exchanges: Sequence[Record | Finished]) -> None:
-    """Put exchanges into the store of a folder, as a recorder that has ended."""
+def store(folder: Path, exchanges: Sequence[Record | Finished], evaluations: Sequence[Evaluation] = ()) -> None:
+    """Put exchanges and evaluations into the store of a folder, as a recorder that has ended."""
     day_files = SqliteStore(folder / "data" / "store", Tally().count)
-    day_files.commit([one if isinstance(one, Finished) else finished(one) for one in exchanges], {})
+    batch = [one if isinstance(one, Finished) else finished(one) for one in exchanges]
+    day_files.commit(batch, {}, [evaluated(one) for one in evaluations])
     day_files.close()
 
 

@@ -135,6 +135,7 @@ def test_json_is_one_object(tmp_path: Path) -> None:
         "limits": [],
         "trouble": None,
         "bill": public_bill(explain(one)),
+        "evaluations": [],
     } == found
 
 

@@ -70,7 +70,7 @@ def test_json_is_the_public_record_with_bodies(tmp_path: Path) -> None:
     (shown,) = run(tmp_path, "logs", "show", one.id, "--json").lines
     bill = public_bill(explain(one))
 
-    bodies = {"request_body": "ask", "response_body": {"base64": "//4="}, "bodies_removed": False}
+    bodies = {"request_body": "ask", "response_body": {"base64": "//4="}, "bodies_removed": False, "evaluations": []}
     assert {**public(one), "bill": bill, **bodies} == shown
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.store import asking
 from gateway.store.asking import instant_ms, query
 from gateway.store.filters import BadFilter
-from gateway.store.interface import Query
+from gateway.store.interface import Query, ScoreIs
 from tests.records import NOON_MS, new_id
 
 
@@ -49,6 +49,11 @@ FILTERS: dict[str, tuple[str, str, object]] = {
     "max_first_token": ("1s", "max_first_token_ms", 1000.0),
     "min_tokens": ("5", "min_tokens", 5),
     "max_tokens": ("6", "max_tokens", 6),
+    "score": (
+        "a:fail,b.c:>=-0.5,*:missing",
+        "scores",
+        (ScoreIs("a", "fail"), ScoreIs("b.c", ">=", -0.5), ScoreIs("*", "missing")),
+    ),
     "text": ("hello", "text", "hello"),
     "limit": ("7", "limit", 7),
     "cursor": (CURSOR, "before", CURSOR),

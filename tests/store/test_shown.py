@@ -20,6 +20,7 @@ def test_text_stays_text_and_bytes_are_marked() -> None:
         "request_body": "grüß",
         "response_body": {"base64": base64.b64encode(b"\xff\x00").decode()},
         "bodies_removed": False,
+        "evaluations": [],
     } == shown
     assert None is public_exchange(Exchange(one, None, None))["request_body"]
 
