@@ -11,6 +11,7 @@ from gateway.cli import (
     check,
     demo,
     doctor,
+    eval,
     explain,
     key,
     logs,
@@ -29,7 +30,6 @@ NOT_BUILT = {
     "alerts": "test the alerts",
     "bench": "measure the gateway",
     "dataset": "make datasets from the log",
-    "eval": "run evaluators over datasets",
     "replay": "send logged requests again",
     "route": "tell where a request would go",
 }
@@ -70,6 +70,7 @@ app.add_typer(logs.app, name="logs")
 app.command()(explain.explain)
 app.command()(spend.spend)
 app.add_typer(budget.app, name="budget")
+app.add_typer(eval.app, name="eval")
 app.add_typer(plugin.app, name="plugin")
 app.command()(top.top)
 app.command()(price.price)

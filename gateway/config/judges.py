@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.policies.access import Principal
 from gateway.policies.budget import Budget
-from gateway.policies.evaluating import TEAM, Evaluating, Plugin
+from gateway.policies.evaluating import TEAM, VARIANT, Evaluating, Plugin, base_name
 from gateway.policies.patterns import Patterns
 from gateway.policies.scope import Scope
 from gateway.policies.windows import parse
@@ -37,11 +37,12 @@ def judge_budgets(evaluating: Evaluating) -> Iterator[Budget]:
     plugins = judging(evaluating)
     if plugins and evaluating.budget_nano_usd is not None:
         yield _strict(ALL, evaluating.budget_nano_usd, Scope(team=Patterns([TEAM])))
-    for plugin in plugins:
-        if plugin.budget_nano_usd is not None:
-            yield _strict(
-                plugin.name, plugin.budget_nano_usd, Scope(team=Patterns([TEAM]), key=Patterns([plugin.name]))
-            )
+    # An evaluator that a team wants otherwise has a key of its own, and spends from the same budget.
+    limits = {base_name(plugin.name): plugin.budget_nano_usd for plugin in plugins}
+    for name, limit in limits.items():
+        if limit is not None:
+            keys = Patterns([name, f"{name}{VARIANT}*"])
+            yield _strict(name, limit, Scope(team=Patterns([TEAM]), key=keys))
 
 
 def _strict(name: str, limit_nano_usd: int, scope: Scope) -> Budget:

@@ -10,8 +10,8 @@ SCORE_ROWS = (
                 "Mean score",
                 TIMESERIES,
                 "percentunit",
-                "Of each evaluator's main score, from 0 to 1, higher is better, as sampled: `tollway eval report` weighs "
-                "each score by the probability with which it was taken.",
+                "Of each evaluator's main score, from 0 to 1, higher is better, as sampled: `tollway eval report` "
+                "weighs each score by the probability with which it was taken.",
                 (
                     Query(
                         "sum by (evaluator) (rate(tollway_score_sum{$S}[$R])) / sum by (evaluator) "
