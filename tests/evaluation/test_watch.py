@@ -125,6 +125,22 @@ def test_past_is_worked_off_with_room_for_it(make_place: MakePlace) -> None:
     assert not [key for key in place.reader.funnel() if key[1] == "dropped"]
 
 
+def test_past_waits_while_there_is_no_room(make_place: MakePlace) -> None:
+    """And goes on when there is: it is not over before its end."""
+    place = make_place(evaluating(rule(), backlog=4))
+    old = [record(NOON_MS + number) for number in range(12)]
+    place.store_all(*old)
+    place.look()
+    order(place.folder / "evaluation", rule(), NOON_MS, NOON_MS + 60, NOON_MS)
+    found = []
+    for _ in range(30):
+        place.look()
+        place.look()
+        found += place.targets(limit=1)
+
+    assert [each.id for each in old] == [each.exchange for each in found]
+
+
 def test_past_of_conversations_is_refused(make_place: MakePlace) -> None:
     """It is not built: nobody shall wait for it. What is not loaded yet may still be."""
     place = make_place(evaluating(rule("talk"), rule("late")), {"talk": "conversation"})
