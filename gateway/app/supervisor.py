@@ -180,7 +180,7 @@ class Supervisor:
 
     def _lead_evaluator(self) -> None:
         """Nobody waits for it: agents are served while it starts, and if it cannot."""
-        messages = [self.live.judges(self.listen), self.live.message()]
+        messages = (self.live.judges(self.listen), self.live.message())
         self._aside.follow(messages, is_on=self.live.snapshot.evaluating.is_on)
 
     def _tell_state(self) -> None:

@@ -63,6 +63,9 @@ def evaluation_of(task: Task, maker: Maker, outcome: Outcome, created_at: str, j
     sampled, loaded = task.sampled, maker.loaded
     # Who never loaded has no series, but a name: so that it is told once, too.
     known_by = maker.fingerprint or sampled.evaluator
+    if sampled.target_type == "conversation":
+        # Two teams may call a session the same, and one that goes on is looked at again when it ends again.
+        known_by = f"{known_by}|{sampled.team}|{sampled.exchange}"
     return Evaluation(
         id=evaluation_id(sampled.run, sampled.target_type, sampled.target, known_by),
         created_at=created_at,

@@ -32,7 +32,7 @@ def test_a_good_one_has_no_problems() -> None:
     assert [
         Spec(name="", type="boolean"),
         Spec(name="kind", type="categorical", labels=["a", "b"], passing=["a"]),
-    ] == specs_of(Good)
+    ] == specs_of(Good, NoParams())
 
 
 def scores(*specs: ScoreSpec) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.core.score import Score
-from gateway.evaluation.api import Evaluator, Exchange, Message, ResponseFormat, Result, Skip, Tool, ToolCall
+from gateway.evaluation.api import Evaluator, Exchange, Message, NoParams, ResponseFormat, Result, Skip, Tool, ToolCall
 from gateway.evaluation.contract import given_of, scores_of
 from gateway.evaluation.declared import specs_of
 
@@ -61,4 +61,4 @@ def label(evaluator: Evaluator[Any], target: Any) -> str | None:
 
 def scored(cls: type[Evaluator[Any]], verdict: Any) -> list[Score]:
     """Take a verdict as the host does; raise BrokenContract where it is none."""
-    return scores_of(cls.name, specs_of(cls), given_of(verdict))
+    return scores_of(cls.name, specs_of(cls, NoParams()), given_of(verdict))
