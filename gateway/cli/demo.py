@@ -16,6 +16,8 @@ from rich.console import Console
 
 from gateway.cli import demo_model
 from gateway.cli.demo_gateway import (
+    EVALUATORS,
+    TEAM,
     DemoFailed,
     Place,
     command_line,
@@ -31,9 +33,14 @@ from gateway.cli.demo_gateway import (
 
 CALL_COUNT = 5
 DAY_BUDGET = "demo/daily"
-SHOWN_METRICS = ("tollway_requests_total{", "tollway_tokens_total{", "tollway_cost_usd_total{")
+# The first counts the calls of the team; other exchanges are the judge's.
+SHOWN_METRICS = (
+    f'tollway_team_requests_total{{outcome="ok",team="{TEAM}"', "tollway_requests_total{", "tollway_tokens_total{",
+    "tollway_cost_usd_total{",
+)  # fmt: skip
 # The promise is one second; the rest is for a machine that is busy with a language model.
 LOG_LIMIT_S = 15.0
+SCORE_LIMIT_S = 60.0
 
 
 def demo(
@@ -83,14 +90,20 @@ def _run(console: Console, cleanup: ExitStack, *, once: bool) -> None:
     _step(console, 5, "The books: calls, costs, budgets, and what Prometheus sees")
     rows = wait_for_rows(place)
     check_rows(rows)
-    show(place, "logs")
+    show(place, "logs", "--team", TEAM)
     show(place, "spend")
     wait_for_budgets(place, rows)
     show(place, "budget", "list")
     for line in metric_lines(place):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
-    _step(console, 6, "Your own agent")
+    _step(console, 6, "The scores: what evaluators and a judge say of each answer")
+    wait_for_scores(place)
+    show(place, "eval", "report")
+    show(place, "logs", "--team", TEAM, "--scores")
+    console.print("  The judge is this very small model: its verdicts show the path, not the truth.", highlight=False)
+
+    _step(console, 7, "Your own agent")
     console.print(connections(place), markup=False, highlight=False, soft_wrap=True)
     if not once:
         console.print("\nServing until Ctrl-C. Everything is removed then.")
@@ -127,7 +140,7 @@ def wait_for_rows(place: Place) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
 
     def complete() -> bool:
-        rows[:] = [msgspec.json.decode(line) for line in tollway(place, "logs", "--json").splitlines()]
+        rows[:] = [msgspec.json.decode(line) for line in tollway(place, "logs", "--team", TEAM, "--json").splitlines()]
         return len(rows) >= CALL_COUNT
 
     until(complete, LOG_LIMIT_S)
@@ -164,6 +177,22 @@ def wait_for_budgets(place: Place, rows: list[dict[str, object]]) -> None:
         raise DemoFailed(f"the calls cost {cost} nano-USD, the budget's balances have {spent}")
 
 
+def wait_for_scores(place: Place) -> None:
+    """Wait until every evaluator has looked at every call, the judge once. Raises DemoFailed."""
+    found: dict[str, int] = {}
+
+    def complete() -> bool:
+        lines = [msgspec.json.decode(line) for line in tollway(place, "eval", "report", "--json").splitlines()]
+        found.update({line["name"]: line["n_ok"] for line in lines})
+        return all(found.get(name) == CALL_COUNT for name in EVALUATORS)
+
+    if not until(complete, SCORE_LIMIT_S):
+        raise DemoFailed(f"{CALL_COUNT} scores of each evaluator were expected, there are {found}\n{log_tail(place)}")
+    calls = tollway(place, "logs", "--team", "evaluation", "--json").splitlines()
+    if len(calls) > CALL_COUNT:
+        raise DemoFailed(f"{CALL_COUNT} answers were judged with {len(calls)} calls")
+
+
 def metric_lines(place: Place) -> list[str]:
     """Return a few lines of /metrics. Raises DemoFailed if they do not count the calls."""
     text = fetch(f"{place.admin_url}/metrics") or ""
@@ -196,7 +225,7 @@ def connections(place: Place) -> str:
 
 
 def _step(console: Console, number: int, title: str) -> None:
-    console.print(f"\n[bold]{number}/6  {title}[/]", highlight=False)
+    console.print(f"\n[bold]{number}/7  {title}[/]", highlight=False)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

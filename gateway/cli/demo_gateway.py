@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
+
 from gateway.cli.demo_model import MODEL
 
 START_LIMIT_S = 30.0
@@ -39,9 +41,27 @@ base_url = "{model_url}"
 api_keys = ["file:provider.key"]
 models = ["{model}"]
 prices = {{ "{model}" = {{ input = "0.10", output = "0.40" }} }}
+
+# What a strict budget must know of a model that nobody else does.
+[models."{model}"]
+context_window = 8192
+max_output_tokens = 8192
+
+# The judge is the same model: one so small only shows the path.
+[[evaluators]]
+name = "{judged}"
+use = "llm_judge"
+judge = "local/{model}"
+budget_usd_per_day = "0.10"
+params = {{ rubric = "The answer answers the question.", explain = false, max_tokens = 32 }}
+
+[[evaluators]]
+name = "slo"
+use = "slo"
+params = {{ latency_ms = 30000, output_tokens = 100 }}
 """
 
-TEAM = """\
+TEAM_FILE = """\
 name = "demo"
 
 [[keys]]
@@ -60,7 +80,14 @@ limit_requests = 200
 window = "rolling:1h"
 scope = {{ session = "?*" }}
 per = ["session"]
+
+[evaluation]
+evaluators = {evaluators}
 """
+
+TEAM = "demo"
+JUDGED = "answers"
+EVALUATORS = ("truncated", "empty_answer", "refusal", "repetition", "pii_leak", "slo", JUDGED)
 
 
 class DemoFailed(Exception):
@@ -98,9 +125,12 @@ def write_config(folder: Path, model_url: str) -> Place:
     (folder / "teams").mkdir()
     (folder / "provider.key").write_text("the-local-model-asks-for-none\n")
     place.config.write_text(
-        COMPANY.format(port=place.port, admin_port=place.admin_port, model_url=model_url, model=MODEL)
+        COMPANY.format(port=place.port, admin_port=place.admin_port, model_url=model_url, model=MODEL, judged=JUDGED)
     )
-    (folder / "teams" / "demo.toml").write_text(TEAM.format(digest=sha256(place.key.encode()).hexdigest()))
+    team = TEAM_FILE.format(
+        digest=sha256(place.key.encode()).hexdigest(), evaluators=msgspec.json.encode(EVALUATORS).decode()
+    )
+    (folder / "teams" / "demo.toml").write_text(team)
     return place
 
 

@@ -93,7 +93,8 @@ def _print(lines: Sequence[Line], by: Sequence[str]) -> None:
             out.print(told, style="dim", markup=False)
     out.print(
         f"\nMeans stand for all exchanges, not only the sampled ones; LOW and HIGH hold the true mean in "
-        f"{CONFIDENCE:.0%} of cases. ? = of fewer than {FEW} effective observations.",
+        f"{CONFIDENCE:.0%} of cases. ? = of fewer than {FEW} effective observations; - = all of one "
+        "conversation.",
         style="dim",
     )
 

@@ -14,9 +14,20 @@ _COLUMNS = ("EVALUATION", "SCORE", "VERDICT", "BY", "PROBABILITY", "WHY")
 
 
 def scores_text(judged: Sequence[Evaluation]) -> Cell:
-    """Write the scores of an exchange in one line, those that fail in red; what could not be judged, too."""
-    parts = [part for one in judged for part in _parts(one)]
-    return Text(", ").join(parts) if parts else None
+    """Write the main scores of an exchange in one line: those that fail in red, how many pass, those that say neither."""
+    main = [score for one in judged for score in one.scores if _is_main(one, score)]
+    told = [
+        Text(f"{printable(score.name)} {_value(score)}", style=BAD_STYLE) for score in main if score.passing is False
+    ]
+    told += [Text(f"{printable(one.evaluator)} failed", style="yellow") for one in judged if one.result == "error"]
+    told += [Text(f"{printable(score.name)} {_value(score)}") for score in main if score.passing is None]
+    if passed := sum(score.passing is True for score in main):
+        told.append(Text(f"{passed} pass", style=_STYLES[True]))
+    return Text(", ").join(told) if told else None
+
+
+def _is_main(one: Evaluation, score: Score) -> bool:
+    return one.evaluator in ("", score.name)
 
 
 def print_evaluations(judged: Sequence[Evaluation]) -> None:
@@ -25,13 +36,6 @@ def print_evaluations(judged: Sequence[Evaluation]) -> None:
         return
     console().print()
     console().print(table(_COLUMNS, (row for one in judged for row in _rows(one)), right=frozenset({"PROBABILITY"})))
-
-
-def _parts(one: Evaluation) -> Iterator[Text]:
-    for score in one.scores:
-        yield Text(f"{printable(score.name)} {_value(score)}", style=_STYLES[score.passing])
-    if one.result == "error":
-        yield Text(f"{printable(one.evaluator)} failed", style="yellow")
 
 
 def _rows(one: Evaluation) -> Iterator[tuple[Cell, ...]]:
