@@ -3,6 +3,7 @@
 Every check is a function of the evidence alone, so that a test can plant what it must find.
 """
 
+import math
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from bench.fire.evidence import Evidence, Findings, Row
 from bench.fire.rules import NANO, Balance, Place, Rule
 from bench.fire.stand import LAG_S, slot_and_birth
+from gateway.core.record import Hold
 
 # Every process looks at the same clock, some of them a moment later.
 BLUR_S = 0.02
@@ -253,14 +255,16 @@ def check_refusals(seen: Evidence, findings: Findings) -> tuple[int, int]:
     """Nobody is refused while what is settled and held leaves room: what is certain to be wrong is found.
 
     Left out are refusals while a death is cleared up, since a dead worker's lease counts as spent until then, and those
-    at a window's edge. Return how many refusals there were, and how many of them could be judged.
+    at a window's edge. Of a request that its worker did not outlive nobody knows how much it held of a soft budget: it
+    may have been everything. Return how many refusals there were, and how many of them could be judged.
     """
     parts: defaultdict[str, list[tuple[float, float, int, int]]] = defaultdict(list)
     waiting: defaultdict[str, list[tuple[float, float, int, int]]] = defaultdict(list)
     for row in seen.rows:
+        left_s = seen.left_s(row)
         for hold in row.record.holds:
             final = hold.charged + hold.late
-            parts[hold.series].append((row.began_s, row.ended_s, max(hold.held, final), final))
+            parts[hold.series].append((row.began_s, left_s, max(_held(row, hold), final), final))
         if not row.record.holds:
             for rule, balance in row.spends:
                 kept = _kept(row, rule, balance)
@@ -290,6 +294,14 @@ def check_refusals(seen: Evidence, findings: Findings) -> tuple[int, int]:
             )
             findings.add("refused though there was room", what)
     return refused, judged
+
+
+def _held(row: Row, hold: Hold) -> int:
+    """Return what a request held at most. Of one that its worker did not outlive nobody has written that down."""
+    if row.ended_s < math.inf:
+        return hold.held
+    kept = (_kept(row, rule, balance) for rule, balance in row.spends if balance.series == hold.series)
+    return next(kept, hold.held)
 
 
 def _named(row: Row) -> tuple[Rule, Balance] | None:

@@ -14,7 +14,7 @@ from bench.fire.asking import Call
 from bench.fire.billing import Bill
 from bench.fire.fleet import Fleet
 from bench.fire.rules import Balance, Place, Rule
-from bench.fire.stand import Ledger, Strike, Watch
+from bench.fire.stand import Ledger, Strike, Watch, slot_and_birth
 from gateway.core.record import Record, decode
 
 SHOWN = int(os.environ.get("FIRE_SHOWN", "5"))  # of each kind of finding
@@ -124,6 +124,12 @@ class Evidence:
     def is_troubled(self, from_s: float, until_s: float) -> bool:
         """Tell whether anything was being cleared up in that time."""
         return any(begin_s <= until_s and from_s <= end_s for begin_s, end_s in self.troubled)
+
+    def left_s(self, row: Row) -> float:
+        """Return when a request held nothing any more: when it ended, or its worker was killed."""
+        slot, _ = slot_and_birth(row.record.holder or "")
+        kills = (strike.at_s for strike in self.strikes if strike.name == slot and strike.at_s >= row.began_s)
+        return min(row.ended_s, min(kills, default=row.ended_s))
 
     def before_trouble(self, at_s: float) -> float:
         """Return an instant, or one before it at which no death was waiting to be cleared up.

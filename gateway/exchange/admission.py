@@ -21,7 +21,7 @@ _NANO: Final = 1_000_000_000
 _MICRO: Final = 1_000
 _clock_ns: Final = time.perf_counter_ns
 _DRAWS: Final = 997  # so many different waits, for those who are refused at about the same time
-_TRIES: Final = 4  # so often less is asked for, of budgets that have too little left
+_TRIES: Final = 4  # so often it tries again what has come free when it hears that it is refused
 _AHEAD: Final = 4  # a stream holds a quarter more than it has cost until now
 _LEARNED_FROM: Final = frozenset(("provider", "partial"))
 
@@ -206,28 +206,28 @@ class Admission:
         return lines
 
     def _told(self, found: Held | Short) -> None:
-        """The ledger has answered: go, try with less, or be refused."""
+        """The ledger has answered: go, or be refused."""
         if isinstance(found, Held):
             self._held, self._short = found, None
             self._tell(None)
             return
+        if found.fits and self._tries < _TRIES:
+            self._tries += 1
+            self._again()
+            return
         at = next(at for at, terms in enumerate(self.plan.terms) if terms is found.terms)
         share = self.plan.shares[at]
-        left = found.left
-        guessed = share.kind == EXPECTED and share.budget is not None
-        if guessed and not (found.lost or found.late) and 0 < left < self._amounts[at] and self._tries < _TRIES:
-            self._tries += 1
-            self._amounts[at] = left
-            if self.enter():
-                self._short = None
-                self._tell(None)
-            elif self._short is not None:
-                self._holder.more(self._short, self._told)
-            return
         self._short = None
         if not found.lost:
-            self.exceeded, self.left = share.budget, left
-        self._tell(self._refusal(share, found))
+            self.exceeded, self.left = share.budget, found.left
+        self._tell(self._refusal(share, found, self._amounts[at]))
+
+    def _again(self) -> None:
+        if self.enter():
+            self._short = None
+            self._tell(None)
+        elif self._short is not None:
+            self._holder.more(self._short, self._told)
 
     def _tell(self, refusal: Refusal | None) -> None:
         then, self._then = self._then, None
@@ -235,7 +235,7 @@ class Admission:
         if then is not None:
             then(refusal)
 
-    def _refusal(self, share: Share, short: Short) -> Refusal:
+    def _refusal(self, share: Share, short: Short, needed: int) -> Refusal:
         """Say what is in the way: a limit, the money, or nobody who could say whether it is there."""
         if share.permits is not None:
             wait = waiting(share.permits, short.wait_ns, short.left, short.full_ns)
@@ -246,7 +246,7 @@ class Admission:
                 f"What is left of the budget {share.budget.id} cannot be asked for now, so the request was not sent. "
                 "Try again in a moment.",
             )
-        return self._exceeded(share, short.account, short.amount)
+        return self._exceeded(share, short.account, needed)
 
     def _exceeded(self, share: Share, account: Account, needed: int) -> Refusal:
         if share.budget is None:

@@ -276,7 +276,7 @@ class Desk:
             ask = msgspec.structs.replace(ask, want=max(ask.need, min(ask.want, room // (1 + others))))
         with suppress(Stale):
             grant = self._books.fill(ask, self._limit(ask))
-            if ask.need and not grant.added and self._is_unheard(ask):
+            if ask.need > grant.added and self._is_unheard(ask):
                 grant = msgspec.structs.replace(grant, late=True)
             self._tell(ask, grant)
             last = self._links.get(ask.holder, {}).get(ask.place)

@@ -137,10 +137,10 @@ class Holder:
             return
         if grant.added:
             self._asking.granted(account)
+        if account.under_way is None and grant.added < asked.need:
+            self._make_do(account, asked, grant)
         self._serve(account)
         if account.under_way is None:
-            if asked.need and not grant.added:
-                self._refuse(account, asked, late=grant.late)
             self._asking.lowered(account)
         self._asking.next(account)
         if account.terms.per_ns and self._asking.chunk(account) < asked.need and account.is_untold:
@@ -280,19 +280,28 @@ class Holder:
                 self._waiting.add(Wait(short, account, terms, amount))
             self._asking.lacking(account, short.turn)
 
-    def _refuse(self, account: Account, asked: Ask, *, late: bool) -> None:
-        """So much is not to be had: refuse who needs that or more, and waited already when it was asked for.
+    def _make_do(self, account: Account, asked: Ask, grant: Grant) -> None:
+        """So much is not to be had: it concerns who needs that or more, and waited already when it was asked for.
 
-        `late`: it may be, but not in time.
+        Who takes less waits for what there is, the first of them for all of it; for the others it is asked anew. Who
+        does not, or finds nothing, is refused.
         """
-        free = max(0, account.free)
+        before = max(0, account.free - grant.added)
         for wait in list(self._waiting.at(account)):
-            if wait.since < asked.number and wait.amount - free >= asked.need:
-                short = wait.short
-                short.account, short.terms, short.amount = account, wait.terms, wait.amount
-                short.late = late
-                self._forget(short)
-                self._resolve(short, short)
+            if wait.since >= asked.number or wait.amount - before < asked.need:
+                continue
+            if wait.terms.partial and account.free > 0:
+                wait.make_do(account.free)
+                break
+            self._refuse(wait, late=grant.late)
+
+    def _refuse(self, wait: Wait, *, late: bool) -> None:
+        """A request cannot have what it needs. `late`: it might, but not in time."""
+        short = wait.short
+        short.account, short.terms, short.amount = wait.account, wait.terms, wait.amount
+        short.late = late
+        self._forget(short)
+        self._resolve(short, short)
 
     def _expire(self, short: Short) -> None:
         for wait in short.waits:

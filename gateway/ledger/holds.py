@@ -52,8 +52,14 @@ class Short:
 
     @property
     def left(self) -> int:
-        """How much was to be had, as far as is known."""
+        """How much is to be had by now, as far as is known."""
         return max(0, self.account.free) + max(0, self.account.room or 0)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it was refused for what has come free since."""
+        need = 1 if self.terms.partial else self.amount
+        return self.left >= need and not (self.lost or self.late)
 
     @property
     def wait_ns(self) -> int | None:
@@ -83,3 +89,9 @@ class Wait:
         self.terms = terms
         self.amount = amount
         self.since = account.number
+
+    def make_do(self, amount: int) -> None:
+        """Wait for no more than that."""
+        self.amount = amount
+        short = self.short
+        short.demands = [(terms, amount if terms is self.terms else was) for terms, was in short.demands]

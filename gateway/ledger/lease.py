@@ -47,8 +47,8 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
     `reach_s`: balances of the series that begin there or later count against the limit together. `limit`: as the
     holder's config says. `over_s`: from then on the balance counts no more. `settled`: what it has spent of the lease.
     `recalled`: the last recall that this answers, 0 for none. `turn`: whose it is among those that wait; the lowest
-    comes first (waiting.py). `partial`: who cannot have what it needs will take what there is, so that whatever others
-    have free helps.
+    comes first (waiting.py). `partial`: who cannot have what it needs takes what there is, once others have returned
+    what they have free.
 
     Of a rate (see rates.py) `rate` comes in each `per_ns`, 0: it is none; `limit` is how much may come at once.
     `unused`: so much less did requests need than they took, the first of them not before the mark `since`.
@@ -83,10 +83,10 @@ class Ask(msgspec.Struct, array_like=True, frozen=True, tag="ask"):
 class Grant(msgspec.Struct, array_like=True, frozen=True, tag="grant"):
     """The authority's answer to the ask of this `number`. `granted`: all that the lease holds now.
 
-    `added`: how much of it is new. `room`: what is left to grant, below zero if there are debts. Of a rate `full_ns`:
-    after so long nothing of it is used any more; `mark`: an instant, by the authority's own count. `raised`: how much
-    more than the ask's limit there is now. `late`: nothing was
-    added, and somebody has not said yet what it has free: that is no refusal.
+    `added`: how much of it is new; less than is needed only where the ask is partial, or 0. `room`: what is left to
+    grant, below zero if there are debts. `late`: it was too little, and somebody has not said yet what it has free:
+    that is no refusal. `raised`: how much more than the ask's limit there is now. Of a rate `full_ns`: after so long
+    nothing of it is used any more; `mark`: an instant, by the authority's own count.
     """
 
     series: str
@@ -197,7 +197,8 @@ class Books:
     def fill(self, ask: Ask, limit: int) -> Grant:
         """Charge what is granted to an ask that was noted, once. Raise Stale if it was overtaken since."""
         lease = self._lease(ask)
-        lease.added = share(self.room(ask.series, ask.reach_s, limit), ask.need, ask.want)
+        need = 0 if ask.partial else ask.need
+        lease.added = share(self.room(ask.series, ask.reach_s, limit), need, ask.want)
         if lease.added:
             lease.granted += lease.added
             self.changed.add(ask.place)

@@ -12,7 +12,7 @@ from bench.fire.billing import Bill
 from bench.fire.evidence import Evidence, is_settled, sums
 from bench.fire.fleet import Fleet
 from bench.fire.rules import Place, Rule
-from bench.fire.stand import Charged, Strike, Watch, windows_of
+from bench.fire.stand import Charged, Sample, Strike, Watch, windows_of
 from gateway.core.record import Hold, Record
 
 TINY = MODELS["fake-tiny"]
@@ -266,6 +266,21 @@ def test_refusals_are_not_judged_while_a_death_is_cleared_up() -> None:
     scene.strikes = [Strike("worker 0", at_s - 0.1, at_s + 0.1)]
 
     assert set() == scene.findings()
+
+
+@pytest.mark.parametrize(("killed_s", "wrong"), [(-8, True), (30, False)], ids=["before", "after"])
+def test_a_request_whose_worker_was_killed_later_may_have_held_everything(killed_s: float, wrong: bool) -> None:
+    """Before the refusal or after it; its row has what it was charged, and 0 for what it held."""
+    scene = Scene()
+    killed, call = scene.ask("soft-0", end="broken", held=0), scene.calls[-1]
+    refused_s = call.ended_s + 0.5
+    call.began_s, call.ended_s = refused_s - 9, refused_s + killed_s
+    killed.started_at, killed.duration_ms = datetime.fromtimestamp(call.began_s, UTC).isoformat(), None
+    scene.refuse("soft-0")
+    scene.watch.samples = [Sample(call.ended_s + 0.1, frozenset())]
+    scene.strikes = [Strike("worker 0", call.ended_s, call.ended_s + 0.1)]
+
+    assert ({"refused though there was room"} if wrong else set()) == scene.findings()
 
 
 def test_a_rolling_window_counts_its_buckets_together() -> None:

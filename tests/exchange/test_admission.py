@@ -18,13 +18,14 @@ from gateway.exchange.plan import Names, Planner
 from gateway.journal.writer import Journal
 from gateway.ledger.client import Client
 from gateway.ledger.holder import Holder
+from gateway.ledger.interface import RECALL_WAIT_S
 from gateway.ledger.server import Server
 from gateway.policies.budget import Budget, Budgets
 from gateway.policies.scope import Caller
 from gateway.policies.windows import Window
 from tests.exchange.parts import snapshot
 from tests.http.uv import on_uvloop, until
-from tests.ledger.parts import is_connected, on_disk, serving
+from tests.ledger.parts import Bank, is_connected, on_disk, serving
 
 NOW_NS = 1_800_000_000 * 10**9
 EVER = Window("total", UTC)
@@ -36,10 +37,16 @@ META = encode(Record(id="i", started_at="", team="search", key="ci"))[:-1]
 class Requests:
     """Requests of one worker."""
 
-    def __init__(self, server: Server, holder: Holder, budgets: tuple[Budget, ...]) -> None:
-        self.server = server
+    def __init__(self, server: Server | None, holder: Holder, budgets: tuple[Budget, ...]) -> None:
+        self._server = server
         self.holder = holder
         self._planner = Planner(replace(snapshot(), budgets=Budgets(budgets)), Names(), holder.name)
+
+    @property
+    def server(self) -> Server:
+        """The authority, if it is a real one."""
+        assert self._server is not None
+        return self._server
 
     def new(self, expected: int, bound: int = 0) -> Admission:
         """Make a request that is expected to cost so much, and at most that."""
@@ -119,6 +126,45 @@ async def test_nobody_is_refused_for_a_guess_while_anything_is_left(tmp_path: Pa
         assert [("search/all", 0, 100)] == clamped._held.places()
         assert refusal is not None
         assert "budget_exceeded" == refusal.kind
+
+
+def test_quick_small_requests_keep_no_large_one_out() -> None:
+    """What is left changes all the time while they are let through elsewhere; as long as it is something, it goes."""
+    bank = Bank()
+    slow, quick = [Requests(None, bank.holder(name, workers=2), (SOFT,)) for name in ("slow", "quick")]
+    bank.delay_s = {"slow": 1e-3}
+    large, told = slow.new(5_000), list[Refusal | None]()
+    assert not large.enter()
+    large.wait(told.append)
+    small = []
+    while not told:
+        one = quick.new(10)
+        if not one.enter():
+            one.wait(lambda _: None)
+        small.append(one)
+        bank.clock.run(5e-4)
+
+    assert [None] == told
+    assert large._held is not None
+    assert [1_000 - sum(10 for one in small if one._held)] == large._held.amounts
+
+
+@pytest.mark.parametrize("budget", [SOFT, replace(SOFT, mode="strict")], ids=["soft", "strict"])
+def test_what_comes_free_before_it_hears_of_its_refusal_is_there_for_it(budget: Budget) -> None:
+    """Otherwise it would be told that the budget is exceeded, and how much is left of it."""
+    bank = Bank()
+    some = Requests(None, bank.holder("w"), (budget,))
+    first, second = some.new(1_000, 1_000), some.new(100, 100)
+    told: list[Refusal | None] = []
+    for one in (first, second):
+        assert not one.enter()
+        one.wait(told.append)
+        while some.holder._waiting.everybody():
+            bank.clock.step()
+    first.release()
+    bank.clock.run(RECALL_WAIT_S)
+
+    assert [None, None] == told
 
 
 @on_uvloop

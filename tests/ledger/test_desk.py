@@ -85,7 +85,7 @@ def test_a_starving_request_gets_what_others_have_free() -> None:
 
 
 def test_who_takes_less_too_has_others_recalled_for_what_they_have() -> None:
-    """Where even all of it would not be what is needed: then it is told how much there is, and can ask for that."""
+    """Where even all of it would not be what is needed: then all of it is granted."""
     office = Office("a", "b")
     office.ask("a", want=LIMIT)
     office.posted()
@@ -94,7 +94,19 @@ def test_who_takes_less_too_has_others_recalled_for_what_they_have() -> None:
     assert [("b", Grant(SERIES, 0, 1, 0, 0, 0))] == office.posted()
     office.ask("b", need=LIMIT + 1, partial=True)
     office.ask("a", back=70, recalled=office.recall()["a"])
-    assert ("b", Grant(SERIES, 0, 2, 0, 0, 70)) in office.posted()
+    assert ("b", Grant(SERIES, 0, 2, 70, 70, 0)) in office.posted()
+
+
+def test_who_takes_less_and_was_not_told_of_all_there_is_is_told_so() -> None:
+    """It got what was there by the end of the wait; that others get nothing is no refusal of the budget."""
+    office = Office("a", "b")
+    office.ask("a", want=LIMIT - 30)
+    office.posted()
+
+    office.ask("b", need=50, partial=True)
+    assert [("b", Grant(SERIES, 0, 1, 30, 30, 0, late=True))] == [
+        one for one in office.posted(RECALL_WAIT_S) if isinstance(one[1], Grant)
+    ]
 
 
 def test_who_is_not_answered_in_time_is_not_refused_for_good() -> None:

@@ -202,6 +202,38 @@ def test_who_can_be_served_is_served_though_the_first_cannot(bank: Bank) -> None
     assert {2000: Short, 700: Held, 400: Short, 200: Held} == {amount: type(result) for amount, result in came.items()}
 
 
+def test_the_first_that_takes_less_takes_what_there_is(bank: Bank) -> None:
+    """Also with what was free already; those behind it are refused once nothing is left, and not before."""
+    one, other = bank.holder("a", workers=2), bank.holder("b", workers=2)
+    of, elsewhere = terms("soft"), terms("soft")
+    of.partial = elsewhere.partial = True
+    one.settle(must_hold(bank, one, (of, 300)), [0])
+    must_hold(bank, other, (elsewhere, 600))
+    came: list[Held | Short] = []
+    shorts = [waiting(one, came, (of, amount)) for amount in (2000, 700, 500)]
+    bank.clock.run()
+
+    first, *others = came
+    assert isinstance(first, Held)
+    assert [("soft", 0, 400)] == first.places()
+    assert shorts[1:] == others
+    assert {(False, False)} == {(short.lost, short.late) for short in shorts}
+
+
+def test_who_makes_do_with_less_waits_for_the_rest_all_the_same(bank: Bank) -> None:
+    """It holds all its balances, or none of them; what it cannot have is there for others."""
+    one = bank.holder("a")
+    of, poor = terms("soft", 1000), terms("poor", 5)
+    of.partial = True
+    refused = hold(bank, one, (of, 2000), (poor, 6))
+    assert isinstance(refused, Short)
+    assert poor is refused.terms
+
+    found = hold(bank, one, (of, 2000), (poor, 5))
+    assert isinstance(found, Held)
+    assert [("soft", 0, 1000), ("poor", 0, 5)] == found.places()
+
+
 def test_many_that_wait_for_two_balances_all_get_them(bank: Bank) -> None:
     """The first takes of both what was asked for; then the others lack both again, each in its own queue."""
     one = bank.holder("a")

@@ -1,5 +1,7 @@
 """What a request has set aside, and who waits for how much."""
 
+import pytest
+
 from gateway.ledger.account import Account
 from gateway.ledger.holds import Held, Short, Wait
 from gateway.ledger.lease import Grant
@@ -20,6 +22,35 @@ def test_a_wait_knows_which_asks_were_made_without_it() -> None:
     account.ask(1, 1)
 
     assert 1 == Wait(Short([], account, account.terms, 5), account, account.terms, 5).since
+
+
+def test_who_makes_do_with_less_needs_no_more_of_the_others() -> None:
+    """Of one balance it holds less than it asked for."""
+    poor, rich = terms("poor"), terms("rich")
+    account = Account(poor, "w1")
+    short = Short([(rich, 5), (poor, 5)], account, poor, 5)
+    waits = Wait(short, account, poor, 5)
+    waits.make_do(3)
+
+    assert 3 == waits.amount
+    assert [(rich, 5), (poor, 3)] == short.demands
+
+
+@pytest.mark.parametrize(
+    ("free", "room", "partial", "fits"),
+    [(3, 2, False, True), (4, 0, False, False), (1, -9, True, True), (0, 0, True, False)],
+)
+def test_what_has_come_free_since_a_refusal_is_known(free: int, room: int, partial: bool, fits: bool) -> None:
+    """All that is needed, or of what can be taken in part anything; unless it is no refusal."""
+    of = terms()
+    of.partial = partial
+    account = Account(of, "w1")
+    account.free, account.room = free, room
+    short = Short([], account, of, 5)
+
+    assert fits == short.fits
+    short.late = True
+    assert not short.fits
 
 
 def short_of(rate: int, amount: int, *, room: int, full_ns: int, free: int = 0) -> Short:

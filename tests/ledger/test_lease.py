@@ -30,6 +30,17 @@ def test_a_grant_is_what_is_wanted_or_what_there_is() -> None:
     assert Grant("search/daily", 0, 2, 40, 40, 0) == books.ask(ask("b", 2, need=40, want=60), 100)
 
 
+def test_who_takes_less_is_granted_what_there_is() -> None:
+    """In one step: what it would have to ask for again would be gone by then."""
+    books = Books()
+    books.ask(ask("a", 1, want=60), 100)
+    some = msgspec.structs.replace(ask("b", 1, need=41, want=60), partial=True)
+
+    assert 1 == books.lack(some, 100)
+    assert Grant("search/daily", 0, 1, 40, 40, 0) == books.ask(some, 100)
+    assert 0 == books.ask(msgspec.structs.replace(some, number=2), 100).added
+
+
 def test_an_ask_that_comes_twice_is_granted_once() -> None:
     """And one that comes late has no answer."""
     books = Books()

@@ -168,6 +168,7 @@ class RealProtocol(RuleBasedStateMachine):
     def begin(self, limits: tuple[int, int]) -> MultipleResults[str]:
         """Set the budgets, and start the authority and two workers."""
         self.terms = [terms(name, limit) for name, limit in zip(BUDGETS, limits, strict=True)]
+        self.terms[1].partial = True
         self.limits = {one.place: one.limit for one in self.terms}
         self.run(self.start_authority(None))
         return multiple(self.start_worker(), self.start_worker())

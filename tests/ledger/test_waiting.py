@@ -177,6 +177,7 @@ class Crowd:
 
     limits: list[int]
     delays: list[int]
+    partial: list[bool]
     held: list[tuple[Holder, Held]] = field(default_factory=list)
     waiting: int = 0
 
@@ -189,6 +190,9 @@ class Crowd:
             one.name: [terms(series, limit) for series, limit in zip(SERIES, self.limits, strict=False)]
             for one in self.holders
         }
+        for some in self.terms.values():
+            for of, partial in zip(some, self.partial, strict=False):
+                of.partial = partial
         self.settled: Counter[str] = Counter()
 
     def request(self, at: int, amounts: list[int]) -> None:
@@ -202,12 +206,16 @@ class Crowd:
             one.more(found, lambda result: self.came(one, result))
 
     def came(self, one: Holder, result: Held | Short) -> None:
-        """A request was admitted, or refused: not, if all that it needs is neither settled nor held."""
+        """A request was admitted, or refused: not, if all that it needs is neither settled nor held.
+
+        Nor, where it takes less, while anything is left.
+        """
         self.waiting -= 1
         if isinstance(result, Held):
             self.held.append((one, result))
         else:
-            assert any(amount > self.left(of) for of, amount in result.demands), (result.demands, self.settled)
+            lacks = [(1 if of.partial else amount) > self.left(of) for of, amount in result.demands if amount]
+            assert any(lacks), (result.demands, self.settled)
 
     def left(self, of: Terms) -> int:
         """Return what is neither settled nor held of a balance."""
@@ -237,18 +245,20 @@ ROUND = st.tuples(
 @given(
     limits=st.lists(st.integers(50, 300), min_size=1, max_size=len(SERIES)),
     delays=st.lists(st.sampled_from([0, 0, 7, 20, 70]), min_size=1, max_size=5),
+    partial=st.lists(st.booleans(), min_size=len(SERIES), max_size=len(SERIES)),
     rounds=st.lists(ROUND, min_size=1, max_size=5),
 )
 def test_nobody_is_refused_what_is_there(
     limits: list[int],
     delays: list[int],
+    partial: list[bool],
     rounds: list[tuple[list[tuple[int, tuple[int, ...], int]], list[float], int]],
 ) -> None:
     """However many wait, on however many workers, for however many balances; and everybody hears soon, by few messages.
 
     Not after the wait is over: what would come to nothing only by then is a standstill.
     """
-    crowd = Crowd(limits, delays)
+    crowd = Crowd(limits, delays, partial)
     clock = crowd.bank.clock
     for requests, parts, pause in rounds:
         heard = len(crowd.bank.heard)
