@@ -1,4 +1,7 @@
-"""The record of one exchange: one set of names in the journal, the store, the CLI, the API and plugins."""
+"""The record of one exchange: one set of names in the journal, the store, the CLI, the API and plugins.
+
+`gc=False`: some are made for every exchange, and nothing in them points back, so the garbage collector need not look.
+"""
 
 from typing import Any
 
@@ -9,7 +12,7 @@ from gateway.core.money import usd_text
 from gateway.core.usage import Usage
 
 
-class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One try at a provider. `result`: ok | 4xx | 429 | 5xx | timeout | connect | protocol | cancelled.
 
     `left_requests`, `left_tokens`: what the provider says that its own rate limits leave.
@@ -57,7 +60,7 @@ class Hold(msgspec.Struct, array_like=True):
     late: int = 0
 
 
-class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """Everything known about one exchange, filled phase by phase; `begin` and `end` frames both carry it.
 
     Times in `*_ms` are milliseconds from the request's first byte, to the microsecond; None: it did not happen.

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Usage(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Usage(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """Normalised usage. Counts are integers >= 0; every part is <= its total.
 
     `input_total` holds everything the provider read (cached or not), `output_total` everything it wrote

@@ -33,6 +33,7 @@ DRAINED: Final = "the client left; the answer was read to its end all the same"
 # The field's own default: another empty one would be written down, and would be no JSON.
 _NO_RATES: Final = Record(id="", started_at="", team="", key="").rates
 _now_ns: Final = time.perf_counter_ns
+# To set a member of a record costs as much as a call: what has its default already is not set below.
 # A body that is no longer is written in one piece and needs no bookkeeping.
 _SMALL_BYTES: Final = 64 * 1024
 
@@ -70,7 +71,8 @@ class Entry:
     def set_off(self, route: str | None, provider: str, model: str | None, body: bytes, *, surely: bool) -> None:
         """Begin the first try at a provider. `surely`: raise Refusal unless that stands in the journal."""
         record = self.record
-        record.route = route
+        if route is not None:
+            record.route = route
         record.provider = provider
         self.attempt(provider, model or record.model_requested)
         self.begin(body)
@@ -155,9 +157,12 @@ class Entry:
         attempts = self.record.attempts
         if attempts:
             attempt = attempts[-1]
-            attempt.result = result
-            attempt.status = status
-            attempt.error = error
+            if result != "ok":
+                attempt.result = result
+            if status is not None:
+                attempt.status = status
+            if error is not None:
+                attempt.error = error
             attempt.duration_ms = (self._elapsed_us() - self._attempt_us) / 1000
 
     def elapsed_ms(self) -> float:
@@ -246,9 +251,10 @@ def settle(
         record.cost_nano_usd = bounded(record.cost_nano_usd, record.bound_nano_usd, record.usage_source)
     if sight.job is not None:
         put_off(record, sight.job)
-    if record.error is None:
-        record.error = sight.error
-    return sight.error
+    error = sight.error
+    if error is not None and record.error is None:
+        record.error = error
+    return error
 
 
 def note_answer(record: Record, sight: Sight) -> None:
@@ -256,7 +262,8 @@ def note_answer(record: Record, sight: Sight) -> None:
     record.model_served = sight.model
     record.response_id = sight.response_id
     record.finish_reason = sight.finish_reason
-    record.tool_calls = sight.tool_calls
+    if calls := sight.tool_calls:
+        record.tool_calls = calls
 
 
 def estimate(meter: Meter, record: Record, asked: Billed, spoiled: Usage | None) -> Usage:

@@ -50,18 +50,22 @@ class Introduction:
     )  # fmt: skip
 
     def __init__(
-        self, snapshot: Snapshot, principal: Principal, found: Found, passed: Passed, taking: Taking, record: Record
+        self, head: Head, snapshot: Snapshot, principal: Principal, found: Found, passed: Passed, record: Record
     ) -> None:
         self.snapshot = snapshot
         self.principal = principal
-        self.place: Place | None = found.place
-        self.dialect = found.place.dialect if found.place is not None else "openai"
+        self.place = place = found.place
+        self.dialect = "openai"
+        self.taking = Taking.THROUGH
+        if place is not None:
+            self.dialect = place.dialect
+            self.taking = taking(head, place.endpoint, listed=principal.is_limited)
         self.choice = found.choice
         self.closed = found.closed
         self.passed = passed
-        self.taking = taking
         self.record = record
-        self.keeping = Keeping(principal.redaction, 0 if record.bodies == "none" else principal.max_body_bytes)
+        most_bytes = 0 if record.bodies == "none" else principal.max_body_bytes
+        self.keeping = Keeping(principal.redaction, most_bytes, _text(head.index.get(b"content-encoding")))
         self.ways: dict[str | None, Way] = {}
 
 
@@ -80,17 +84,14 @@ def introduce(head: Head, snapshot: Snapshot, directory: Directory) -> Introduct
         raise refusal
     own_key = principal.forward_credentials and _brings_own(index, query_key, snapshot.access)
     metered = place is not None and place.endpoint.meters
-    intro = Introduction(
+    return Introduction(
+        head,
         snapshot,
         principal,
         found,
         Passed(query if own_key else stripped, _passing_block(head, own_key=own_key, metered=metered), own_key),
-        taking(head, place.endpoint, listed=principal.is_limited) if place is not None else Taking.THROUGH,
         _record(head, principal, place, path.decode("ascii")),
     )
-    if b"content-encoding" in index:
-        intro.keeping = intro.keeping._replace(encoding=index[b"content-encoding"].decode("latin-1"))
-    return intro
 
 
 def _brings_own(index: Mapping[bytes, bytes], query_key: bytes | None, access: Access) -> bool:
@@ -110,7 +111,6 @@ def _passing_block(head: Head, *, own_key: bool, metered: bool) -> bytes:
 
 
 def _record(head: Head, principal: Principal, place: Place | None, path: str) -> Record:
-    content_type = head.index.get(b"content-type")
     record = Record(
         id="",
         started_at="",
@@ -120,10 +120,14 @@ def _record(head: Head, principal: Principal, place: Place | None, path: str) ->
         path=path,
         dialect=place.dialect if place is not None else None,
         endpoint=place.endpoint.name if place is not None else None,
-        request_content_type=content_type.decode("latin-1") if content_type is not None else None,
+        request_content_type=_text(head.index.get(b"content-type")),
         bodies=principal.bodies,
     )
     if _BODIES in head.index:
         record.bodies = principal.bodies_of(value for name, _, value in head.headers if name == _BODIES)
     note_claims(record, head.index)
     return record
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -171,7 +171,8 @@ class Relay:
             self._decoder = Decoder(encoding)
             self._strip_usage = False  # what is compressed passes untouched
         streamed = endpoint.streams or is_stream(content_type.lower(), asked=record.stream)
-        record.stream = record.stream or streamed
+        if streamed:
+            record.stream = True
         self._meter = self._new_meter(streamed)
         admission = self._entry.admission
         if streamed and admission is not None and (admission.plan.guesses or admission.plan.drains):

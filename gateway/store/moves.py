@@ -1,5 +1,6 @@
 """How do exchanges move the sums of a day file? By hour and day and kind, by who they were for, by tag."""
 
+import operator
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
@@ -58,12 +59,14 @@ class Moves:
         sql.executemany(schema.ADD_TAG, tags)
 
     def _rollup_rows(self, day_s: int) -> Iterator[tuple[int, ...]]:
-        days: Groups[int] = defaultdict(list)
+        days: dict[int, list[int]] = {}
         for (hour, kind), seen in self._rollups.items():
-            yield (schema.HOUR_S, hour * schema.HOUR_S, kind, *_spread(seen))
-            days[kind] += seen
-        for kind, seen in days.items():
-            yield (schema.DAY_S, day_s, kind, *_spread(seen))
+            sums = _spread(seen)
+            yield (schema.HOUR_S, hour * schema.HOUR_S, kind, *sums)
+            known = days.get(kind)
+            days[kind] = sums if known is None else list(map(operator.add, known, sums))
+        for kind, sums in days.items():
+            yield (schema.DAY_S, day_s, kind, *sums)
 
 
 def amounts_of(record: Record, times: int = 1) -> tuple[int, ...]:

@@ -35,6 +35,8 @@ class Naming:
         for number, *names in sql.execute("SELECT * FROM kinds"):
             self._know(tuple(names), number)
         ((self._last_claim,),) = sql.execute("SELECT coalesce(max(claim), 0) FROM claims")
+        # Hashes alone, a few megabytes at most: who is surely new need not be looked for.
+        self._hashes = {hash(names) for names in sql.execute(schema.SELECT_CLAIMS)}
         ((self._tags,),) = sql.execute("SELECT count(*) FROM tags")
         self._seen_kinds: dict[tuple[object, ...], tuple[int, bool]] = {}
         self._seen_claims: dict[tuple[object, ...], tuple[int, bool]] = {}
@@ -113,10 +115,13 @@ class Naming:
         if number is None:
             self._last_claim += 1
             number = self._new_claims[names] = self._last_claim
+            self._hashes.add(hash(names))
         self._seen_claims[claim] = number, folded
         return number, folded
 
     def _find_claim(self, names: Names) -> int | None:
+        if hash(names) not in self._hashes:
+            return None
         new = self._new_claims.get(names)
         if new is not None:
             return new

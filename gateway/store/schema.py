@@ -213,6 +213,7 @@ ADD_ROLLUP = f"""INSERT INTO rollups VALUES ({_marks(3 + len(MEASURES) + len(BUC
     ON CONFLICT (step_s, start_s, kind) DO UPDATE SET {_adding(MEASURES + BUCKETS)}"""  # noqa: S608 names of ours
 _SPAN = "first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms)"
 INSERT_CLAIM = f"INSERT INTO claims VALUES ({_marks(4 + len(CLAIM) + len(MEASURES))})"  # noqa: S608 names of ours
+SELECT_CLAIMS = f"SELECT {', '.join(CLAIM)} FROM claims"  # noqa: S608 names of ours
 FIND_CLAIM = f"SELECT claim FROM claims WHERE ({', '.join(CLAIM)}) = ({_marks(len(CLAIM))})"  # noqa: S608 names of ours
 # First and last instant, the measures, which claim.
 MOVE_CLAIM = f"""UPDATE claims SET first_ms = min(first_ms, ?), last_ms = max(last_ms, ?),

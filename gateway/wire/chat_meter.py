@@ -17,6 +17,7 @@ from gateway.wire.shapes import ChatChunk, Sight
 from gateway.wire.sse import payload
 
 _decode_any: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _SPELLINGS = {b'"usage":null': b'"usage":{', b'"usage": null': b'"usage": {'}
 # What makes the event that we asked for the client's all the same. Figures that servers add to it (`timings`,
@@ -101,9 +102,11 @@ class ChatMeter(StreamMeter):
             self._ended = not chunk.choices or _FINISHED.search(event) is not None
             if not chunk.choices:
                 self._look_behind()
-        elif self._mark == self.mark and bytes(chunk.usage) == b"null":
+        elif self._mark == self.mark and _encode(chunk.usage) == b"null":
             # Null stands on every chunk: learn this server's spelling of the one that counts.
-            self._mark = next((real for null, real in _SPELLINGS.items() if null in event), self._mark)
+            for null, real in _SPELLINGS.items():
+                if event.find(null) >= 0:
+                    self._mark = real
 
     def _note_choices(self, choices: Any) -> None:
         for choice in choices if type(choices) is list else ():
@@ -146,11 +149,11 @@ class ChatMeter(StreamMeter):
 
 def _usage_in(chunk: ChatChunk) -> bytes:
     """Find the usage object of a chunk: its own, or Groq's beside its id."""
-    usage = bytes(chunk.usage)
+    usage = _encode(chunk.usage)  # quicker than bytes()
     if usage.startswith(b"{"):
         return usage
     groq = members(chunk.x_groq).get("usage")
-    return msgspec.json.encode(groq) if type(groq) is dict else b""
+    return _encode(groq) if type(groq) is dict else b""
 
 
 def _but_role(delta: dict[str, Any]) -> list[Any]:

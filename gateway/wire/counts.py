@@ -61,16 +61,16 @@ def clamp(usage: Usage, *, plain: bool = False) -> Usage:
     What is spoiled is left out and makes the usage suspect; with a spoiled total nothing of it is believed.
     `plain`: no parts were read but the cache's and reasoning.
     """
-    if usage.input_total < 0 or usage.output_total < 0:
+    room, written = usage.input_total, usage.output_total
+    if room < 0 or written < 0:
         return Usage(raw=usage.raw, suspect=True)
-    room = usage.input_total
     if usage.input_cached_read:
         room -= _cut(usage, "input_cached_read", room)
     if usage.input_cache_write_5m or usage.input_cache_write_1h or usage.input_cache_write_other:
         for name in ("input_cache_write_1h", "input_cache_write_5m", "input_cache_write_other"):
             room -= _cut(usage, name, room)
     if usage.output_reasoning:
-        _cut(usage, "output_reasoning", usage.output_total)
+        _cut(usage, "output_reasoning", written)
     if not plain:
         _clamp_rare(usage)
     return usage

@@ -22,6 +22,7 @@ from gateway.wire.sse import Splitter, payload
 TEXT_ENDPOINTS: Final = frozenset({"chat", "text_completion", "responses"})
 
 _decode_any: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
 # The last event of Responses, and of what media endpoints stream.
 _ENDS = (
     "response.completed", "response.incomplete", "response.failed",
@@ -54,7 +55,8 @@ def read_answer(answer: Answer) -> Sight:
 
 
 def _usage_of(answer: Answer) -> Usage | None:
-    return read_usage(bytes(answer.usage), answer.service_tier, answer.tool_usage) if answer.usage else None
+    raw = _encode(answer.usage)  # quicker than bytes()
+    return read_usage(raw, answer.service_tier, answer.tool_usage) if raw else None
 
 
 def _model_of(answer: Answer) -> str | None:

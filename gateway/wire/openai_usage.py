@@ -64,7 +64,8 @@ def read_usage(raw: bytes, tier: Any = None, tools: Any = None) -> Usage | None:
     if type(wrote) is dict:
         plain = _read_parts(usage, wrote, _OUTPUT_PARTS) and plain
     total, sum_of_parts = seen.get("total_tokens"), input_total + output_total
-    if (total != sum_of_parts or usage.output_reasoning > output_total) and sum_of_parts >= 0:
+    told = total is not None and total != sum_of_parts
+    if sum_of_parts >= 0 and (told or usage.output_reasoning > output_total):
         _add_hidden(usage, count(total), heard=amount(seen.get("prompt_audio_seconds")) > 0)
     if tier:
         usage.service_tier = text(tier)

@@ -12,7 +12,7 @@ from gateway.core.record import Job
 from gateway.core.usage import Usage
 
 
-class Fields(msgspec.Struct, kw_only=True):
+class Fields(msgspec.Struct, kw_only=True, gc=False):
     """What was read. `options`: the raw value of `stream_options`, None where it is not there.
 
     `claims`: the raw members in which a body may say whom it is for; None: there are none.

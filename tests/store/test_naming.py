@@ -44,6 +44,30 @@ def test_same_names_have_the_same_numbers(sql: sqlite3.Connection) -> None:
     assert first.claim == naming.of(record(session="s1", outcome="timeout")).claim
 
 
+def test_who_is_new_is_not_looked_for(sql: sqlite3.Connection) -> None:
+    """Where nearly every exchange is of another session, that would be a question for each."""
+    naming = Naming(sql)
+    naming.of(record(session="s0"))
+    asked: list[str] = []
+    sql.set_trace_callback(asked.append)
+    for number in range(1, 100):
+        naming.of(record(session=f"s{number}"))
+
+    assert [] == [statement for statement in asked if "claims" in statement]
+
+
+def test_who_was_new_is_found_when_it_is_forgotten(sql: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered has a bound; the file knows the number."""
+    monkeypatch.setattr(naming_module, "REMEMBERED", 0)
+    naming = Naming(sql)
+    first = naming.of(record(session="s1"))
+    for number, names in naming.take_new_claims().items():
+        sql.execute(schema.INSERT_CLAIM, (number, 0, *names, 0, 0, *[0] * len(schema.MEASURES)))
+
+    assert first == naming.of(record(session="s1"))
+    assert {} == naming.take_new_claims()
+
+
 def test_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
     """The same names, the same numbers: kinds and claims stand there once."""
     for _ in range(2):
