@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from gateway.evaluation.bodies import Body, body_of, document, events
+from gateway.evaluation.bodies import Body, beginning, body_of, document, events
 
 
 @pytest.mark.parametrize(
     ("stretches", "length", "expected"),
     [
-        ([(0, b"abc")], 3, Body(b"abc", True)),
-        ([(0, b"abc")], 9, Body(b"abc", False)),
-        ([(0, b"ab"), (2, b"c")], 3, Body(b"abc", True)),
-        ([(0, b"ab"), (5, b"c")], 6, Body(b"ab\n\nc", False)),
-        ([(3, b"c")], 4, Body(b"\n\nc", False)),
-        ([], 0, Body(b"", True)),
+        ([(0, b"abc")], 3, Body(b"abc", True, 3)),
+        ([(0, b"abc")], 9, Body(b"abc", False, 3)),
+        ([(0, b"ab"), (2, b"c")], 3, Body(b"abc", True, 3)),
+        ([(0, b"ab"), (5, b"c")], 6, Body(b"ab\n\nc", False, 2)),
+        ([(3, b"c")], 4, Body(b"\n\nc", False, 0)),
+        ([], 0, Body(b"", True, 0)),
     ],
 )
 def test_stretches(stretches: list[tuple[int, bytes]], length: int, expected: Body) -> None:
@@ -51,6 +51,14 @@ def test_a_coded_body_ends_where_it_was_cut() -> None:
 def test_documents(data: bytes, expected: Any) -> None:
     """JSON, and what is JSON but for a mark, broken UTF-8 or half of a pair."""
     assert expected == document(data)
+
+
+def test_the_beginning_of_a_cut_document() -> None:
+    """What stands before the gap; of a whole document that is broken nothing is made up."""
+    cut = body_of([(0, b'{"a":"x","b":"y'), (90, b'","c":1}')], 98, None)
+
+    assert {"a": "x", "b": "y"} == beginning(cut)
+    assert beginning(body_of([(0, b'{"a":"x","b":')], 13, None)) is None
 
 
 @pytest.mark.parametrize(
