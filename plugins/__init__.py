@@ -1,1 +1,1 @@
-"""Evaluator plugins that ship with Tollway. None is built yet."""
+"""Evaluator plugins that ship with Tollway. One file each, by the names of docs/evaluators.md."""

@@ -29,6 +29,10 @@ class Pattern:
         """Return the texts of all matches that do not overlap."""
         return [match.group() for match in self.finditer(text)]
 
+    def without(self, text: str) -> str:
+        """Put a space in the place of all matches."""
+        return str(self._compiled.sub(" ", _well_formed(text)))
+
 
 def compiled(pattern: str, *, ignore_case: bool = False) -> Pattern:
     """Compile a pattern that RE2 knows; raise ValueError."""

@@ -5,7 +5,6 @@ are errors. Where any JSON object is asked for (`json_object`), it must be one. 
 reader could still use the answer: without its code fence, or from its first brace on.
 """
 
-import re
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +14,7 @@ from gateway_plugins._answer import is_refused, whole_answer_of
 from gateway_plugins._json import NotJson, first_object, read
 from gateway_plugins._text import capped
 
-_MARK: Final = "```"
-_FENCE: Final = re.compile(r"\s*```[a-zA-Z]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_FENCE: Final = "```"
 
 
 class JsonParams(BaseModel):
@@ -67,24 +65,33 @@ def problem_of(text: str, kind: str) -> str | None:
     try:
         value = read(text)
     except NotJson as no:
-        if not text.strip():
+        stripped = text.strip()
+        if not stripped:
             return "empty"
-        return "fenced" if _MARK in text and _FENCE.fullmatch(text) else str(no)
+        return "fenced" if stripped.startswith(_FENCE) and stripped.endswith(_FENCE) else str(no)
     return None if _fits(value, kind) else "not_an_object"
 
 
 def _is_recoverable(text: str, kind: str) -> bool:
-    fenced = _FENCE.search(text) if _MARK in text else None
-    if fenced:
-        try:
-            return _fits(read(fenced.group(1)), kind)
-        except NotJson:
-            pass
+    try:
+        inside = _inside_fence(text)
+        if inside is not None and _fits(read(inside), kind):
+            return True
+    except NotJson:
+        pass
     try:
         first_object(text)
     except NotJson:
         return False
     return True
+
+
+def _inside_fence(text: str) -> str | None:
+    """Return what stands between the first line of a fence and its end."""
+    _, opened, rest = text.partition(_FENCE)
+    _, line_ended, rest = rest.partition("\n")
+    inside, closed, _ = rest.partition(_FENCE)
+    return inside if opened and line_ended and closed else None
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -43,6 +43,10 @@ UNTESTED = {
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+# What ships as a plugin uses what everybody's plugins may use, so that it stays enough.
+PLUGINS = sorted(path for path in (ROOT / "plugins").glob("*.py") if path.name != "__init__.py")
+FOR_PLUGINS = ("gateway.evaluation.api.", "gateway.evaluation.text.", "gateway_plugins.")
+
 
 def name_of(path: Path) -> str:
     """Return a module's path inside the package, as test id."""
@@ -142,6 +146,19 @@ def test_module_is_readable(path: Path) -> None:
 
     assert source.count("\n") <= MAX_MODULE_LINES, "split this module by responsibility"
     assert [] == undocumented(tree) + long_functions(tree) + silent_handlers(tree)
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
+def test_plugin_keeps_its_place(path: Path) -> None:
+    """A plugin uses the public API, reads at once like any module, and has a test file (what plugins share has one)."""
+    source = path.read_text()
+    tree = ast.parse(source)
+    imported = [name for _, name in imported_names(tree) if name.startswith("gateway")]
+
+    assert [] == [name for name in imported if not name.startswith(FOR_PLUGINS)]
+    assert source.count("\n") <= MAX_MODULE_LINES
+    assert [] == undocumented(tree) + long_functions(tree) + silent_handlers(tree)
+    assert path.name.startswith("_") or (TESTS / "plugins" / f"test_{path.name}").is_file()
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py"], ids=name_of)

@@ -26,6 +26,7 @@ def talk(*said: str, feedback: dict[str, bool | float | str] | None = None, **fa
         (talk("Hi", "Hi", "Thanks, but it is still broken"), "unknown", []),
         (talk("my printer is broken", "On?", "My printer is broken!"), "unresolved", ["repeats"]),
         (talk("yes", "Really?", "yes"), "unknown", []),
+        (talk("is my printer broken", "On?", "is my printer new"), "unknown", []),
         (talk("I want to talk to a human"), "escalated", ["asks_for_human"]),
         (talk("Hi", choices=(Message("assistant", tool_calls=(ToolCall("c", "transfer_to_human", "{}"),)),)),
          "escalated", ["hands_over"]),

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -103,6 +105,26 @@ def test_wrong_schema_is_no_fault_of_the_answer(wrong: dict[str, object]) -> Non
     assert "skip invalid_request_schema" in [
         outcome(PLUGIN, said(text, response_format=schema(wrong))) for text in ('"aaa"', '{"a": 1}')
     ]
+
+
+def test_nothing_is_fetched() -> None:
+    """A request cannot make the gateway call anybody, however near."""
+
+    class Schema(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+    asked: list[str] = []
+    with HTTPServer(("127.0.0.1", 0), Schema) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        far = schema({"$ref": f"http://127.0.0.1:{server.server_port}/schema.json"})
+
+        assert "skip invalid_request_schema" == outcome(PLUGIN, said("5", response_format=far))
+        server.shutdown()
+    assert [] == asked
 
 
 @pytest.mark.parametrize(

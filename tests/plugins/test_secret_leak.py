@@ -51,6 +51,7 @@ def test_family_is_named(text: str, family: str) -> None:
         "The key = value pair, the token: a word.",
         "token = settings.authentication_token_name",
         "key: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa1",
+        "token: abcdefgh12abcdefgh12ab",
         "max_tokens = 20000000000000000000000",
         "sk-toggleable__content-label-arrow",
     ],

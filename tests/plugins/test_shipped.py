@@ -24,6 +24,7 @@ from gateway.evaluation.api import (
     ToolResult,
     Usage,
 )
+from gateway.evaluation.conformance import assert_conforms
 from gateway.evaluation.declared import problems
 from tests.plugins.making import scored
 from tests.plugins.shipped import classes, evaluators
@@ -121,3 +122,9 @@ def test_any_exchange_is_judged_or_skipped(evaluator: Evaluator[Any], data: st.D
     assert repr(before) == repr(target)
     again = scored(type(evaluator), evaluator.evaluate(target))
     assert msgspec.json.encode(scores) == msgspec.json.encode(again)
+
+
+@pytest.mark.parametrize("evaluator", ALL, ids=NAMES)
+def test_conforms(evaluator: Evaluator[Any]) -> None:
+    """What is asked of everybody's evaluators is asked of ours: purity, limits of time and memory, hostile targets."""
+    assert_conforms(type(evaluator), evaluator.params.model_dump(exclude_unset=True))

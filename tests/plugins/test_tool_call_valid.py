@@ -43,6 +43,10 @@ def calling(*calls: ToolCall, **facts: object) -> object:
         (calling(CALL, tool_choice=ToolChoice("named", "weather")), "ok"),
         (calling(CALL, tool_choice=ToolChoice("named", "now")), "choice_violation"),
         (calling(tool_choice=ToolChoice("named", "now")), "choice_violation"),
+        (
+            calling(CALL, call("{}", name="now", id="c2"), tool_choice=ToolChoice("named", "weather")),
+            "choice_violation",
+        ),
         (calling(CALL, CALL, tool_choice=ToolChoice(parallel=False)), "dup_id"),
         (calling(CALL, call("{}", name="now", id="c2"), tool_choice=ToolChoice(parallel=False)), "choice_violation"),
         (calling(CALL, CALL), "dup_id"),
