@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.app import log
-from gateway.app.channel import Applied, Channel, Config, Drain, Ready
+from gateway.app.channel import Applied, Channel, Config, Drain, Judges, Ready
+from gateway.app.judging import Judging
 from gateway.app.snapshots import Snapshots
 from gateway.app.sole import sole
 from gateway.app.vitals import Vitals
 from gateway.config.problems import ConfigError
 from gateway.evaluation.engine import Engine, Places
-from gateway.evaluation.protocol import Answered, Asking
 from gateway.evaluation.queue import QueueRefused
 from gateway.metrics.board import EVALUATOR, GENERATION, HEARTBEAT_MS, PID, Board
 from gateway.policies.snapshot import Snapshot
@@ -32,10 +32,13 @@ logger = logging.getLogger("tollway.evaluator")
 class Evaluator:
     """The evaluator's process: how it starts, takes a new config, works, and ends."""
 
-    def __init__(self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot, engine: Engine) -> None:
+    def __init__(
+        self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot, engine: Engine, judging: Judging
+    ) -> None:
         self._channel = channel
         self._snapshots = snapshots
         self._engine = engine
+        self._judging = judging
         self._news: Snapshot | None = snapshot
         self._ending = asyncio.Event()
         self._slot = Board(Path(snapshot.server.data_dir) / "board").slot(EVALUATOR)
@@ -62,13 +65,16 @@ class Evaluator:
             # What was going on is done again, under the same ids: to begin anew is the simplest way out of anything.
             logger.error("the evaluator cannot go on and begins anew; no score is lost by that", exc_info=error)
         await self._engine.end(well=error is None)
+        await self._judging.close()
         self._slot.set(HEARTBEAT_MS, 0)
         return int(error is not None)
 
     async def _take_orders(self) -> None:
         while not self._ending.is_set():
             message = await self._channel.receive()
-            if isinstance(message, Config):
+            if isinstance(message, Judges):
+                self._judging.told = message
+            elif isinstance(message, Config):
                 await self._read(message)
             elif message is None or isinstance(message, Drain):
                 self._ending.set()
@@ -92,6 +98,7 @@ class Evaluator:
 
     async def _apply(self, snapshot: Snapshot) -> None:
         log.configure("evaluator", snapshot)
+        await self._judging.use(snapshot)
         await self._engine.apply(snapshot.evaluating)
         self._slot.set(GENERATION, snapshot.generation)
         self._channel.send(Applied(snapshot.generation))
@@ -104,10 +111,6 @@ class Evaluator:
             await asyncio.sleep(BEAT_S)
 
 
-async def _nobody(asking: Asking, _: str) -> Answered:
-    return Answered(number=asking.number, call=asking.call, failure="error", reason="no_judge")
-
-
 def _error_of(task: asyncio.Future[Any]) -> BaseException | None:
     return task.exception() if task.done() and not task.cancelled() else None
 
@@ -115,8 +118,8 @@ def _error_of(task: asyncio.Future[Any]) -> BaseException | None:
 async def run() -> int:
     """Live the evaluator's life; return the exit status."""
     channel = await Channel.from_environment(os.environ)
-    first = await channel.receive()
-    if not isinstance(first, Config):
+    told, first = await channel.receive(), await channel.receive()
+    if not isinstance(told, Judges) or not isinstance(first, Config):
         return 0  # the supervisor died first
     snapshots = Snapshots(os.environ)
     snapshot = await snapshots.first(first)
@@ -125,11 +128,13 @@ async def run() -> int:
     places = Places(Path(snapshot.server.store_dir), data_dir / "journal", data_dir / "evaluation")
     with await sole(places.queue / "evaluator.lock"):
         try:
-            engine = Engine(places, snapshot.server.durability, _nobody)
+            judging = Judging(places.queue)
+            engine = Engine(places, snapshot.server.durability, judging.ask)
         except (QueueRefused, sqlite3.Error) as error:
             logger.error("the evaluator's queue cannot be opened, so nothing is evaluated", extra={"error": error})
             return 1
-        status = await Evaluator(channel, snapshots, snapshot, engine).live()
+        judging.told = told
+        status = await Evaluator(channel, snapshots, snapshot, engine, judging).live()
     channel.close()
     return status
 
