@@ -69,6 +69,11 @@ class Ends:
         self.flush()
         self._stop_timer()
 
+    def drop(self) -> None:
+        """Write no more: those tasks are done again."""
+        self._stop_timer()
+        self._evaluations, self._done, self._crews = [], [], []
+
     def _in(self, delay_s: float) -> None:
         self._stop_timer()
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
