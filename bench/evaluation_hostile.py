@@ -1,3 +1,5 @@
 """stub"""
+
+
 def compare(rounds: int, seconds: float) -> None:
     """Compare."""

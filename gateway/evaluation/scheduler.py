@@ -92,8 +92,8 @@ class Scheduler:
 
     async def abandon(self) -> None:
         """End all processes without writing anything down: what was in hand is done again by the next one."""
-        await self.roster.end()
         self._ends.drop()
+        await self.roster.end()
 
     def at_work(self, now_ms: int) -> list[str]:
         """Name the evaluators that are loaded and not in quarantine."""
