@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from bench import hostile_plugins
+from bench.hostile_plugins import HOSTILE
 from tests.faults.harness import Load, is_alive, played, processes
 from tests.gateway import Gateway, standing_before, team_file
 from tests.provider import Answer, Asked, answer, providing, until
@@ -23,75 +25,7 @@ SHIPPED = ["json_valid", "truncated", "empty_answer", "refusal"]
 LIMIT_S = 150.0
 PRICES = '{ "gpt-4o-mini" = { input = "0.15", output = "0.60" } }'
 
-HOSTILE = '''
-"""Plugins that nobody should write."""
-
-import os
-import re
-import time
-
-from gateway.evaluation.api import Evaluator, NoParams, Result, ScoreSpec
-
-
-class _Bad(Evaluator[NoParams]):
-    version = "1"
-
-
-class Crashes(_Bad):
-    name = "crashes"
-
-    def evaluate(self, exchange):
-        os._exit(3)
-
-
-class Hangs(_Bad):
-    name = "hangs"
-
-    def evaluate(self, exchange):
-        return bool(re.match(r"(a+)+$", "a" * 64 + "b"))
-
-
-class Eats(_Bad):
-    name = "eats"
-
-    def evaluate(self, exchange):
-        hoard = []
-        while True:
-            hoard.append(bytearray(1 << 24))
-
-
-class Shouts(_Bad):
-    name = "shouts"
-
-    def evaluate(self, exchange):
-        while True:
-            os.write(1, b"x" * (1 << 20))
-
-
-class Forks(_Bad):
-    name = "forks"
-
-    def evaluate(self, exchange):
-        while True:
-            os.fork()
-
-
-class Lies(_Bad):
-    name = "lies"
-    scores = (ScoreSpec(type="numeric", low=0, high=1),)
-
-    def evaluate(self, exchange):
-        return Result(9.2e124)
-
-
-class Raises(_Bad):
-    name = "raises"
-
-    def evaluate(self, exchange):
-        raise ValueError("no")
-'''
-BAD = {"crashes": "Crashes", "hangs": "Hangs", "eats": "Eats", "shouts": "Shouts", "forks": "Forks", "lies": "Lies"}
-BAD |= {"raises": "Raises"}
+BAD = {name.lower(): name for name in HOSTILE}
 
 
 def uses(*names: str) -> str:
@@ -234,9 +168,9 @@ def test_killed_evaluator_and_recorder_lose_and_double_no_score(tmp_path: Path) 
 def test_hostile_plugins_cost_nobody_else_anything(tmp_path: Path) -> None:
     """At 100 % sampling under load: no request fails, the good evaluators' scores are complete, the bad ones are in
     quarantine with the reason to read."""
-    (tmp_path / "hostile.py").write_text(HOSTILE)
+    plugins = Path(hostile_plugins.__file__)
     tables = [
-        f'[[evaluators]]\nname = "{name}"\nuse = "file:hostile.py:{member}"\ntimeout = "1 s"\nmemory = "256 MiB"\n'
+        f'[[evaluators]]\nname = "{name}"\nuse = "file:{plugins}:{member}"\ntimeout = "1 s"\nmemory = "256 MiB"\n'
         for name, member in BAD.items()
     ]
     with (
