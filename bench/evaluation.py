@@ -7,8 +7,8 @@ Without `--hostile`: a worker's data plane and a recorder's conveyor fill a log 
 everything that evaluates (follower, sampling, queue, lane, the isolated plugin process, journal) is pinned to one core
 and looks at each of them with five evaluators. Prints exchanges a second of wall clock, and where the CPU time went.
 
-With `--hostile`: a gateway under load, in turns without evaluation and with plugins that hang, allocate without end, die
-and shout at 100 % sampling beside the good ones. Prints the p99 of both, and their ratio.
+With `--hostile`: a gateway under load, in turns without evaluation and with plugins that hang, allocate without end,
+die and shout at 100 % sampling beside the good ones. Prints the p99 of both, and their ratio.
 """
 
 import argparse

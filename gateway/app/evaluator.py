@@ -36,9 +36,9 @@ class Evaluator:
         self, channel: Channel, snapshots: Snapshots, snapshot: Snapshot, engine: Engine, judging: Judging
     ) -> None:
         self._channel = channel
-        self._judging = judging
         self._snapshots = snapshots
         self._engine = engine
+        self._judging = judging
         self._news: Snapshot | None = snapshot
         self._ending = asyncio.Event()
         self._slot = Board(Path(snapshot.server.data_dir) / "board").slot(EVALUATOR)
@@ -65,6 +65,7 @@ class Evaluator:
             # What was going on is done again, under the same ids: to begin anew is the simplest way out of anything.
             logger.error("the evaluator cannot go on and begins anew; no score is lost by that", exc_info=error)
         await self._engine.end(well=error is None)
+        await self._judging.close()
         self._slot.set(HEARTBEAT_MS, 0)
         return int(error is not None)
 
@@ -97,7 +98,7 @@ class Evaluator:
 
     async def _apply(self, snapshot: Snapshot) -> None:
         log.configure("evaluator", snapshot)
-        await self._judging.follow(snapshot)
+        await self._judging.use(snapshot)
         await self._engine.apply(snapshot.evaluating)
         self._slot.set(GENERATION, snapshot.generation)
         self._channel.send(Applied(snapshot.generation))
@@ -117,8 +118,8 @@ def _error_of(task: asyncio.Future[Any]) -> BaseException | None:
 async def run() -> int:
     """Live the evaluator's life; return the exit status."""
     channel = await Channel.from_environment(os.environ)
-    judges, first = await channel.receive(), await channel.receive()
-    if not isinstance(judges, Judges) or not isinstance(first, Config):
+    told, first = await channel.receive(), await channel.receive()
+    if not isinstance(told, Judges) or not isinstance(first, Config):
         return 0  # the supervisor died first
     snapshots = Snapshots(os.environ)
     snapshot = await snapshots.first(first)
@@ -127,13 +128,13 @@ async def run() -> int:
     places = Places(Path(snapshot.server.store_dir), data_dir / "journal", data_dir / "evaluation")
     with await sole(places.queue / "evaluator.lock"):
         try:
-            judging = Judging(places.queue, judges)
+            judging = Judging(places.queue)
             engine = Engine(places, snapshot.server.durability, judging.ask)
         except (QueueRefused, sqlite3.Error) as error:
             logger.error("the evaluator's queue cannot be opened, so nothing is evaluated", extra={"error": error})
             return 1
+        judging.told = told
         status = await Evaluator(channel, snapshots, snapshot, engine, judging).live()
-        await judging.end()
     channel.close()
     return status
 

@@ -1,44 +1,47 @@
-"""The judges of the evaluator's process: where they are reached, by which key, at which price, as config says now."""
+"""Where the evaluator's judges sit, as the config and the supervisor's word have it now."""
 
 import time
 from pathlib import Path
 
 from gateway.app.channel import Judges
-from gateway.config.judges import judging
-from gateway.evaluation.judge import Bench, JudgeDesk
+from gateway.evaluation.judge import Bench, JudgeDesk, Price
 from gateway.evaluation.judge_bench import benches, pricing
 from gateway.evaluation.judge_cache import JudgeCache
 from gateway.evaluation.protocol import Answered, Asking
 from gateway.policies.snapshot import Snapshot
 
+FILE = "judge.db"
+
 
 class Judging:
-    """Asks for plugins. `told`: what the supervisor said last; it is in force from the next config on."""
+    """A judge's desk that follows the config. `told`: the last word on how judges are reached, with their keys."""
 
-    def __init__(self, folder: Path, told: Judges) -> None:
-        self.told = told
-        self._snapshot: Snapshot | None = None
-        self._cache = JudgeCache(folder / "judge.db", time.time)
+    def __init__(self, folder: Path) -> None:
+        self.told = Judges(url="", keys={})
+        self._cache = JudgeCache(folder / FILE, time.time)
         self._desk = JudgeDesk(self._cache, self._price)
+        self._price_of: Price = _nothing
 
-    async def follow(self, snapshot: Snapshot) -> None:
-        """Take a config over."""
-        self._snapshot = snapshot
-        plugins = judging(snapshot.evaluating)
-        await self._desk.use(
-            self.told.url, benches(plugins, self.told.keys, snapshot.routing), ca_file=self.told.ca_file
-        )
+    async def use(self, snapshot: Snapshot) -> None:
+        """Take a config over, and what was told with it."""
+        self._price_of = pricing(snapshot.routing, snapshot.prices, time.time)
+        plugins = snapshot.evaluating.plugins.values()
+        seats = benches(plugins, self.told.keys, snapshot.routing)
+        await self._desk.use(self.told.url, seats, self.told.ca_file)
 
     async def ask(self, asking: Asking, team: str) -> Answered:
-        """Get a verdict for an exchange of `team`."""
+        """Get a verdict about something of a team; never raises."""
         return await self._desk.ask(asking, team)
 
-    async def end(self) -> None:
-        """Let go of connections and files."""
+    async def close(self) -> None:
+        """Let go of connections and of the cache."""
         await self._desk.close()
         self._cache.close()
 
     def _price(self, bench: Bench, provider: str | None, answer: bytes) -> int:
-        if self._snapshot is None:
-            return 0
-        return pricing(self._snapshot.routing, self._snapshot.prices, time.time)(bench, provider, answer)
+        return self._price_of(bench, provider, answer)
+
+
+def _nothing(_: Bench, __: str | None, ___: bytes) -> int:
+    """Price answers before there is a config."""
+    return 0

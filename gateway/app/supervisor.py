@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import gateway
 from gateway.app.aside import Aside
-from gateway.app.channel import State
+from gateway.app.channel import Message, State
 from gateway.app.child import Child
 from gateway.app.live import Live
 from gateway.app.log import configure
@@ -180,8 +180,8 @@ class Supervisor:
 
     def _lead_evaluator(self) -> None:
         """Nobody waits for it: agents are served while it starts, and if it cannot."""
-        messages = (self.live.judges(self.listen), self.live.message())
-        self._aside.follow(messages, is_on=self.live.snapshot.evaluating.is_on)
+        told: list[Message] = [self.live.judges(self.listen), self.live.message()]
+        self._aside.follow(told, is_on=self.live.snapshot.evaluating.is_on)
 
     def _tell_state(self) -> None:
         everybody = [*self._children, *self._aside.children]

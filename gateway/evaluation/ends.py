@@ -37,9 +37,12 @@ class Ends:
         self._done: list[Done] = []
         self._crews: list[Crew] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._is_dropped = False
 
     def add(self, crew: Crew | None, task: Task, evaluation: Evaluation) -> None:
         """Note an end. `crew`: who had the task in hand."""
+        if self._is_dropped:
+            return
         scores, cost = len(evaluation.scores), evaluation.judge_cost_nano_usd
         self._evaluations.append(evaluation)
         self._done.append(Done(task, evaluation.result, evaluation.reason, scores, cost))
@@ -68,6 +71,11 @@ class Ends:
         """Try a last time; what is not written down stays in the queue."""
         self.flush()
         self._stop_timer()
+
+    def drop(self) -> None:
+        """Write no more, whatever comes: those tasks are done again."""
+        self._stop_timer()
+        self._is_dropped = True
 
     def _in(self, delay_s: float) -> None:
         self._stop_timer()

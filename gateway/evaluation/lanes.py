@@ -50,7 +50,8 @@ def is_special(loaded: Loaded) -> bool:
 
 
 def _is_usual(plugin: Plugin) -> bool:
-    return plugin.judge is None and plugin.wall_s is None and plugin.memory_mb is None and not plugin.network
+    # A judge may be named for all; who really asks one says so when it is loaded.
+    return plugin.wall_s is None and plugin.memory_mb is None and not plugin.network
 
 
 def _processes(plugins: Sequence[Plugin], workers: int) -> int:

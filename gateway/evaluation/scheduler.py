@@ -92,6 +92,7 @@ class Scheduler:
 
     async def abandon(self) -> None:
         """End all processes without writing anything down: what was in hand is done again by the next one."""
+        self._ends.drop()
         await self.roster.end()
 
     def at_work(self, now_ms: int) -> list[str]:

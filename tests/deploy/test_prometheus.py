@@ -73,7 +73,8 @@ SILENT = {
     "tollway_prices_timestamp_seconds": "the bundled price list has no date",
     "tollway_feedback_total": "nobody says what they think",
     "tollway_eval_cost_usd_total": "no evaluator asks a judge",
-    "tollway_score": "whether an answer was cut has a direction, and the one at work here may not be loaded in time",
+    "tollway_score": "the evaluator has the lowest priority, and may come to nothing under this load",
+    "tollway_scores_total": "no answer fails",
 }
 
 # What every answer says of the provider's rate limit. A zero must be shown, too.

@@ -16,7 +16,7 @@ def test_shipped_evaluators_share_and_others_are_alone() -> None:
     assert [Share((a, b), 1, is_common=True), Share((x,), 1), Share((y,), 1)] == plan([x, a, y, b], OURS, (), 4)
 
 
-@pytest.mark.parametrize("more", [{"judge": "m"}, {"network": True}, {"wall_s": 60.0}, {"memory_mb": 4096}])
+@pytest.mark.parametrize("more", [{"network": True}, {"wall_s": 60.0}, {"memory_mb": 4096}])
 def test_shipped_evaluator_with_needs_of_its_own_is_alone(more: dict[str, object]) -> None:
     """What it may do, the others may not."""
     a, b = plugin("a", "json_valid"), plugin("b", "refusal", **more)

@@ -13,84 +13,19 @@ from typing import Any
 
 import pytest
 
+from bench import hostile_plugins
+from bench.hostile_plugins import HOSTILE
 from tests.faults.harness import Load, is_alive, played, processes
 from tests.gateway import Gateway, standing_before, team_file
-from tests.provider import providing, until
+from tests.provider import Answer, Asked, answer, providing, until
 
 KILLS = int(os.environ.get("TOLLWAY_KILLS", "8"))
 MIX = [(0, 0), (8, 0), (0, 0)]
 SHIPPED = ["json_valid", "truncated", "empty_answer", "refusal"]
 LIMIT_S = 150.0
+PRICES = '{ "gpt-4o-mini" = { input = "0.15", output = "0.60" } }'
 
-HOSTILE = '''
-"""Plugins that nobody should write."""
-
-import os
-import re
-import time
-
-from gateway.evaluation.api import Evaluator, NoParams, Result, ScoreSpec
-
-
-class _Bad(Evaluator[NoParams]):
-    version = "1"
-
-
-class Crashes(_Bad):
-    name = "crashes"
-
-    def evaluate(self, exchange):
-        os._exit(3)
-
-
-class Hangs(_Bad):
-    name = "hangs"
-
-    def evaluate(self, exchange):
-        return bool(re.match(r"(a+)+$", "a" * 64 + "b"))
-
-
-class Eats(_Bad):
-    name = "eats"
-
-    def evaluate(self, exchange):
-        hoard = []
-        while True:
-            hoard.append(bytearray(1 << 24))
-
-
-class Shouts(_Bad):
-    name = "shouts"
-
-    def evaluate(self, exchange):
-        while True:
-            os.write(1, b"x" * (1 << 20))
-
-
-class Forks(_Bad):
-    name = "forks"
-
-    def evaluate(self, exchange):
-        while True:
-            os.fork()
-
-
-class Lies(_Bad):
-    name = "lies"
-    scores = (ScoreSpec(type="numeric", low=0, high=1),)
-
-    def evaluate(self, exchange):
-        return Result(9.2e124)
-
-
-class Raises(_Bad):
-    name = "raises"
-
-    def evaluate(self, exchange):
-        raise ValueError("no")
-'''
-BAD = {"crashes": "Crashes", "hangs": "Hangs", "eats": "Eats", "shouts": "Shouts", "forks": "Forks", "lies": "Lies"}
-BAD |= {"raises": "Raises"}
+BAD = {name.lower(): name for name in HOSTILE}
 
 
 def uses(*names: str) -> str:
@@ -161,6 +96,33 @@ def test_traffic_becomes_scores(tmp_path: Path) -> None:
     assert 'tollway_eval_quarantined{evaluator="refusal"} 0.0' in metrics
 
 
+def test_judge_is_asked_once_for_each_exchange_and_its_calls_are_not_judged(tmp_path: Path) -> None:
+    """Through the gateway itself, as a team of its own: at 100 % sampling it comes to an end, and its cost is known."""
+    more = '[[evaluators]]\nname = "helpful"\nuse = "llm_judge"\njudge = "gpt-4o-mini"\n[evaluators.params]\n'
+    more += 'rubric = "Is the answer of any use?"\n'
+    with (
+        providing(judging) as provider,
+        standing_before(
+            provider, tmp_path, ["openai"], more=more, teams={"search": uses("helpful")}, prices=PRICES
+        ) as run,
+    ):
+        until(lambda: evaluator_is_up(run), "the evaluator is up", LIMIT_S)
+        with Load(run.port, 2, MIX) as load:
+            load.more(12)
+            load.stop()
+        until(lambda: evaluations(tmp_path), "something is evaluated", LIMIT_S)
+        asked = len(run.rows(team="search"))
+        until(lambda: len(evaluations(tmp_path)) >= asked, "all is evaluated", LIMIT_S)
+        judged = run.wait_rows(asked, team="evaluation")
+        assert 0 == run.stop()
+
+    found = evaluations(tmp_path)
+    assert {"helpful ok"} == {word for _, word in found}
+    assert asked == len(found) == len(judged)
+    assert {"helpful"} == {row["key"] for row in judged}
+    assert sum(row["cost_nano_usd"] for row in judged) == judges_cost(tmp_path) > 0
+
+
 def test_reload_turns_evaluation_on_and_off(tmp_path: Path) -> None:
     """Without a use of it there is no process; a team's file begins it, and ends it."""
     with providing(played) as provider, standing_before(provider, tmp_path, ["openai"]) as run:
@@ -206,9 +168,9 @@ def test_killed_evaluator_and_recorder_lose_and_double_no_score(tmp_path: Path) 
 def test_hostile_plugins_cost_nobody_else_anything(tmp_path: Path) -> None:
     """At 100 % sampling under load: no request fails, the good evaluators' scores are complete, the bad ones are in
     quarantine with the reason to read."""
-    (tmp_path / "hostile.py").write_text(HOSTILE)
+    plugins = Path(hostile_plugins.__file__)
     tables = [
-        f'[[evaluators]]\nname = "{name}"\nuse = "file:hostile.py:{member}"\ntimeout = "1 s"\nmemory = "256 MiB"\n'
+        f'[[evaluators]]\nname = "{name}"\nuse = "file:{plugins}:{member}"\ntimeout = "1 s"\nmemory = "256 MiB"\n'
         for name, member in BAD.items()
     ]
     with (
@@ -246,6 +208,36 @@ def are_shut_out(run: Gateway) -> bool:
     time.sleep(0.5)
     page = run.metrics()
     return all(f'tollway_eval_quarantined{{evaluator="{name}"}} 1.0' in page for name in BAD)
+
+
+def judging(asked: Asked) -> Answer:
+    """Play agents' answers, and a judge's verdict."""
+    fields = json.loads(asked.body)
+    if "user" in fields:
+        return played(asked)
+    schema = fields["response_format"]["json_schema"]["schema"]
+    verdict = {name: _some(part) for name, part in schema["properties"].items()}
+    message = {"role": "assistant", "content": json.dumps(verdict)}
+    usage = {"prompt_tokens": 90, "completion_tokens": 20, "total_tokens": 110}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return answer(json.dumps({"id": "j", "model": "gpt-4o-mini", "choices": [choice], "usage": usage}).encode())
+
+
+def _some(schema: dict[str, Any]) -> Any:
+    """Give a value that fits."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    return {"boolean": True, "string": "because", "number": 1, "integer": 1, "array": [], "object": {}}[schema["type"]]
+
+
+def judges_cost(folder: Path) -> int:
+    """Add up what evaluations say that their judges cost."""
+    total = 0
+    for path in sorted((folder / "data" / "store").glob("????-??-??.db")):
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as sql:
+            rows = sql.execute("SELECT more FROM evaluations WHERE more IS NOT NULL")
+            total += sum(json.loads(more).get("judge_cost_nano_usd", 0) for (more,) in rows)
+    return total
 
 
 def _reasons(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,102 @@
+"""The engine: from a log that the store wrote to evaluations in the journal, over restarts, each once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.evaluation.engine import Engine, Places
+from gateway.evaluation.protocol import Answered, Asking
+from gateway.metrics.totals import Tally
+from gateway.policies.evaluating import Evaluating, Plugin, Rule
+from gateway.store.sqlite import SqliteStore
+from tests.evaluation.at_work import evaluations
+from tests.records import finished, record
+
+ON = Evaluating(
+    {"truncated": Plugin("truncated", "truncated")}, {"search": (Rule(team="search", evaluator="truncated"),)}
+)
+ANSWER = b'{"choices":[{"message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}]}'
+
+
+async def nobody(asking: Asking, _: str) -> Answered:
+    """Judge nothing."""
+    return Answered(number=asking.number, call=asking.call, failure="error", reason="no_judge")
+
+
+def places(folder: Path) -> Places:
+    """Say where things lie."""
+    return Places(folder / "store", folder / "journal", folder / "queue")
+
+
+def written(folder: Path) -> list[str]:
+    """Return the exchanges that were evaluated, once for each time."""
+    return sorted(one.exchange for path in (folder / "journal").glob("*.seg") for one in evaluations(path))
+
+
+def store(folder: Path, count: int) -> list[str]:
+    """Write exchanges into the log."""
+    log = SqliteStore(folder / "store", Tally().count)
+    records = [record() for _ in range(count)]
+    log.commit([finished(one, b'{"messages":[]}', ANSWER) for one in records], {})
+    log.close()
+    return sorted(one.id for one in records)
+
+
+async def work(engine: Engine, folder: Path, count: int) -> None:
+    """Let it take turns until so many evaluations are written and nothing waits."""
+    async with asyncio.timeout(60):
+        while engine.turn() or engine.waiting or len(written(folder)) < count:
+            if engine.failure.done():
+                engine.failure.result()
+            await asyncio.sleep(0.01)
+
+
+async def test_log_becomes_evaluations_over_restarts(tmp_path: Path) -> None:
+    """What was there before the first start is for backfills; from then on every exchange, once, whoever restarts."""
+    store(tmp_path, 3)
+    expected: list[str] = []
+    for _ in range(2):
+        engine = Engine(places(tmp_path), "process", nobody)
+        await engine.apply(ON)
+        engine.turn()
+        expected += store(tmp_path, 5)
+        await work(engine, tmp_path, len(expected))
+        await engine.end()
+
+    assert sorted(expected) == written(tmp_path)
+
+
+async def test_what_was_abandoned_is_done_by_the_next(tmp_path: Path) -> None:
+    """After a failure nothing is written down: the tasks are in the queue, and are done again."""
+    engine = Engine(places(tmp_path), "process", nobody)
+    await engine.apply(ON)
+    engine.turn()
+    expected = store(tmp_path, 4)
+    engine.turn()
+    assert 4 == engine.waiting
+    await engine.end(well=False)
+    assert [] == written(tmp_path)
+    engine = Engine(places(tmp_path), "process", nobody)
+    await engine.apply(ON)
+    await work(engine, tmp_path, 4)
+    await engine.end()
+
+    assert expected == written(tmp_path)
+
+
+async def test_it_reads_no_more_of_the_log_than_somebody_can_do_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is the better queue: nothing is dropped only because the evaluator was away for a while."""
+    monkeypatch.setattr("gateway.evaluation.engine.PORTION", 3)
+    engine = Engine(places(tmp_path), "process", nobody)
+    await engine.apply(ON)
+    engine.turn()
+    store(tmp_path, 5)
+    engine.turn()
+    store(tmp_path, 5)
+    assert not engine.turn()
+    assert 5 == engine.waiting
+    await work(engine, tmp_path, 10)
+    await engine.end()
