@@ -6,6 +6,7 @@ from rich.text import Text
 
 from gateway.cli.output import BAD_STYLE, Cell, console, printable, table
 from gateway.core.score import Evaluation, Score
+from gateway.evaluation.why import Why
 
 _VERDICTS = {True: Text("pass", style="green"), False: Text("fail", style=BAD_STYLE), None: Text("-")}
 _STYLES = {True: "green", False: BAD_STYLE, None: ""}
@@ -25,6 +26,14 @@ def print_evaluations(judged: Sequence[Evaluation]) -> None:
         return
     console().print()
     console().print(table(_COLUMNS, (row for one in judged for row in _rows(one)), right=frozenset({"PROBABILITY"})))
+
+
+def print_unevaluated(whys: Sequence[Why]) -> None:
+    """Print which evaluators have not looked at it, and why."""
+    rows = [(one.evaluator or "all", one.state, one.told) for one in whys if one.state != "evaluated"]
+    if rows:
+        console().print()
+        console().print(table(("NOT BY", "STATE", "WHY"), rows))
 
 
 def _parts(one: Evaluation) -> Iterator[Text]:

@@ -84,7 +84,7 @@ class Stage:
 
     def __init__(self, cls: type[Evaluator[Any]], params: Any, judge: Judge | None, watch: Watch) -> None:
         self._evaluator = make(cls, params, judge)
-        self._specs = specs_of(cls)
+        self._specs = specs_of(cls, params)
         self._wall_s = cls.needs.wall_s
         self._watch = watch
         self._runner = asyncio.Runner()
