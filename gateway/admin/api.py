@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway.admin import (
     config,
+    evaluators,
     exchanges,
     explaining,
     judgements,
@@ -39,6 +40,7 @@ def make_app(sources: Sources) -> web.Application:
             *exchanges.routes(sources),
             *explaining.routes(sources),
             *judgements.routes(sources),
+            *evaluators.routes(sources),
             *sums.routes(sources),
             *BudgetPaths(sources.ledger, sources.snapshot, sources.now).routes(),
             *teams.routes(sources),

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from gateway.config.load import Config
 from gateway.core.score import Evaluation
+from gateway.evaluation.follow import Follow
+from gateway.evaluation.queue_reader import QueueReader
 from gateway.ledger.server import Server
 from gateway.metrics.render import Exposition, Samples
 from gateway.policies.snapshot import Snapshot
@@ -44,7 +46,7 @@ class Sources:
     `why_not_ready`: None when ready. `hosts`: names under which this port may be called without a token, beyond the
     local ones. `ledger`: who keeps the budgets' books; None: nobody, or not yet. `config`, `snapshot`: the one in
     force, as written and as compiled. `samples`: what processes show of themselves. `tell`: writes down what somebody
-    says of an exchange; False: not now.
+    says of an exchange; False: not now. `follow`, `queue`: the log as the evaluator reads it, and its own file.
     """
 
     store: StoreReader
@@ -57,6 +59,8 @@ class Sources:
     processes: Callable[[], Processes]
     samples: Callable[[], Samples]
     tell: Callable[[Evaluation], bool]
+    follow: Follow
+    queue: QueueReader
     metrics_token: Callable[[], str | None] = lambda: None
     hosts: frozenset[str] = frozenset()
     now: Callable[[], float] = time.time

@@ -33,6 +33,7 @@ from gateway.app.telling import Teller
 from gateway.app.unpriced import Unpriced
 from gateway.config.problems import ConfigError
 from gateway.core.record import Record
+from gateway.evaluation.follow import Follow
 from gateway.evaluation.queue_reader import QueueReader
 from gateway.journal.reader import Finished
 from gateway.ledger.file import LedgerRefused
@@ -106,6 +107,8 @@ class Recorder:
                     processes=lambda: self._gauges.state,
                     samples=lambda: self._gauges.samples(self._totals()),
                     tell=self._teller.tell,
+                    follow=Follow(store_dir),
+                    queue=QueueReader(data_dir / "evaluation"),
                     hosts=frozenset({server.admin.host}),
                 )
             ),

@@ -7,19 +7,21 @@ import msgspec
 import typer
 from rich.text import Text
 
-from gateway.cli import eval_label, eval_past, eval_report
+from gateway.cli import eval_label, eval_pair, eval_past, eval_report
 from gateway.cli.evaluating import evaluating_of
-from gateway.cli.options import AsJson, ConfigFile, load
+from gateway.cli.options import AsJson, ConfigFile, fail, load
 from gateway.cli.output import BAD_STYLE, Cell, console, print_json_line, table
 from gateway.cli.reading import answer, open_store
 from gateway.evaluation.follow import Follow
+from gateway.evaluation.queue import QueueRefused
 from gateway.evaluation.queue_reader import QueueReader
 from gateway.evaluation.standing import Standing, standings
-from gateway.evaluation.why import Asked, why
+from gateway.evaluation.why import asked_of, public_why, why
 
 app = typer.Typer(help="See what evaluators do and what their scores say; try rules on the past.", no_args_is_help=True)
 app.command(name="report")(eval_report.report)
 app.command(name="label")(eval_label.label)
+app.command(name="pair")(eval_pair.pair)
 app.command(name="preview")(eval_past.preview_command)
 app.command(name="backfill")(eval_past.backfill)
 app.command(name="runs")(eval_past.show_runs)
@@ -34,7 +36,10 @@ _HEADS: Final = ("EVALUATOR", "VERSION", "TEAMS", "STATE", *(name.upper() for na
 def list_evaluators(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Show each evaluator: who uses it, whether it runs, and how far its exchanges came."""
     found = load(config)
-    told = standings(evaluating_of(found), QueueReader(found.data_dir / "evaluation"))
+    try:
+        told = standings(evaluating_of(found), QueueReader(found.data_dir / "evaluation"))
+    except QueueRefused as error:
+        fail(str(error))
     if as_json:
         for one in told:
             print_json_line(msgspec.to_builtins(one))
@@ -56,13 +61,15 @@ def explain(
     found = load(config)
     store = open_store(config)
     record = answer(store.exchange(exchange)).record
+    judged = answer(store.judged(record))
     reader = QueueReader(found.data_dir / "evaluation")
-    units = {each.loaded.evaluator: each.loaded.unit for each in reader.definitions()}
-    judged = {one.evaluator for one in answer(store.judged(record)) if one.evaluator}
-    told = why(Asked(record, units, judged), evaluating_of(found), Follow(found.store_dir), reader)
+    try:
+        told = why(asked_of(record, judged, reader), evaluating_of(found), Follow(found.store_dir), reader)
+    except QueueRefused as error:
+        fail(str(error))
     if as_json:
         for one in told:
-            print_json_line(one._asdict())
+            print_json_line(public_why(one))
     elif told:
         rows = [(one.evaluator, one.state, _number(one.draw), _number(one.rate), one.told) for one in told]
         heads = ("EVALUATOR", "STATE", "DRAWN", "RATE", "WHY")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from gateway.cli.evaluating import evaluating_of
+from gateway.cli.evaluating import evaluating_of, names_in_use
 from gateway.cli.options import PROBLEM, USAGE, AsJson, ConfigFile, Offered, fail, load, print_json, with_options
 from gateway.cli.output import amounts, console, print_json_line, table
 from gateway.cli.reading import instant
@@ -22,7 +22,10 @@ from gateway.evaluation.queue_reader import QueueReader
 from gateway.evaluation.runs import NoEvaluator, Run, cancel, order
 from gateway.policies.evaluating import Rule
 
-Name = Annotated[str, typer.Argument(metavar="EVALUATOR", help="Its name in config.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="EVALUATOR", help="Its name in config.", show_default=False, autocompletion=names_in_use),
+]
 _OPTIONS: Final = {
     "team": Offered(str, "NAME", "Only this team's rule."),
     "since": Offered(str, "WHEN", "From then on: 1h, 2d, or 2026-11-23T08:00 (UTC). Default: 1d."),
@@ -101,7 +104,7 @@ class _Plan:
     def __init__(self, config: Path | None, evaluator: str, which: Mapping[str, Any]) -> None:
         found = load(config)
         self.folder = _folder(found)
-        self._evaluating = evaluating_of(found)
+        self._evaluating = evaluating_of(found, with_prices=True)
         self.rules = self._rules(evaluator, which["team"], which["sample"])
         now_ms = time.time_ns() // 1_000_000
         self.range_ms = (instant("since", which["since"] or "1d") or 0, instant("until", which["until"]) or now_ms)

@@ -9,12 +9,11 @@ import typer
 from gateway.cli.options import USAGE, AsJson, ConfigFile, Offered, fail, with_options
 from gateway.cli.output import Cell, console, print_json_line, table
 from gateway.cli.reading import answer, open_store
-from gateway.evaluation.report import DIMENSIONS, Line, Report, public_line
+from gateway.evaluation.report import DIMENSIONS, Line, dimensions_of, public_line, report_of
 from gateway.evaluation.statistics import CONFIDENCE, FEW, Mean
 from gateway.store.asking import score_query
 from gateway.store.filters import BadFilter
 from gateway.store.interface import ScoreQuery
-from gateway.store.reader import StoreReader
 
 FILTERS: Final = {
     "evaluator": ("NAME", "Only of this evaluator; patterns such as 'judge-*' work for all names."),
@@ -43,10 +42,8 @@ def report(
     **filters: str | None,
 ) -> None:
     """Add up scores: weighted by how they were sampled, with intervals that know about conversations."""
-    parts = _parts(by)
-    wanted = _query(filters)
-    added = answer(_added(open_store(config), wanted, parts))
-    lines = added.lines()
+    wanted, parts = _asked(filters, by)
+    lines = answer(report_of(open_store(config), wanted, parts))
     if as_json:
         for line in lines:
             print_json_line(public_line(line, parts))
@@ -56,25 +53,10 @@ def report(
         typer.echo("No score matches.", err=True)
 
 
-async def _added(store: StoreReader, wanted: ScoreQuery, by: Sequence[str]) -> Report:
-    found = Report(by)
-    async for rows in store.scored(wanted):
-        found.add(rows)
-    return found
-
-
-def _parts(by: str) -> list[str]:
-    parts = [each for each in by.split(",") if each]
-    for each in parts:
-        if each not in DIMENSIONS:
-            fail(f"--by: there is no {each!r}; there are {', '.join(DIMENSIONS)}", USAGE)
-    return parts
-
-
-def _query(filters: dict[str, str | None]) -> ScoreQuery:
+def _asked(filters: dict[str, str | None], by: str) -> tuple[ScoreQuery, list[str]]:
     asked = {name: value for name, value in filters.items() if value is not None}
     try:
-        return score_query(asked, time.time_ns() // 1_000_000)
+        return score_query(asked, time.time_ns() // 1_000_000), dimensions_of(by)
     except BadFilter as error:
         fail(f"--{error.name.replace('_', '-')}: {error}", USAGE)
 

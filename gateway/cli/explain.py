@@ -7,19 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.evaluating import evaluating_if_well
 from gateway.cli.explain_bill import print_cost, print_usage
 from gateway.cli.explain_head import head
 from gateway.cli.explain_held import print_balances, print_limits
 from gateway.cli.options import USAGE, AsJson, ConfigFile, fail, load
 from gateway.cli.output import console, duration, print_facts, print_json_line, table
 from gateway.cli.reading import answer, open_store, price_list
-from gateway.cli.scores import print_evaluations
+from gateway.cli.scores import print_evaluations, print_unevaluated
 from gateway.config import compile
 from gateway.config.budgets import compile_limits
 from gateway.config.load import Config
 from gateway.config.problems import ConfigError
 from gateway.core.record import Attempt, Record
-from gateway.core.score import public
+from gateway.core.score import Evaluation, public
+from gateway.evaluation.follow import Follow
+from gateway.evaluation.queue import QueueRefused
+from gateway.evaluation.queue_reader import QueueReader
+from gateway.evaluation.why import Why, asked_of, public_why, why
 from gateway.policies.explained_exchange import Now, public_story, story
 from gateway.policies.explained_way import Candidate
 from gateway.policies.routing import Routing
@@ -40,10 +45,13 @@ def explain(
         fail("give an ID, or --last for the newest exchange; `tollway logs` lists them", USAGE)
     store = open_store(config)
     record = answer(store.exchange(exchange_id)).record if exchange_id is not None else _newest(store)
-    one = story(record, _now(load(config)))
+    found = load(config)
+    one = story(record, _now(found))
     judged = answer(store.judged(record))
+    whys = _whys(found, record, judged)
     if as_json:
-        print_json_line(public_story(one) | {"evaluations": [public(each) for each in judged]})
+        told = {"evaluations": [public(each) for each in judged], "evaluators": [public_why(each) for each in whys]}
+        print_json_line(public_story(one) | told)
         return
     print_facts(head(one))
     console().print()
@@ -54,6 +62,17 @@ def explain(
     print_usage(record)
     print_cost(record, one.cost)
     print_evaluations(judged)
+    print_unevaluated(whys)
+
+
+def _whys(found: Config, record: Record, judged: Sequence[Evaluation]) -> list[Why]:
+    """Ask why it was evaluated, or not; a file that cannot be read must not hide what is in the log."""
+    reader = QueueReader(found.data_dir / "evaluation")
+    try:
+        return why(asked_of(record, judged, reader), evaluating_if_well(found), Follow(found.store_dir), reader)
+    except QueueRefused as error:
+        typer.secho(str(error), fg="red", err=True)
+        return []
 
 
 def _newest(store: StoreReader) -> Record:

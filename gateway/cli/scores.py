@@ -6,6 +6,7 @@ from rich.text import Text
 
 from gateway.cli.output import BAD_STYLE, Cell, console, printable, table
 from gateway.core.score import Evaluation, Score
+from gateway.evaluation.why import Why
 
 _VERDICTS = {True: Text("pass", style="green"), False: Text("fail", style=BAD_STYLE), None: Text("-")}
 _STYLES = {True: "green", False: BAD_STYLE, None: ""}
@@ -14,7 +15,7 @@ _COLUMNS = ("EVALUATION", "SCORE", "VERDICT", "BY", "PROBABILITY", "WHY")
 
 
 def scores_text(judged: Sequence[Evaluation]) -> Cell:
-    """Write the main scores of an exchange in one line: those that fail in red, how many pass, those that say neither."""
+    """Write the main scores of an exchange in one line: what fails in red, what says neither, how many pass."""
     main = [score for one in judged for score in one.scores if _is_main(one, score)]
     told = [
         Text(f"{printable(score.name)} {_value(score)}", style=BAD_STYLE) for score in main if score.passing is False
@@ -36,6 +37,14 @@ def print_evaluations(judged: Sequence[Evaluation]) -> None:
         return
     console().print()
     console().print(table(_COLUMNS, (row for one in judged for row in _rows(one)), right=frozenset({"PROBABILITY"})))
+
+
+def print_unevaluated(whys: Sequence[Why]) -> None:
+    """Print which evaluators have not looked at it, and why."""
+    rows = [(one.evaluator or "all", one.state, one.told) for one in whys if one.state != "evaluated"]
+    if rows:
+        console().print()
+        console().print(table(("NOT BY", "STATE", "WHY"), rows))
 
 
 def _rows(one: Evaluation) -> Iterator[tuple[Cell, ...]]:

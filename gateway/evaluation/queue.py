@@ -42,7 +42,7 @@ decode_sampled = msgspec.json.Decoder(Sampled).decode
 
 
 class QueueRefused(Exception):
-    """The file was written by another release; the message says what to do."""
+    """The file was written by another release, or cannot be read; the message says which."""
 
 
 class Queue:

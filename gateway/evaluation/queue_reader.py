@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.evaluation import queue_schema as schema
 from gateway.evaluation.protocol import Loaded
-from gateway.evaluation.queue import refuse_other_schema
+from gateway.evaluation.queue import QueueRefused, refuse_other_schema
 from gateway.evaluation.runs import Run, run_of
 from gateway.evaluation.task import StratumCount, StratumKey
 
@@ -50,7 +50,7 @@ class Trace(NamedTuple):
 
 
 class QueueReader:
-    """Reads `data/evaluation/queue.db`; where there is none yet, everything is empty."""
+    """Reads `data/evaluation/queue.db`; where there is none yet, everything is empty. Raises QueueRefused."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / schema.FILE
@@ -121,8 +121,11 @@ class QueueReader:
         return None
 
     def _rows(self, statement: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
-        with self._opened() as sql:
-            return [] if sql is None else sql.execute(statement, values).fetchall()
+        try:
+            with self._opened() as sql:
+                return [] if sql is None else sql.execute(statement, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise QueueRefused(f"{self._path} cannot be read: {error}") from error
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection | None]:

@@ -6,7 +6,8 @@ FILE = "queue.db"
 # `cursors`: how far the log was looked at; `heard`: how far what people said. `tasks`: what waits or runs, in the order
 # of numbers; `not_before_ms` is 0 as long as it need not wait. `held`: who waits for the end of a minute; `grp`: the
 # version of the rule. `strata`: `minute` is the first one of `span` minutes. `conversations`: sessions that may go on.
-# `purses`, `costs`: money of judges, and what one evaluation cost so far. `runs`: backfills.
+# `purses`, `costs`: money of judges, and what one evaluation cost so far. `runs`: backfills, and
+# pairs that were ordered.
 TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -50,7 +51,8 @@ CREATE TABLE IF NOT EXISTS definitions (
 CREATE TABLE IF NOT EXISTS quarantines (evaluator TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, rule BLOB NOT NULL, since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,
-    day TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, created_ms INTEGER NOT NULL, sampled INTEGER NOT NULL
+    day TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, created_ms INTEGER NOT NULL, sampled INTEGER NOT NULL,
+    pair TEXT NOT NULL
 ) WITHOUT ROWID;
 INSERT OR IGNORE INTO meta VALUES ('schema_version', '1');
 COMMIT;
@@ -118,7 +120,8 @@ REPLACE_QUARANTINE = "REPLACE INTO quarantines VALUES (?,?)"
 DELETE_QUARANTINE = "DELETE FROM quarantines WHERE evaluator = ?"
 SELECT_QUARANTINES = "SELECT evaluator, state FROM quarantines"
 
-INSERT_RUN = "INSERT INTO runs VALUES (?,?,?,?,'',0,'open',?,0)"
-SELECT_RUNS = "SELECT id, rule, since_ms, until_ms, day, seq, state, created_ms, sampled FROM runs ORDER BY created_ms"
+INSERT_RUN = "INSERT INTO runs VALUES (?,?,?,?,'',0,'open',?,0,?)"
+SELECT_RUNS = """SELECT id, rule, since_ms, until_ms, day, seq, state, created_ms, sampled, pair FROM runs
+    ORDER BY created_ms"""
 MOVE_RUN = "UPDATE runs SET day = ?, seq = ?, sampled = sampled + ?, state = iif(? AND state = 'open', 'done', state) WHERE id = ?"  # noqa: E501
 END_RUN = "UPDATE runs SET state = ? WHERE id = ? AND state = 'open'"

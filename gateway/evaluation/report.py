@@ -1,5 +1,6 @@
 """What do the scores in the log say? Added up by evaluator, score and version, never across versions."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from gateway.evaluation.statistics import FEW, Mean, Shares, Sums
+from gateway.store.filters import BadFilter
+from gateway.store.interface import ScoreQuery
 from gateway.store.judgements import Scored
+from gateway.store.reader import StoreReader
 
+# For who asks beside traffic: what a report of this size holds is some 500 MB.
+CONVERSATIONS_MOST: Final = 500_000
 # What scores can be told apart by, besides evaluator, name and version.
 DIMENSIONS: Final = ("team", "model", "route", "outcome", "prompt", "source", "author", "day")
 
@@ -74,6 +80,11 @@ class Report:
             )
             self._series.setdefault(series, _Adding()).add(row)
 
+    @property
+    def conversations(self) -> int:
+        """How many are held, each once for every series."""
+        return sum(adding.conversations for adding in self._series.values())
+
     def lines(self) -> list[Line]:
         """Return what they say, in the order of names."""
         return [self._series[series].line(series) for series in sorted(self._series)]
@@ -117,6 +128,10 @@ class _Adding:
         if row.type == "categorical" and row.label is not None:
             self.labels.add(row.label, probability, cluster)
 
+    @property
+    def conversations(self) -> int:
+        return max(self.value.clusters, self.good.clusters, self.passed.clusters, self.labels.clusters)
+
     def line(self, series: Series) -> Line:
         return Line(
             series,
@@ -131,6 +146,25 @@ class _Adding:
             self.passed.mean(),
             self.labels.means(),
         )
+
+
+def dimensions_of(text: str) -> list[str]:
+    """Read what to part a report by, commas between them; raise BadFilter."""
+    found = [each for each in text.split(",") if each]
+    for each in found:
+        if each not in DIMENSIONS:
+            raise BadFilter("by", f"there is no {each!r}; there are {', '.join(DIMENSIONS)}")
+    return list(dict.fromkeys(found))
+
+
+async def report_of(store: StoreReader, query: ScoreQuery, by: Sequence[str], most: int | None = None) -> list[Line]:
+    """Add up what matches. Raise BadFilter where that are more than `most` conversations."""
+    report = Report(by)
+    async for rows in store.scored(query):
+        await asyncio.to_thread(report.add, rows)
+        if most is not None and report.conversations > most:
+            raise BadFilter("since", f"these are more than {most:,} conversations: ask for less")
+    return await asyncio.to_thread(report.lines)
 
 
 def _where(row: Scored, dimension: str) -> str:

@@ -12,6 +12,7 @@ from gateway.core.ids import started_ms
 from gateway.core.record import Record
 from gateway.evaluation.follow import Batch, Row
 from gateway.evaluation.money import CostOf, Money
+from gateway.evaluation.runs import Run
 from gateway.evaluation.task import (
     Admitted,
     Held,
@@ -26,7 +27,7 @@ from gateway.evaluation.task import (
 from gateway.evaluation.use import Facts, Stratum, Use, counted
 from gateway.evaluation.windows import MINUTE_MS, Taken, close, slots_needed
 from gateway.policies.evaluating import ALWAYS, TEAM, Evaluating, Rule
-from gateway.policies.sampling import BY_RATE, TRIAGE, Decision, Kind, Sieve, draw, kind_of
+from gateway.policies.sampling import BY_RATE, CHOSEN, TRIAGE, Decision, Kind, Sieve, draw, kind_of
 
 # So many models are told apart; names are the callers' to invent.
 MODELS_MOST = 500
@@ -167,6 +168,14 @@ class Sampler:
                 sampled.append(use.sampled(facts, decision.probability, decision.reasons, run))
         (day, seq), *_ = batch.cursors.items() or [("", 0)]
         return Admitted({}, sampled, {}, {}, step=RunStep(run, day, seq, is_done))
+
+    def pair(self, run: Run, row: Row) -> Admitted:
+        """Take a pair that somebody chose, filed under its first exchange: no probability says who chooses what."""
+        use = Use(Sieve(run.rule), "pair")
+        one = msgspec.structs.replace(
+            use.sampled(self._facts(row), None, [CHOSEN], run.id), target_type="pair", target=run.pair
+        )
+        return Admitted({}, [one], {}, {}, step=RunStep(run.id, row.day, row.seq, is_done=True))
 
     def _use(self, rule: Rule) -> Use:
         name = rule.evaluator

@@ -48,6 +48,11 @@ class Sums:
         self._squares = 0.0
         self._clusters: dict[str, list[float]] = {}  # sum of weights, sum of weighted values
 
+    @property
+    def clusters(self) -> int:
+        """How many conversations there are."""
+        return len(self._clusters)
+
     def add(self, value: float, probability: float, cluster: str) -> None:
         """Add a score. `probability`: above 0, at most 1. `cluster`: the conversation, or else the exchange."""
         weight = 1.0 / probability
@@ -75,6 +80,11 @@ class Shares:
         self._squares = 0.0
         self._clusters: dict[str, float] = {}  # sum of weights
         self._labels: dict[str, dict[str, float]] = {}  # label -> cluster -> sum of weights
+
+    @property
+    def clusters(self) -> int:
+        """How many conversations there are."""
+        return len(self._clusters)
 
     def add(self, label: str, probability: float, cluster: str) -> None:
         """Add a score, as `Sums.add` does."""

@@ -2,9 +2,11 @@
 
 from typing import Final, NamedTuple
 
+from gateway.core.ids import day_of
 from gateway.evaluation.feedback import Word, Words
 from gateway.evaluation.follow import PORTION, Batch, Follow, Row
 from gateway.evaluation.queue import Queue
+from gateway.evaluation.runs import Run
 from gateway.evaluation.sampler import Sampler
 from gateway.evaluation.windows import MINUTE_MS
 from gateway.policies.evaluating import Evaluating
@@ -90,18 +92,29 @@ class Watch:
         return row if row is not None and row.record.team == word.team else None
 
     def _backfill(self, most: int) -> None:
-        """Take a portion of the past, where there is room: what was ordered is not dropped."""
+        """Take a portion of what was ordered, where there is room: nothing of that is dropped."""
         for run in self._queue.runs():
             unit = self._sampler.unit(run.rule.evaluator)
-            if run.state == "open" and unit not in (None, "exchange"):
-                self._queue.refuse_run(run.id)
-            if run.state != "open" or unit != "exchange":
-                continue
             waiting = self._queue.waiting().get(run.rule.evaluator, 0)
-            if waiting > self._backlog // 2:
+            if run.state != "open" or unit is None or waiting > self._backlog // 2:
                 continue
-            portion = min(most, self._backlog - waiting)
-            past = self._follow.past(run.since_ms, run.until_ms, run.day, run.seq, portion)
-            batch = next(past, Batch([], {run.day: run.seq}, is_behind=False))
-            admitted = self._sampler.backfill(run.id, run.rule, batch, is_done=not batch.is_behind)
-            self._queue.admit(admitted, backlog=self._backlog)
+            if unit != ("pair" if run.pair else "exchange"):
+                self._queue.refuse_run(run.id)
+            elif run.pair:
+                self._take_pair(run)
+            else:
+                self._take_past(run, min(most, self._backlog - waiting))
+
+    def _take_past(self, run: Run, portion: int) -> None:
+        past = self._follow.past(run.since_ms, run.until_ms, run.day, run.seq, portion)
+        batch = next(past, Batch([], {run.day: run.seq}, is_behind=False))
+        admitted = self._sampler.backfill(run.id, run.rule, batch, is_done=not batch.is_behind)
+        self._queue.admit(admitted, backlog=self._backlog)
+
+    def _take_pair(self, run: Run) -> None:
+        first, _, _ = run.pair.partition("|")
+        row = self._follow.find(first, day_of(first))
+        if row is None:
+            self._queue.refuse_run(run.id)
+        else:
+            self._queue.admit(self._sampler.pair(run, row), backlog=self._backlog)

@@ -1,10 +1,11 @@
 """Why was an exchange evaluated, or not? Each rule is asked again, and the queue tells what became of it since."""
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from gateway.core.ids import day_of, started_ms
 from gateway.core.record import Record
+from gateway.core.score import Evaluation
 from gateway.evaluation.follow import Follow
 from gateway.evaluation.queue_reader import QueueReader, StrataQuery
 from gateway.evaluation.windows import MINUTE_MS
@@ -36,6 +37,17 @@ class Asked(NamedTuple):
     record: Record
     units: Mapping[str, str]
     evaluated: Collection[str] = ()
+
+
+def asked_of(record: Record, judged: Iterable[Evaluation], reader: QueueReader) -> Asked:
+    """Ask about an exchange, of which this was judged."""
+    units = {each.loaded.evaluator: each.loaded.unit for each in reader.definitions()}
+    return Asked(record, units, {one.evaluator for one in judged if one.evaluator})
+
+
+def public_why(one: Why) -> dict[str, Any]:
+    """Shape it for programs."""
+    return one._asdict() | {"reasons": list(one.reasons)}
 
 
 def why(asked: Asked, evaluating: Evaluating, follow: Follow, reader: QueueReader) -> list[Why]:

@@ -12,6 +12,7 @@ from gateway.policies.patterns import Patterns
 BY_RATE = "rate"
 # The reason of what somebody found bad, later: its probability is not known.
 TRIAGE = "negative_feedback"
+CHOSEN = "chosen"  # by a person, a pair
 # Why an answer ended too early, or was held back, in the words of all providers.
 TRUNCATED = frozenset(
     ("length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length", "model_context_window_exceeded")

@@ -15,6 +15,8 @@ from gateway.app.channel import State
 from gateway.config import compile
 from gateway.config.load import Config, parse
 from gateway.core.score import Evaluation
+from gateway.evaluation.follow import Follow
+from gateway.evaluation.queue_reader import QueueReader
 from gateway.ledger.account import Terms
 from gateway.ledger.holder import Holder
 from gateway.ledger.holds import Held
@@ -122,6 +124,8 @@ class Port:
             processes=lambda: self.state,
             samples=lambda: self.samples,
             tell=self._tell,
+            follow=Follow(folder / "store"),
+            queue=QueueReader(folder / "evaluation"),
             hosts=frozenset({"gateway.internal"}),
             now=lambda: self.now_s,
             started_s=NOON_S - 60,

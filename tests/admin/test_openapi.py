@@ -14,16 +14,24 @@ from gateway.admin.api import make_app
 from gateway.admin.openapi import document
 from gateway.config.budgets import RATES as QUOTAS
 from gateway.core.record import BODIES, JOB_STATES, OUTCOMES, PRICE_SOURCES, USAGE_SOURCES, Attempt, Hold, Job, Record
-from gateway.core.score import Evaluation, Score
+from gateway.core.score import SCORE_TYPES, Evaluation, Score
 from gateway.core.usage import Usage
+from gateway.evaluation.protocol import Loaded
+from gateway.evaluation.queue import Queue
+from gateway.evaluation.report import DIMENSIONS
+from gateway.evaluation.standing import ShutOut
+from gateway.evaluation.task import FUNNEL, Admitted
+from gateway.evaluation.why import STATES
+from gateway.journal.evaluated import Evaluated
 from gateway.ledger.bars import Crossing
 from gateway.policies.rates import KINDS
 from gateway.store.asking import query
 from gateway.store.interface import GROUPS, STEPS
 from tests.admin.contract import METHODS, Judge, Promise, ask
 from tests.admin.parts import NANO, NOON_S, TEAMS, WHO, Port, serving
+from tests.evaluation.looking import sampled
 from tests.records import finished, record
-from tests.scores import judged
+from tests.scores import evaluated, evaluation, feedback, judged
 
 RATES = msgspec.Raw(b'{"input":150000,"output":600000}')
 RAW = msgspec.Raw(b'{"prompt_tokens":1,"x":123456789012345678901234567890}')
@@ -44,6 +52,7 @@ model = "fast"
 targets = [{ provider = "openai", model = "gpt-4o-mini", weight = 9 }, { provider = "local", model = "smol" }]
 """,
     "teams/search.toml": TEAMS["teams/search.toml"]
+    + '[evaluation]\nevaluators = ["refusal", "slo"]\n'
     + f'[[keys]]\nname = "ci"\nsha256 = "{"ab" * 32}"\n'
     + "[[limits]]\nname = 'fast'\nconcurrent = 5\nper = ['user']\n"
     + "".join(f"[[limits]]\nname = 'fast-{name}'\n{name} = 7\n" for name in QUOTAS),
@@ -123,13 +132,36 @@ def full() -> Record:
     return record(**fields)
 
 
+def evaluator_at_work(port: Port) -> None:
+    """Leave what an evaluator leaves: series, a quarantine, counts, and what waits."""
+    queue = Queue(port.folder / "evaluation")
+    queue.begin({}, {}, 0)
+    queue.define("f" * 64, Loaded(evaluator="refusal", version="1.0"), None, 0)
+    state = ShutOut(openings=1, until_ms=round(NOON_S * 1000), reason="timeout", detail="Traceback")
+    queue.set_quarantine("refusal", msgspec.json.encode(state))
+    queue.admit(Admitted({}, [sampled(1), sampled(2)], {}, {("refusal", "seen", ""): 2}), backlog=1)
+    queue.close()
+
+
+def said_of(one: Record) -> list[Evaluated]:
+    """Judge an exchange in every way in which a report tells it."""
+    label = Score(name="tone", type="categorical", label="kind", passing=True)
+    words = feedback(one.id, "good", "thumb")
+    others = [
+        evaluation(one.id, "tone", scores=[label]),
+        evaluation(one.id, "slo", result="skipped", reason="gone", scores=[]),
+    ]
+    return [evaluated(each) for each in (evaluation(one.id), words, *others)]
+
+
 async def answered(port: Port, judge: Judge) -> Record:
     """Fill the port, and ask for every answer but refusals by the door. Returns the exchange that says everything."""
     one, none, empty, again = full(), record(bodies="none", request_bytes=5), record(), record()
     bare = finished(empty, None, None)
     turned_down = [record(**said) for said in TURNED_DOWN]
     port.store.commit([finished(one, b"ask", b"\xff"), finished(none, None, None), bare, finished(again)], {})
-    port.store.commit([finished(each) for each in turned_down], {}, [judged(one.id)])
+    port.store.commit([finished(each) for each in turned_down], {}, [judged(one.id), *said_of(one)])
+    evaluator_at_work(port)
     await port.server.bars.cross([Crossing("openai/gpt-x", one.id, round(NOON_S * 1000) - 5, 7, 5)])
     holder = await port.holder()
     await port.spend(holder, port.terms("search/daily"), 5 * NANO)
@@ -146,7 +178,7 @@ async def answered(port: Port, judge: Judge) -> Record:
         await get(path)
     for path in ("/api/teams", "/api/keys", "/api/providers", "/api/config", "/api/openapi.json"):
         await get(path)
-    await get("/api/evaluations")
+    await judgements(port, judge)
     labels = Promise("post", "/api/labels", "202")
     for status, wanted in (("202", one.id), ("404", "ffff"), ("409", "0")):
         await ask(port, judge, labels._replace(status=status), labels.path, json=LABEL | {"id": wanted})
@@ -178,6 +210,15 @@ async def answered(port: Port, judge: Judge) -> Record:
     await post("/api/budgets/acknowledge", 404, model="openai/gpt-x")
     await get("/api/budgets/trail")
     return one
+
+
+async def judgements(port: Port, judge: Judge) -> None:
+    """Ask what was judged, and add it up, parted by everything."""
+    report = "/api/evaluators/report"
+    for path in ("/api/evaluations", "/api/evaluators", report):
+        await ask(port, judge, Promise("get", path, "200"), path)
+    parted = await ask(port, judge, Promise("get", report, "200"), f"{report}?by={','.join(DIMENSIONS)}")
+    assert {*DIMENSIONS} <= parted["report"][0].keys()
 
 
 async def sums(port: Port, judge: Judge) -> None:
@@ -237,8 +278,9 @@ async def refused(port: Port, judge: Judge) -> None:
 
 
 async def unavailable(port: Port, judge: Judge, one: Record, patch: pytest.MonkeyPatch) -> None:
-    """Ask while neither store nor ledger can be read, and no worker runs."""
+    """Ask while neither store nor queue nor ledger can be read, and no worker runs."""
     patch.setattr("gateway.store.schema.VERSION", 0)
+    patch.setattr("gateway.evaluation.queue_schema.VERSION", 0)
     server, port.ledger, port.why_not_ready = port.server, None, "no worker"
     for method, path, operation in judge.operations():
         url = path.format(id=one.id, owner="search", name="daily")
@@ -362,6 +404,17 @@ def test_closed_lists_are_those_of_the_questions() -> None:
     assert [*GROUPS, None] == schemas["Spending"]["properties"]["by"]["enum"]
     assert [*STEPS, None] == schemas["Spending"]["properties"]["step"]["enum"]
     assert limits == [*schemas["HoldingLimit"]["properties"]][-len(limits) :]
+
+
+def test_closed_lists_are_those_of_evaluation() -> None:
+    """Why an exchange was evaluated or not, how far it came, and what a report can be parted by."""
+    schemas = document()["components"]["schemas"]
+    described = [*schemas["ReportLine"]["properties"]]
+
+    assert [*STATES] == schemas["WhyEvaluated"]["properties"]["state"]["enum"]
+    assert [*FUNNEL] == [*schemas["Standing"]["properties"]["funnel"]["properties"]]
+    assert [*SCORE_TYPES, None] == schemas["ReportLine"]["properties"]["type"]["enum"]
+    assert [*DIMENSIONS] == [name for name in described if name in DIMENSIONS]
 
 
 def test_objects_are_closed() -> None:
