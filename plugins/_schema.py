@@ -4,18 +4,12 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+import jsonschema
 import orjson
+from jsonschema_specifications import REGISTRY
+from referencing.exceptions import Unresolvable
 
 from gateway_plugins._patterns import compiled
-
-try:
-    import jsonschema
-    from jsonschema_specifications import REGISTRY
-    from referencing.exceptions import Unresolvable
-except ImportError as missing:
-    raise ImportError(
-        "JSON schemas are checked by jsonschema, which is not installed: pip install 'tollway[evaluation]'"
-    ) from missing
 
 MOST_TOLD: Final = 20
 _MOST_COUNTED: Final = 1000

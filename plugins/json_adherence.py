@@ -2,7 +2,7 @@
 
 The schema's own draft (`$schema`) holds, otherwise 2020-12. A schema that is wrong, or refers to what is not in it, is
 no fault of the answer: skipped. `schema_errors` counts what does not fit. The evidence names places and keywords, never
-values. It needs the extra `evaluation`.
+values.
 """
 
 from typing import Any

@@ -3,7 +3,7 @@
 The worst that is true of any call counts; from bad to worse: `unknown_tool`, `bad_json` (the arguments are no JSON
 object), `schema_error` (they do not fit the tool's schema), `choice_violation` (the request forbids the call, or wants
 one that is missing), `dup_id`, `truncated` (the answer reached its limit of tokens). Tools that the provider runs are
-not looked at, and tools of its own making have no schema. It needs the extra `evaluation`.
+not looked at, and tools of its own making have no schema.
 """
 
 from collections.abc import Iterator, Sequence

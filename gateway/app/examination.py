@@ -21,7 +21,6 @@ NO_DISK_BYTES: Final = 256 << 20
 FILES: Final = 16_384  # a stream takes two
 FEW_FILES: Final = 1024
 _EXTRAS: Final = {
-    "evaluation": (("jsonschema", "numpy", "scipy"), "evaluators that check schemas, and reports with intervals"),
     "demo": (("xllamacpp", "openai", "anthropic"), "`tollway demo`"),
 }
 
