@@ -71,12 +71,17 @@ def sweep() -> None:
 
 
 def _written(file: Path, value: str) -> bool:
-    """Write to a file of the kernel's, if there is one: a plain `open` would make a new one elsewhere."""
+    """Write to a file of the kernel's, if there is one; some of them cannot be opened to be read."""
     try:
-        with file.open("r+", encoding="ascii") as opened:
-            opened.write(value)
+        opened = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
         return False
+    try:
+        os.write(opened, value.encode())
+    except OSError:
+        return False
+    finally:
+        os.close(opened)
     return True
 
 

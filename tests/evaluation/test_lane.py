@@ -132,19 +132,14 @@ async def test_process_is_replaced_in_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_job_that_cannot_be_sent_is_skipped() -> None:
     """Larger than any message may be."""
-    kept = [Kept(record=RECORD, request=[(0, b"x" * MAX_BYTES)], request_bytes=MAX_BYTES)]
+    large = job(1, "good")
+    large.kept = [Kept(record=RECORD, request=[(0, b"x" * MAX_BYTES)], request_bytes=MAX_BYTES)]
     async with lane(plugin("good")) as opened:
-        (told,) = await opened.run(job(1, "good", kept=0) if not kept else _with(kept))
+        (told,) = await opened.run(large)
         (other,) = await opened.run(job(2, "good"))
 
     assert ("skipped", "too_large") == (told.result, told.reason)
     assert "ok" == other.result
-
-
-def _with(kept: list[Kept]) -> Any:
-    large = job(1, "good")
-    large.kept = kept
-    return large
 
 
 async def test_evaluator_that_could_not_be_loaded_says_so_for_each_job() -> None:

@@ -41,8 +41,8 @@ REFUSED = [
     ("socket", 2, 1), ("connect", 3), ("sendto", 3, 0, 0, 0, 1), ("sendto", 3, 0, 0, 0, 1 << 32), ("socketpair", 1, 2),
     ("clone", 0x11), ("execve",), ("execveat",), ("kill", 1, 9), ("kill", -1, 9), ("kill", 0, 9), ("tkill", 1, 9),
     ("tgkill", 1, 1, 9), ("ptrace",), ("process_vm_readv", 1), ("prlimit64", 1), ("setpriority", 0, 1),
-    ("sched_setscheduler", 1), ("prctl", 1, 0), ("fcntl", 3, 8, 1), ("ioctl", 3, 0x5412), ("pidfd_open", 1), ("setsid",),
-    ("open_by_handle_at",), ("unshare",), ("setns",), ("bpf",), ("keyctl",),
+    ("sched_setscheduler", 1), ("prctl", 1, 0), ("fcntl", 3, 8, 1), ("ioctl", 3, 0x5412), ("pidfd_open", 1),
+    ("setsid",), ("open_by_handle_at",), ("unshare",), ("setns",), ("bpf",), ("keyctl",),
 ]  # fmt: skip
 LET_PASS = [
     ("clone", THREAD | 0x100), ("kill", PID, 6), ("tgkill", PID, PID, 6), ("prlimit64", 0), ("prlimit64", PID),

@@ -1,0 +1,86 @@
+"""What a plugin process gives up, and how it says so."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from gateway.evaluation.greeting import probe
+from tests.evaluation.alone import ROOT, alone
+from tests.evaluation.lanes import linux
+
+NAMES = [
+    "priority", "oom", "privileges", "files", "user", "limits", "threads", "orphans", "processes", "network", "cgroup",
+]  # fmt: skip
+
+
+@linux
+async def test_every_measure_is_told_with_a_word() -> None:
+    """Also one that is not in force: why not. What every Linux has is in force."""
+    measures = await probe()
+
+    assert NAMES == [each.name for each in measures]
+    assert all(each.word for each in measures)
+    in_force = {each.name for each in measures if each.in_force}
+    assert {"priority", "oom", "privileges", "limits", "orphans", "processes", "network"} <= in_force
+
+
+@linux
+async def test_measure_that_is_absent_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without any of them: the process starts all the same, and says what is missing."""
+    said = alone(
+        """
+import platform
+platform.system = lambda: "Darwin"
+from gateway.evaluation import isolation, landlock
+from gateway.evaluation.protocol import Confining
+landlock.version = lambda: 0
+for each in isolation.confine(Confining(folder="/tmp")):
+    print(each.name, each.in_force)
+"""
+    )
+    told = dict(line.split() for line in said.splitlines())
+
+    assert {"oom", "privileges", "files", "orphans", "processes", "network"} <= {
+        name for name, in_force in told.items() if in_force == "False"
+    }
+    assert "True" == told["limits"]
+
+
+@linux
+def test_memory_is_held_to_what_is_declared() -> None:
+    """Beyond it there is a MemoryError, which the evaluator's word tells."""
+    said = alone(
+        """
+from gateway.evaluation import isolation
+isolation.hold_to(64, network=True)
+try:
+    bytearray(100 << 20)
+except MemoryError:
+    print("no more", len(bytearray(32 << 20)))
+"""
+    )
+
+    assert "no more 33554432" == said
+
+
+@linux
+def test_processor_time_is_counted_anew_for_each_evaluator() -> None:
+    """The limit moves on with what was used; who passes it is ended by a signal of its own."""
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from gateway.evaluation.isolation import CpuLimit
+limit = CpuLimit()
+for _ in range(3):
+    limit.allow(0.1)
+    begun = time.process_time()
+    while time.process_time() < begun + 0.1: pass
+print("within", flush=True)
+limit.allow(0.1)
+while True: pass
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+    assert ("within\n", -signal.SIGXCPU) == (done.stdout, done.returncode)

@@ -1,0 +1,97 @@
+"""A plugin process seen from outside: what it is given, what it leaves, and how its end is called."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from gateway.evaluation import process as module
+from gateway.evaluation.process import PluginProcess, _Ring, environment, how, sweep
+from tests.evaluation.lanes import linux
+
+
+def test_environment_holds_nothing_that_was_not_named() -> None:
+    """No key, no proxy, no variable of Python's that leads elsewhere."""
+    ours = {"PATH": "/bin", "LANG": "C", "OPENAI_API_KEY": "sk", "HTTPS_PROXY": "http://p", "PYTHONSTARTUP": "x.py"}
+    theirs = environment("/own", ours, ["/a", "/b"])
+
+    assert {"OPENAI_API_KEY", "HTTPS_PROXY", "PYTHONSTARTUP"}.isdisjoint(theirs)
+    assert ("/bin", "C", "/own", "/own") == tuple(theirs[name] for name in ("PATH", "LANG", "TMPDIR", "HOME"))
+    assert f"/a{os.pathsep}/b" == theirs["PYTHONPATH"]
+
+
+@pytest.mark.parametrize(
+    ("status", "ran_out", "reason", "word"),
+    [
+        (0, False, "crash", "exit status 0"),
+        (3, False, "crash", "exit status 3"),
+        (-signal.SIGSEGV, False, "crash", "SIGSEGV"),
+        (-signal.SIGKILL, False, "crash", "want of memory"),
+        (-signal.SIGKILL, True, "oom", "more memory"),
+        (-signal.SIGXCPU, False, "timeout", "processor time"),
+        (None, False, "crash", "could not be started"),
+    ],
+)
+def test_how_it_ended(status: int | None, ran_out: bool, reason: str, word: str) -> None:
+    """A status nobody ordered has one reason, and a word that a person understands."""
+    ended = how(status, ran_out_of_memory=ran_out)
+
+    assert reason == ended.reason
+    assert word in ended.detail
+
+
+def test_ring_keeps_the_end() -> None:
+    """However much is printed, in whatever pieces."""
+    ring = _Ring()
+    for number in range(10_000):
+        data = f"line {number}\n".encode()
+        ring.get_buffer(-1)[: len(data)] = data
+        ring.buffer_updated(len(data))
+
+    assert ring.text(100).endswith("line 9998\nline 9999")
+    assert module.WORDS_BYTES >= len(ring.text(1 << 20))
+
+
+@linux
+async def test_what_is_left_is_nothing() -> None:
+    """The folder goes with the process, whoever ends it."""
+    gone = asyncio.Event()
+    process = PluginProcess(lambda _: None, gone.set)
+    await process.start("nobody", 64)
+    folder = Path(process.folder)
+    assert folder.is_dir()  # noqa: ASYNC240
+    assert process.memory_bytes() > 0
+    ended = await process.end(at_once=True)
+    await gone.wait()
+
+    assert process.is_gone
+    assert "SIGKILL" in ended.detail
+    assert not folder.exists()  # noqa: ASYNC240
+
+
+@linux
+async def test_verdict_stands_whatever_the_status_says() -> None:
+    """Who is ended for its memory was not ended by somebody."""
+    process = PluginProcess(lambda _: None, lambda: None)
+    await process.start("nobody", 64)
+    process.condemn("oom", "too much")
+    process.condemn("timeout", "later")
+
+    assert ("oom", "too much") == await process.end(at_once=True)
+
+
+def test_sweep_takes_what_the_dead_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of an evaluator that was killed go, those of a living one stay."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = 4_194_305  # no pid is that large
+    for pid in (os.getpid(), dead):
+        (tmp_path / f"tollway-plugin-{pid}-abc").mkdir()
+    (tmp_path / "tollway-plugin-not-ours").mkdir()
+    sweep()
+
+    assert {f"tollway-plugin-{os.getpid()}-abc", "tollway-plugin-not-ours"} == {
+        each.name for each in tmp_path.iterdir()
+    }
