@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,7 +50,7 @@ def restrict(rules: Iterable[tuple[Path, int]], *, network: bool) -> int:
     """
     known = version()
     if not known:
-        raise OSError("this kernel has no Landlock, or it is not switched on")
+        raise OSError("this system has no Landlock, or it is not switched on")
     files = _FIRST | sum(bit for since, bit in _LATER if known >= since)
     ruleset = _Ruleset(files, 0 if network or known < 4 else _TCP, _SCOPES if known >= 6 else 0)
     # Earlier kernels take the beginning of the structure, as long as what they do not know is 0.
@@ -78,6 +79,8 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
 
 
 def _call(number: int, *arguments: object) -> int:
+    if platform.system() != "Linux":
+        raise OSError("only Linux has Landlock")
     libc = ctypes.CDLL(None, use_errno=True)
     result = int(libc.syscall(ctypes.c_long(number), *arguments))
     if result < 0:

@@ -9,10 +9,12 @@ from gateway.evaluation import landlock
 
 # What the C library, Python and number crunchers look at. Of /proc only what tells of this machine and this process.
 _SYSTEM: Final = (
-    "/usr", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/hosts",
-    "/etc/resolv.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/passwd", "/etc/group", "/etc/ssl", "/etc/pki",
-    "/etc/mime.types", "/dev/zero", "/dev/random", "/dev/urandom", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
-    "/proc/stat", "/proc/sys/kernel", "/proc/sys/vm", "/sys/devices/system/cpu", "/sys/devices/system/node",
+    "/lib", "/lib64", "/lib32", "/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/share", "/usr/local/lib",
+    "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/hosts", "/etc/resolv.conf", "/etc/host.conf",
+    "/etc/gai.conf", "/etc/passwd", "/etc/group", "/etc/mime.types",
+    "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/ca-trust",
+    "/dev/zero", "/dev/random", "/dev/urandom", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat",
+    "/proc/sys/kernel", "/proc/sys/vm", "/sys/devices/system/cpu", "/sys/devices/system/node",
 )  # fmt: skip
 _CODE: Final = {".py", ".pyi", ".pyc", ".so", ".pth", ".zip", ".egg"}
 
@@ -44,7 +46,10 @@ def closed_to_others(paths: Iterable[Path]) -> Path | None:
 
 
 def _installations() -> list[Path]:
-    return sorted({Path(path).resolve() for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)})
+    """Return where the standard library and installed packages lie: nothing else that is in the same folder."""
+    places = {Path(path).resolve() for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
+    found = {(place / name).resolve() for place in places for name in ("lib", "lib64", "pyvenv.cfg")}
+    return sorted(path for path in found if path.exists())
 
 
 def _loose_places() -> list[Path]:

@@ -16,7 +16,12 @@ from gateway.policies.snapshot import Address, Server
 
 def examine(folder: Path, listen: int = 0, admin: int = 0) -> dict[str, Finding]:
     """Look at a server's folder and ports."""
-    server = Server(Address("127.0.0.1", listen), Address("127.0.0.1", admin))
+    server = Server(
+        data_dir=str(folder),
+        store_dir=str(folder / "store"),
+        listen=Address("127.0.0.1", listen),
+        admin=Address("127.0.0.1", admin),
+    )
     return {each.subject: each for each in examine_server(server, folder)}
 
 

@@ -3,8 +3,7 @@
 import signal
 import subprocess
 import sys
-
-import pytest
+from pathlib import Path
 
 from gateway.evaluation.greeting import probe
 from tests.evaluation.alone import ROOT, alone
@@ -27,16 +26,16 @@ async def test_every_measure_is_told_with_a_word() -> None:
 
 
 @linux
-async def test_measure_that_is_absent_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measure_that_is_absent_stops_nothing(tmp_path: Path) -> None:
     """A system without any of them: the process starts all the same, and says what is missing."""
     said = alone(
-        """
+        f"""
 import platform
 platform.system = lambda: "Darwin"
 from gateway.evaluation import isolation, landlock
 from gateway.evaluation.protocol import Confining
 landlock.version = lambda: 0
-for each in isolation.confine(Confining(folder="/tmp")):
+for each in isolation.confine(Confining(folder="{tmp_path}")):
     print(each.name, each.in_force)
 """
     )

@@ -45,7 +45,8 @@ def test_python_itself_is_readable() -> None:
     """The installation, and the one that a virtual environment was made of."""
     places = code()
 
-    assert {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()} <= set(places)
+    assert {Path(sys.prefix).resolve() / "lib", Path(sys.base_prefix).resolve() / "lib"} <= set(places)
+    assert Path(sys.prefix).resolve() not in places
 
 
 @pytest.mark.parametrize(
