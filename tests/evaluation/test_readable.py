@@ -1,6 +1,7 @@
 """What plugin processes can read: code, and not what lies beside it."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,15 @@ def test_python_itself_is_readable() -> None:
 @pytest.mark.parametrize(
     ("mode", "parent", "closed"), [(0o644, 0o755, False), (0o640, 0o755, True), (0o644, 0o750, True)]
 )
-def test_who_else_may_read(tmp_path: Path, mode: int, parent: int, closed: bool) -> None:
+def test_who_else_may_read(mode: int, parent: int, closed: bool) -> None:
     """Every folder on the way counts."""
-    file = tmp_path / "folder" / "file"
-    file.parent.mkdir()
-    file.touch()
-    file.chmod(mode)
-    file.parent.chmod(parent)
-    for each in tmp_path.parents[:-2]:
-        each.chmod(each.stat().st_mode | 0o001)
-    tmp_path.chmod(0o755)
+    with tempfile.TemporaryDirectory() as place:  # pytest's folders are closed to others
+        Path(place).chmod(0o755)
+        file = Path(place) / "folder" / "file"
+        file.parent.mkdir()
+        file.touch()
+        file.chmod(mode)
+        file.parent.chmod(parent)
 
-    assert (file if closed else None) == closed_to_others([file])
-    assert closed_to_others([tmp_path / "nothing"]) is None
+        assert (file if closed else None) == closed_to_others([file])
+        assert closed_to_others([file.parent / "nothing"]) is None
