@@ -5,7 +5,23 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import audit, budget, check, demo, doctor, explain, key, logs, price, redact, serve, spend, team, top
+from gateway.cli import (
+    audit,
+    budget,
+    check,
+    demo,
+    doctor,
+    explain,
+    key,
+    logs,
+    plugin,
+    price,
+    redact,
+    serve,
+    spend,
+    team,
+    top,
+)
 from gateway.cli.options import USAGE, fail
 
 # Announced commands of later versions: better a clear word than "no such command".
@@ -14,7 +30,6 @@ NOT_BUILT = {
     "bench": "measure the gateway",
     "dataset": "make datasets from the log",
     "eval": "run evaluators over datasets",
-    "plugin": "write and check evaluator plugins",
     "replay": "send logged requests again",
     "route": "tell where a request would go",
 }
@@ -55,6 +70,7 @@ app.add_typer(logs.app, name="logs")
 app.command()(explain.explain)
 app.command()(spend.spend)
 app.add_typer(budget.app, name="budget")
+app.add_typer(plugin.app, name="plugin")
 app.command()(top.top)
 app.command()(price.price)
 app.command()(audit.audit)

@@ -320,6 +320,11 @@ class Evaluator(Generic[P]):
     needs: ClassVar[Needs] = Needs()
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec(),)
 
+    @classmethod
+    def scores_for(cls, params: Any) -> tuple[ScoreSpec, ...]:
+        """Return the scores that it gives with these parameters: `scores`, unless the parameters say which."""
+        return cls.scores
+
     def __init__(self, params: P, judge: Judge | None = None) -> None:
         self.params = params
         self._judge = judge

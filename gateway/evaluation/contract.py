@@ -56,7 +56,7 @@ def _given(result: Result) -> Given:
         raise BrokenContract(f"evidence is {_kind(result.evidence)}, and must be an object")
     try:
         evidence = canonical(result.evidence) if result.evidence else b""
-        canonical([result.value, result.name, result.label, result.comment])
+        canonical([result.value, result.name, result.label, result.comment, result.confidence])
     except NotJson as error:
         raise BrokenContract(f"{_called(str(result.name))}: {error}") from None
     _check_evidence(evidence)

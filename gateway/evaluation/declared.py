@@ -22,8 +22,13 @@ def problems(cls: Any) -> list[str]:
     return [*_of_class(cls), *_of_needs(cls.needs), *_of_scores(cls.scores)]
 
 
-def specs_of(cls: type[Evaluator[Any]]) -> list[Spec]:
-    """Return the scores that a class declares, as they are told to the parent."""
+def problems_of_scores(cls: type[Evaluator[Any]], params: BaseModel) -> list[str]:
+    """Say what is wrong with the scores that a class gives with these parameters."""
+    return list(_of_scores(cls.scores_for(params)))
+
+
+def specs_of(cls: type[Evaluator[Any]], params: BaseModel) -> list[Spec]:
+    """Return the scores that a class gives with these parameters, as they are told to the parent."""
     return [
         Spec(
             name=spec.name,
@@ -34,7 +39,7 @@ def specs_of(cls: type[Evaluator[Any]]) -> list[Spec]:
             passing=list(spec.passing),
             direction=spec.direction,
         )
-        for spec in cls.scores
+        for spec in cls.scores_for(params)
     ]
 
 

@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from gateway.evaluation.api import Evaluator
+from gateway.evaluation.api import Evaluator, Judge
 from gateway.evaluation.canonical import NotJson, canonical
-from gateway.evaluation.declared import problems, specs_of
+from gateway.evaluation.code import code_hash
+from gateway.evaluation.declared import problems, problems_of_scores, specs_of
 from gateway.evaluation.protocol import DETAIL_BYTES, Loaded, Loading
 from gateway.wire.scan import UNREADABLE
 
@@ -35,29 +36,29 @@ class CannotLoad(Exception):
         self.detail = detail
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What was imported. `distribution`: `name==version` of an installed one."""
 
-    cls: Any
+    cls: type[Evaluator[Any]]
     module: ModuleType
     distribution: str | None
 
 
 def load(loading: Loading) -> tuple[type[Evaluator[Any]], Loaded]:
     """Import a plugin and check what it declares and its parameters; raise CannotLoad. Only in a plugin process."""
-    found = _from_file(loading.use) if loading.use.startswith(FILE) else _from_entry_point(loading.use)
-    cls: type[Evaluator[Any]] = found.cls
-    if wrong := problems(cls):
-        raise CannotLoad(f"{loading.use}: {wrong[0]}", "\n".join(wrong))
+    found = find(loading.use)
+    cls = found.cls
     if cls.needs.judge and not loading.judged:
         raise CannotLoad(f'{loading.use} asks a judge: name its model, `judge = "PROVIDER/MODEL"`')
     params = params_of(cls, loading)
+    if wrong := problems_of_scores(cls, params):
+        raise CannotLoad(f"{loading.use}: {wrong[0]}", "\n".join(wrong))
     needs = cls.needs
     return cls, Loaded(
         evaluator=loading.evaluator,
         plugin=cls.name,
         version=cls.version,
-        code_hash=_code_hash(found),
+        code_hash=code_hash(found.module, found.distribution),
         params_hash=_hash(canonical(params.model_dump(mode="json"))),
         distribution=found.distribution,
         unit=needs.unit,
@@ -69,8 +70,16 @@ def load(loading: Loading) -> tuple[type[Evaluator[Any]], Loaded]:
         wall_s=needs.wall_s,
         cpu_s=needs.cpu_s,
         memory_mb=needs.memory_mb,
-        specs=specs_of(cls),
+        specs=specs_of(cls, params),
     )
+
+
+def find(use: str) -> Found:
+    """Import what a `use` means and check what it declares; raise CannotLoad. Only in a plugin process."""
+    found = _from_file(use) if use.startswith(FILE) else _from_entry_point(use)
+    if wrong := problems(found.cls):
+        raise CannotLoad(f"{use}: {wrong[0]}", "\n".join(wrong))
+    return found
 
 
 def params_of(cls: type[Evaluator[Any]], loading: Loading) -> BaseModel:
@@ -88,6 +97,11 @@ def params_of(cls: type[Evaluator[Any]], loading: Loading) -> BaseModel:
     except ValidationError as error:
         raise CannotLoad(_params_problem(cls, error)) from None
     return params
+
+
+def make(cls: type[Evaluator[Any]], params: BaseModel, judge: Judge | None) -> Evaluator[Any]:
+    """Make an evaluator. One that asks nobody need not know that there are judges."""
+    return cls(params) if judge is None else cls(params, judge)
 
 
 def fingerprint(loaded: Loaded, judge_model: str | None) -> str:
@@ -114,7 +128,7 @@ def names() -> list[str]:
     return sorted({point.name for point in importlib.metadata.entry_points(group=GROUP)})
 
 
-def _from_entry_point(use: str) -> _Found:
+def _from_entry_point(use: str) -> Found:
     points = list({(each.value, _distribution(each)): each for each in _points(use)}.values())
     if not points:
         known = ", ".join(names()) or "none"
@@ -124,7 +138,7 @@ def _from_entry_point(use: str) -> _Found:
         raise CannotLoad(f"`{use}` is given by several packages: {whose}; uninstall all but one")
     (point,) = points
     module = _imported(use, lambda: importlib.import_module(point.module))
-    return _Found(_member(use, module, point.attr), module, _distribution(point))
+    return Found(_member(use, module, point.attr), module, _distribution(point))
 
 
 def _points(name: str) -> list[EntryPoint]:
@@ -135,7 +149,7 @@ def _distribution(point: EntryPoint) -> str | None:
     return f"{point.dist.name}=={point.dist.version}" if point.dist is not None else None
 
 
-def _from_file(use: str) -> _Found:
+def _from_file(use: str) -> Found:
     path_text, colon, attr = use.removeprefix(FILE).rpartition(":")
     path = Path(path_text)
     if not colon or not attr.isidentifier() or path.suffix != ".py":
@@ -149,7 +163,7 @@ def _from_file(use: str) -> _Found:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pydantic look there for their annotations
     _imported(use, lambda: spec.loader.exec_module(module))
-    return _Found(_member(use, module, attr), module, None)
+    return Found(_member(use, module, attr), module, None)
 
 
 def _imported(use: str, do: Any) -> ModuleType:
@@ -168,13 +182,6 @@ def _member(use: str, module: ModuleType, attr: str) -> Any:
     if not inspect.isclass(found):
         raise CannotLoad(f"{use}: {module.__name__} has no class `{attr}`")
     return found
-
-
-def _code_hash(found: _Found) -> str:
-    """Hash the module's file, and which distribution it came with: what it imports from there goes by its version."""
-    file = getattr(found.module, "__file__", None)
-    code = Path(file).read_bytes() if file else b""
-    return _hash(f"{found.distribution or ''}\n".encode() + code)
 
 
 def _hash(data: bytes) -> str:
