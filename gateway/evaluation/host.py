@@ -178,7 +178,7 @@ class Host:
             answers = self._line.answers()
         for answered in answers:
             waiting = self._waiting.get(answered.call)
-            if answered.number == self.number and waiting is not None and not waiting.done():
+            if waiting is not None and not waiting.done():
                 waiting.set_result(answered)
 
     def _load(self, loading: Loading) -> Loaded:
