@@ -18,6 +18,7 @@ from gateway.app.sole import sole
 from gateway.app.vitals import Vitals
 from gateway.config.problems import ConfigError
 from gateway.evaluation.engine import Engine, Places
+from gateway.evaluation.process import sweep
 from gateway.evaluation.queue import QueueRefused
 from gateway.metrics.board import EVALUATOR, GENERATION, HEARTBEAT_MS, PID, Board
 from gateway.policies.snapshot import Snapshot
@@ -127,6 +128,7 @@ async def run() -> int:
     data_dir = Path(snapshot.server.data_dir)
     places = Places(Path(snapshot.server.store_dir), data_dir / "journal", data_dir / "evaluation")
     with await sole(places.queue / "evaluator.lock"):
+        sweep()  # what a killed one has left
         try:
             judging = Judging(places.queue)
             engine = Engine(places, snapshot.server.durability, judging.ask)
