@@ -355,7 +355,7 @@ def test_every_filter_is_documented() -> None:
         query({"colour": "red"}, 0)
     filters = {*str(said.value).partition("there are ")[2].split(", ")} - {"limit", "cursor"}
 
-    assert sorted(filters | {"limit", "cursor", "count"}) == log
+    assert sorted(filters | {"limit", "cursor", "count", "scores"}) == log
     assert sorted(filters | {"after"}) == tail
     assert sorted(filters | {"limit", "by"}) == spend
     assert sorted(filters | {"step", "by"}) == series

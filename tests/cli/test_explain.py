@@ -136,6 +136,7 @@ def test_json_is_one_object(tmp_path: Path) -> None:
         "trouble": None,
         "bill": public_bill(explain(one)),
         "evaluations": [],
+        "evaluators": [],
     } == found
 
 
