@@ -1,4 +1,4 @@
-"""A person's desk beside a host with evaluators: commands run over real files, as an evaluator and a recorder leave them."""
+"""A person's desk beside a host with evaluators: commands over real files, as evaluator and recorder leave them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,9 +80,8 @@ class Desk:
         for name, unit in units.items():
             queue.define(f"{name}-1", Loaded(evaluator=name, version="1.0", unit=unit), None, NOON_MS)
         used = config or evaluating(rule(), rule("slo", sample=0.0))
-        watch = Watch(
-            Follow(self.folder / "data" / "store"), queue, Sampler(used, units, frozenset(), queue.cost), used
-        )
+        sampler = Sampler(used, units, frozenset(), queue.cost)
+        watch = Watch(Follow(self.folder / "data" / "store"), queue, sampler, used)
 
         def look() -> None:
             while watch.look(NOON_MS).is_behind:

@@ -42,7 +42,7 @@ def test_without_a_gateway_it_says_so(tmp_path: Path) -> None:
 def test_label_through_a_whole_gateway(tmp_path: Path) -> None:
     """It stands with the exchange; again by the same author it takes the place of the first, by another beside it."""
     with providing() as provider, standing_before(provider, tmp_path / "gateway") as run:
-        exchange = dict(run.post("/v1/chat/completions", CHAT).headers)["x-tollway-id"]
+        exchange = dict(run.post("/v1/chat/completions", CHAT).headers)["x-tollway-request-id"]
         run.row(exchange)
         desk = Desk(tmp_path, f'[server]\nadmin = "127.0.0.1:{run.admin_port}"\n', "")
 

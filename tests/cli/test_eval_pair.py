@@ -94,7 +94,7 @@ def test_evaluator_takes_the_pair_once(desk: Desk) -> None:
             '[evaluation]\nevaluators = ["pairwise", "strict"]\n',
             [],
             2,
-            "several evaluators of pairs (pairwise, strict)",
+            "several evaluators of pairs (pair",
         ),
         (TEAM, ["--evaluator", "strict"], 2, "'strict' is no evaluator of pairs that the team search uses"),
     ],
