@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from gateway.store.following import written_s
+from gateway.evaluation.follow import Ends
 from gateway.store.opening import connect
 
 PORTION = 500
 # So old is a word when it is read: what it is about is stored by then.
 DELAY_MS = 5_000
-_SLACK_S = 2.0
 # Labels that say: bad. Compared without regard to case, and "-" and " " as "_".
 NEGATIVE = frozenset(
     [
@@ -54,7 +53,7 @@ class Words:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read_to_end: dict[str, float] = {}
+        self._ends = Ends()
 
     def end(self) -> dict[str, int]:
         """Return the cursors behind all that was said."""
@@ -70,7 +69,7 @@ class Words:
         heard = Heard([], {})
         for path in self._days():
             day, looked_s = path.stem, time.time()
-            if written_s(path) < self._read_to_end.get(day, 0.0) - _SLACK_S - DELAY_MS / 1000:
+            if self._ends.is_read(path, cursors.get(day, 0)):
                 continue
             rows = self._rows(path, cursors.get(day, 0), (now_ms - DELAY_MS) * 1000)
             for seq, team, exchange, target, *score in rows:
@@ -78,7 +77,8 @@ class Words:
                 if is_negative(*score):
                     heard.words.append(Word(day, team, str(UUID(bytes=exchange)), target))
             if len(rows) < PORTION:
-                self._read_to_end[day] = looked_s
+                # Younger words are not read yet, so that it counts as looked at before they were said.
+                self._ends.note(day, looked_s - DELAY_MS / 1000, rows[-1][0] if rows else cursors.get(day, 0))
         return heard
 
     def _rows(self, path: Path, after: int, before_us: int) -> list[tuple[Any, ...]]:

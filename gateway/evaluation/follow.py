@@ -51,12 +51,28 @@ class Batch(NamedTuple):
     unreadable: int = 0
 
 
+class Ends:
+    """Which files were read to their end, and not written since: they need not be opened."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, tuple[float, int]] = {}
+
+    def note(self, day: str, looked_s: float, seq: int) -> None:
+        """Note that nothing stood behind `seq` at an instant."""
+        self._ends[day] = looked_s, seq
+
+    def is_read(self, path: Path, cursor: int) -> bool:
+        """Tell whether nothing can stand behind a cursor."""
+        looked_s, seq = self._ends.get(path.stem, (0.0, 0))
+        return cursor >= seq and written_s(path) < looked_s - _SLACK_S
+
+
 class Follow:
     """Reads the day files of `folder`, read-only. A file without a cursor is read from its beginning."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read_to_end: dict[str, float] = {}  # day -> when
+        self._ends = Ends()
 
     def end(self) -> dict[str, int]:
         """Return the cursors behind everything that is stored now."""
@@ -73,7 +89,7 @@ class Follow:
         unreadable = 0
         for path in self._days():
             day, looked_s = path.stem, time.time()
-            if written_s(path) < self._read_to_end.get(day, 0.0) - _SLACK_S:
+            if self._ends.is_read(path, cursors.get(day, 0)):
                 continue
             if len(rows) + unreadable >= most:
                 return Batch(rows, moved, is_behind=True, unreadable=unreadable)
@@ -86,7 +102,7 @@ class Follow:
                 else:
                     rows.append(Row(day, seq, record))
             if len(found) < left:
-                self._read_to_end[day] = looked_s
+                self._ends.note(day, looked_s, found[-1][0] if found else cursors.get(day, 0))
         return Batch(rows, moved, is_behind=len(rows) + unreadable >= most, unreadable=unreadable)
 
     def past(self, since_ms: int, until_ms: int, day: str = "", seq: int = 0, most: int = PORTION) -> Iterator[Batch]:

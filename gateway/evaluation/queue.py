@@ -188,7 +188,6 @@ class Queue:
         """Let a task wait and be begun again."""
         name = task.sampled.evaluator
         again = task._replace(attempts=task.attempts + 1)
-        not_before_ms = max(not_before_ms, 1)  # 0 says: never tried
         with self._transaction():
             self._sql.execute(schema.POSTPONE_TASK, (again.attempts, not_before_ms, reason, name, task.number))
             self._add_funnel({(name, "run", ""): 1, (name, "retried", reason): 1})
@@ -277,7 +276,7 @@ class Queue:
 
     def _add_strata(self, strata: Mapping[StratumKey, StratumCount], dropped: Iterable[Sampled]) -> None:
         lost = Counter(stratum_of(each) for each in dropped if each.run == ONLINE and each.probability is not None)
-        rows = [(*key, count.seen, count.sampled, count.dropped + lost.pop(key, 0)) for key, count in strata.items()]
+        rows = [(*key, count.seen, count.sampled, count.dropped) for key, count in strata.items()]
         rows += [(*key, 0, 0, count) for key, count in lost.items()]
         self._sql.executemany(schema.ADD_STRATUM, rows)
 

@@ -4,7 +4,7 @@ VERSION = 1
 FILE = "queue.db"
 
 # `cursors`: how far the log was looked at; `heard`: how far what people said. `tasks`: what waits or runs, in the order
-# of numbers; `not_before_ms` is 0 as long as it was never tried. `held`: who waits for the end of a minute; `grp`: the
+# of numbers; `not_before_ms` is 0 as long as it need not wait. `held`: who waits for the end of a minute; `grp`: the
 # version of the rule. `strata`: `minute` is the first one of `span` minutes. `conversations`: sessions that may go on.
 # `purses`, `costs`: money of judges, and what one evaluation cost so far. `runs`: backfills, and
 # pairs that were ordered.

@@ -83,6 +83,7 @@ def test_what_somebody_found_bad_is_taken_once(make_place: MakePlace) -> None:
     say(place, failed.id)
     say(place, new_id(NOON_MS))
     say(place, good.id, said=0)
+    say(place, good.id, said=3)
     say(place, good.id, source="human")
     place.look(LATER_MS)
     found = place.targets()
@@ -99,13 +100,13 @@ def test_word_about_a_session_is_for_evaluators_of_conversations(make_place: Mak
     """Up to its last exchange."""
     place = make_place(CONFIG, UNITS)
     place.look()
-    first, last = record(NOON_MS, session="s"), record(NOON_MS + 1, session="s")
-    place.store_all(first, last, record(NOON_MS + 2, session="s", team="web"))
-    say(place, new_id(NOON_MS), session="s")
+    first, last = record(NOON_MS, session="s[1]"), record(NOON_MS + 1, session="s[1]")
+    place.store_all(first, last, record(NOON_MS + 2, session="s[1]", team="web"), record(NOON_MS + 3, session="s1"))
+    say(place, new_id(NOON_MS), session="s[1]")
     say(place, new_id(NOON_MS), session="nobody")
     place.look(LATER_MS)
 
-    assert [("talk", "conversation", "s", last.id)] == [
+    assert [("talk", "conversation", "s[1]", last.id)] == [
         (each.evaluator, each.target_type, each.target, each.exchange) for each in place.targets()
     ]
 

@@ -1,11 +1,12 @@
 """What is new is read once, in order, and what is kept of an exchange is given as it is kept."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gateway.core.record import decode
-from gateway.evaluation.follow import CONVERSATION_MOST, Follow
+from gateway.evaluation.follow import CONVERSATION_MOST, Ends, Follow
 from gateway.metrics.totals import Tally
 from gateway.store.sqlite import SqliteStore
 from tests.records import DAY_MS, NOON_MS, finished, record
@@ -35,6 +36,22 @@ def test_each_exchange_is_read_once(store: SqliteStore, tmp_path: Path) -> None:
     assert [(YESTERDAY, late), (TODAY, new)] == [(row.day, row.record) for row in batch.rows]
     assert batch.cursors == follow.end()
     assert [] == follow.read(batch.cursors).rows
+
+
+def test_file_at_rest_is_not_opened_again(store: SqliteStore, tmp_path: Path) -> None:
+    """Unless somebody did not get beyond an earlier place: what was read may not have been committed."""
+    store.commit([finished(record())], {})
+    store.close()
+    path = tmp_path / f"{TODAY}.db"
+    follow, ends = Follow(tmp_path), Ends()
+    os.utime(path, (1, 1))
+    first, again = follow.read({}), follow.read({})
+    ends.note(TODAY, 100.0, 7)
+
+    assert (1, 1, 0) == (len(first.rows), len(again.rows), len(follow.read(first.cursors).rows))
+    assert [True, False] == [ends.is_read(path, cursor) for cursor in (7, 6)]
+    os.utime(path, (99, 99))
+    assert not ends.is_read(path, 7)
 
 
 def test_portions_are_bounded(store: SqliteStore, tmp_path: Path) -> None:

@@ -72,13 +72,12 @@ def test_what_does_not_match_is_in_no_stratum() -> None:
 def test_same_exchanges_on_any_host_and_after_a_restart() -> None:
     """The salt and the rate decide, nothing else; a lower rate takes a part of a higher one's."""
     records = [record(NOON_MS + number) for number in range(2_000)]
-    low, high, again = (
-        {each.exchange for each in look(evaluating(rule(sample=rate), salt="x"), *records).sampled}
-        for rate in (0.05, 0.2, 0.05)
-    )
+    taken = [look(evaluating(rule(sample=rate), salt="x"), *records).sampled for rate in (0.05, 0.2, 0.05)]
+    low, high, again = ({each.exchange for each in some} for some in taken)
 
     assert low == again == {each.id for each in records if draw("x", each.id) < 0.05}
     assert low < high
+    assert [{0.05}, {0.2}, {0.05}] == [{each.probability for each in some} for some in taken]
     assert low != {each.exchange for each in look(evaluating(rule(sample=0.05), salt="y"), *records).sampled}
 
 

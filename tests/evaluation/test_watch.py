@@ -4,6 +4,7 @@ import pytest
 
 from gateway.evaluation.runs import order, order_pair
 from gateway.policies.evaluating import Always
+from gateway.policies.sampling import draw
 from tests.evaluation.conftest import MakePlace
 from tests.evaluation.looking import MINUTE_MS, evaluating, rule
 from tests.records import NOON_MS, record
@@ -35,6 +36,41 @@ def test_minute_is_decided_when_it_is_over(make_place: MakePlace) -> None:
     place.look(NOON_MS + 2 * MINUTE_MS)
 
     assert ([], 2, []) == (during, len(after), place.targets())
+
+
+def test_next_minute_begins_anew(make_place: MakePlace) -> None:
+    """Who was among the lowest of one minute says nothing of the next."""
+    place = make_place(evaluating(rule(per_minute=2)))
+    place.look()
+    records = sorted((record() for _ in range(20)), key=lambda each: draw("tollway", each.id))
+    place.store_all(*records[:10])
+    place.look()
+    place.store_all(*records[10:])
+    place.look(NOON_MS + MINUTE_MS)
+    first = place.targets()
+    place.look(NOON_MS + 2 * MINUTE_MS)
+
+    assert [each.id for each in records[:2]] == sorted((each.exchange for each in first), key=by_draw)
+    assert [each.id for each in records[10:12]] == sorted((each.exchange for each in place.targets()), key=by_draw)
+
+
+def by_draw(exchange: str) -> float:
+    """Order exchanges by their numbers."""
+    return draw("tollway", exchange)
+
+
+def test_always_rules_ask_every_exchange_of_a_session(make_place: MakePlace) -> None:
+    """Also one that was looked at before the others came."""
+    config = evaluating(rule(sample=0.0, always=(Always("error"),)), idle_s=60.0)
+    place = make_place(config, {"refusal": "conversation"})
+    place.look()
+    for at, outcome in enumerate(("ok", "timeout", "ok")):
+        place.store_all(record(NOON_MS + at, session="s", outcome=outcome), record(NOON_MS + at, session="t"))
+        place.look()
+    place.look(NOON_MS + 2 * MINUTE_MS)
+    place.look(NOON_MS + 3 * MINUTE_MS)
+
+    assert [("s", ["error"])] == [(each.target, each.reasons) for each in place.targets()]
 
 
 def test_sessions_end_when_they_rest(make_place: MakePlace) -> None:
@@ -80,15 +116,31 @@ def test_past_is_worked_off_with_room_for_it(make_place: MakePlace) -> None:
     for _ in range(30):
         place.look()
         assert place.queue.waiting().get("refusal", 0) <= 4
-        found += place.targets(limit=2)
+        found += place.targets(limit=1)
     (told,) = place.reader.runs()
 
     assert {run} == {each.run for each in found}
     assert len({each.exchange for each in found}) == len(found) == told.sampled
     assert {old[3].id: 1.0} == {each.exchange: each.probability for each in found if "error" in each.reasons}
-    assert {each.exchange for each in found} <= {each.id for each in old[:11]}
+    assert {each.id for each in old[:11] if by_draw(each.id) < 0.5} | {old[3].id} == {each.exchange for each in found}
     assert "done" == told.state
     assert not [key for key in place.reader.funnel() if key[1] == "dropped"]
+
+
+def test_past_waits_while_there_is_no_room(make_place: MakePlace) -> None:
+    """And goes on when there is: it is not over before its end."""
+    place = make_place(evaluating(rule(), backlog=4))
+    old = [record(NOON_MS + number) for number in range(12)]
+    place.store_all(*old)
+    place.look()
+    order(place.folder / "evaluation", rule(), NOON_MS, NOON_MS + 60, NOON_MS)
+    found = []
+    for _ in range(30):
+        place.look()
+        place.look()
+        found += place.targets(limit=1)
+
+    assert [each.id for each in old] == [each.exchange for each in found]
 
 
 def test_past_of_conversations_is_refused(make_place: MakePlace) -> None:
