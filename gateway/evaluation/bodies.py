@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.evaluation.cut_json import closed
 from gateway.evaluation.normal.shape import Document
 from gateway.wire.decode import Decoder
 from gateway.wire.scan import UNREADABLE
@@ -22,23 +23,27 @@ _SURROGATE: Final = re.compile(
 
 
 class Body(NamedTuple):
-    """A body as it was kept. `is_whole`: nothing of it was cut."""
+    """A body as it was kept. `is_whole`: nothing of it was cut; `head_bytes`: how much stands before the first gap."""
 
     data: bytes
     is_whole: bool
+    head_bytes: int
 
 
 def body_of(stretches: list[tuple[int, bytes]], length: int, encoding: str | None) -> Body:
     """Put the stretches together and undo a content-encoding. What lies behind a gap of a coded body is lost."""
     if len(stretches) == 1 and stretches[0][0] == 0:
-        data, is_whole = stretches[0][1], len(stretches[0][1]) >= length
+        data = stretches[0][1]
+        body = Body(data, len(data) >= length, len(data))
     else:
-        data, is_whole = _joined(stretches, length, encoding)
-    if encoding is None or not data:
-        return Body(data, is_whole)
+        body = _joined(stretches, length, encoding)
+    if encoding is None or not body.data:
+        return body
     decode = Decoder(encoding.encode())
-    decoded = decode(data)
-    return Body(decoded, is_whole and not decode.blind) if decoded or not decode.blind else Body(data, is_whole)
+    decoded = decode(body.data)
+    if decode.blind and not decoded:
+        return body
+    return Body(decoded, body.is_whole and not decode.blind, len(decoded))
 
 
 def document(data: bytes) -> Any:
@@ -47,6 +52,12 @@ def document(data: bytes) -> Any:
         return _decode(data)
     except UNREADABLE:
         return _repaired(data)
+
+
+def beginning(body: Body) -> Any:
+    """Read a document, or of one that was cut what stands before the cut."""
+    found = document(body.data)
+    return closed(body.data[: body.head_bytes]) if found is None and not body.is_whole else found
 
 
 def events(data: bytes) -> Iterator[Document] | None:
@@ -63,20 +74,21 @@ def events(data: bytes) -> Iterator[Document] | None:
     return None
 
 
-def _joined(stretches: list[tuple[int, bytes]], length: int, encoding: str | None) -> tuple[bytes, bool]:
+def _joined(stretches: list[tuple[int, bytes]], length: int, encoding: str | None) -> Body:
     at = 0
     parts: list[bytes] = []
-    is_whole = True
+    head_bytes = None
     for offset, data in stretches:
         if offset > at:
-            is_whole = False
+            head_bytes = head_bytes if head_bytes is not None else sum(map(len, parts))
             if encoding is not None:
                 break
             # So that what is left of an event before the gap does not run into what is left of one behind it.
             parts.append(b"\n\n")
         parts.append(data)
         at = offset + len(data)
-    return b"".join(parts), is_whole and at >= length
+    whole = b"".join(parts)
+    return Body(whole, head_bytes is None and at >= length, len(whole) if head_bytes is None else head_bytes)
 
 
 def _events(data: bytes) -> Iterator[Document]:

@@ -11,7 +11,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from gateway.evaluation.api import Evaluator
-from gateway.evaluation.declared import problems
+from gateway.evaluation.declared import problems, problems_of_scores
 from gateway.evaluation.fake_judge import FAILURES, FakeJudge
 from gateway.evaluation.import_probe import NETWORK, TOUCHED, Imported
 from gateway.evaluation.trials import Outcome, Stage, Trial, Watch, trials
@@ -21,7 +21,7 @@ IMPORT_CPU_S: Final = 2.0
 _IMPORT_WALL_S: Final = 60
 _FAILING_TRIALS: Final = 15  # how many each failing judge is asked about
 _MOST_OF_A_RULE: Final = 3  # findings; the others say the same
-_REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_REASON: Final = re.compile(r"(?=.{1,64}\Z)[a-z][a-z0-9_]*(?::[a-z0-9_]+)?\Z")
 _UNKNOWN: Final = "no_parameter_is_called_like_this"
 
 
@@ -70,6 +70,10 @@ def check(cls: type[Evaluator[Any]], params: Mapping[str, Any] | None = None) ->
         return report
     validated = _check_params(report, cls, dict(params or {}))
     if validated is None:
+        return report
+    for problem in problems_of_scores(cls, validated):
+        report.find("declaration", problem)
+    if report.findings:
         return report
     _check_import(report, cls)
     watch = Watch()

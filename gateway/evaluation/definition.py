@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.evaluation.api import Evaluator, Judge
 from gateway.evaluation.canonical import NotJson, canonical
+from gateway.evaluation.code import code_hash
 from gateway.evaluation.declared import problems, problems_of_scores, specs_of
 from gateway.evaluation.protocol import DETAIL_BYTES, Loaded, Loading
 from gateway.wire.scan import UNREADABLE
@@ -57,7 +58,7 @@ def load(loading: Loading) -> tuple[type[Evaluator[Any]], Loaded]:
         evaluator=loading.evaluator,
         plugin=cls.name,
         version=cls.version,
-        code_hash=_code_hash(found),
+        code_hash=code_hash(found.module, found.distribution),
         params_hash=_hash(canonical(params.model_dump(mode="json"))),
         distribution=found.distribution,
         unit=needs.unit,
@@ -181,13 +182,6 @@ def _member(use: str, module: ModuleType, attr: str) -> Any:
     if not inspect.isclass(found):
         raise CannotLoad(f"{use}: {module.__name__} has no class `{attr}`")
     return found
-
-
-def _code_hash(found: Found) -> str:
-    """Hash the module's file, and which distribution it came with: what it imports from there goes by its version."""
-    file = getattr(found.module, "__file__", None)
-    code = Path(file).read_bytes() if file else b""
-    return _hash(f"{found.distribution or ''}\n".encode() + code)
 
 
 def _hash(data: bytes) -> str:

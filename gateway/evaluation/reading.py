@@ -11,7 +11,7 @@ from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.evaluation import api
 from gateway.evaluation.api import Exchange
-from gateway.evaluation.bodies import Body, body_of, document, events
+from gateway.evaluation.bodies import Body, beginning, body_of, events
 from gateway.evaluation.normal import anthropic, gemini, openai_chat, responses
 from gateway.evaluation.normal.finish import finish_of
 from gateway.evaluation.normal.shape import Asked, Reader, Said
@@ -28,7 +28,7 @@ READERS: Final[Mapping[tuple[str | None, str | None], Reader]] = {
     ("gemini", "generate_content"): gemini.READER,
 }
 _NANO: Final = 1_000_000_000
-_NO_BODY: Final = Body(b"", True)
+_NO_BODY: Final = Body(b"", True, 0)
 _NULL: Final = msgspec.Raw(b"null")
 _EMPTY: Final = records.encode(Record(id="", started_at="", team="", key=""))
 _decode_facts: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -75,7 +75,7 @@ def exchange_of(kept: Kept) -> Exchange:
         first_token_ms=record.first_token_ms,
         duration_ms=record.duration_ms,
         is_complete=record.outcome == "ok" and has_ended,
-        is_truncated=not ((request or _NO_BODY).is_whole and (response or _NO_BODY).is_whole),
+        is_truncated=record.truncated or not ((request or _NO_BODY).is_whole and (response or _NO_BODY).is_whole),
         prompt_version=prompt_version(asked.messages),
         session=record.session,
         record=_facts(kept.record),
@@ -120,7 +120,7 @@ def _asked(reader: Reader | None, body: Body) -> Asked:
     if reader is None or not body.data:
         return Asked()
     try:
-        found = document(body.data)
+        found = beginning(body)
         return reader.request(found) if isinstance(found, dict) else Asked()
     except RecursionError:  # of JSON that is nested deeper than anybody reads
         return Asked()
@@ -135,7 +135,7 @@ def _said(reader: Reader | None, body: Body) -> tuple[Said, bool]:
         if stream is not None:
             whole, has_ended = reader.assemble(stream)
             return reader.answer(whole), has_ended
-        found = document(body.data)
+        found = beginning(body)
         return (reader.answer(found), True) if isinstance(found, dict) else (Said(), not body.is_whole)
     except RecursionError:
         return Said(), True

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from gateway.evaluation.bodies import Body, body_of, document, events
+from gateway.evaluation.bodies import Body, beginning, body_of, document, events
 
 
 @pytest.mark.parametrize(
     ("stretches", "length", "expected"),
     [
-        ([(0, b"abc")], 3, Body(b"abc", True)),
-        ([(0, b"abc")], 9, Body(b"abc", False)),
-        ([(0, b"ab"), (2, b"c")], 3, Body(b"abc", True)),
-        ([(0, b"ab"), (5, b"c")], 6, Body(b"ab\n\nc", False)),
-        ([(3, b"c")], 4, Body(b"\n\nc", False)),
-        ([], 0, Body(b"", True)),
+        ([(0, b"abc")], 3, Body(b"abc", True, 3)),
+        ([(0, b"abc")], 9, Body(b"abc", False, 3)),
+        ([(0, b"ab"), (2, b"c")], 3, Body(b"abc", True, 3)),
+        ([(0, b"ab"), (5, b"c")], 6, Body(b"ab\n\nc", False, 2)),
+        ([(3, b"c")], 4, Body(b"\n\nc", False, 0)),
+        ([], 0, Body(b"", True, 0)),
     ],
 )
 def test_stretches(stretches: list[tuple[int, bytes]], length: int, expected: Body) -> None:
@@ -53,6 +53,14 @@ def test_documents(data: bytes, expected: Any) -> None:
     assert expected == document(data)
 
 
+def test_the_beginning_of_a_cut_document() -> None:
+    """What stands before the gap; of a whole document that is broken nothing is made up."""
+    cut = body_of([(0, b'{"a":"x","b":"y'), (90, b'","c":1}')], 98, None)
+
+    assert {"a": "x", "b": "y"} == beginning(cut)
+    assert beginning(body_of([(0, b'{"a":"x","b":')], 13, None)) is None
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -72,3 +80,13 @@ def test_streams(data: bytes, expected: list[dict[str, Any]] | None) -> None:
     found = events(data)
 
     assert expected == (None if found is None else list(found))
+
+
+def test_whether_a_coded_body_is_whole() -> None:
+    """It is not where its coding is damaged; of one that nobody knows the bytes are there as they are."""
+    coded = gzip.compress(b"abc" * 100)
+    damaged = coded[:30] + b"\xff" * 30
+
+    assert Body(b"abc" * 100, True, 300) == body_of([(0, coded)], len(coded), "gzip")
+    assert Body(b"\x01", True, 1) == body_of([(0, b"\x01")], 1, "snappy")
+    assert body_of([(0, damaged)], len(damaged), "gzip").data in (damaged, b"abc" * 100)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.evaluation.api import Evaluator, Needs, NoParams, ScoreSpec
-from gateway.evaluation.declared import problems, specs_of
+from gateway.evaluation.declared import problems, problems_of_scores, specs_of
 from gateway.evaluation.protocol import Spec
 
 
@@ -32,7 +32,7 @@ def test_a_good_one_has_no_problems() -> None:
     assert [
         Spec(name="", type="boolean"),
         Spec(name="kind", type="categorical", labels=["a", "b"], passing=["a"]),
-    ] == specs_of(Good)
+    ] == specs_of(Good, NoParams())
 
 
 def scores(*specs: ScoreSpec) -> dict[str, Any]:
@@ -84,3 +84,16 @@ def test_a_class_of_another_kind() -> None:
         name: ClassVar[str] = "x"
 
     assert ["Other must be a subclass of gateway.evaluation.api.Evaluator"] == problems(Other)
+
+
+def test_scores_may_follow_from_the_parameters() -> None:
+    """They are checked like those of the class."""
+
+    class Chosen(Good):
+        @classmethod
+        def scores_for(cls, params: Any) -> tuple[ScoreSpec, ...]:
+            return (ScoreSpec("a.b", "numeric"),)
+
+    assert ["a.b"] == [spec.name for spec in specs_of(Chosen, NoParams())]
+    assert ["score `a.b`: a name has letters, digits, _ and -"] == problems_of_scores(Chosen, NoParams())
+    assert [] == problems_of_scores(Good, NoParams())

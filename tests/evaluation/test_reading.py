@@ -186,6 +186,17 @@ def test_a_cut_body_is_said_to_be_cut() -> None:
     assert exchange.text.endswith("Hello")
 
 
+def test_of_a_request_that_was_cut_its_beginning_is_read() -> None:
+    """The system prompt stands there, and with it the prompt's version."""
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Look: " + "x" * 1000}]
+    made = kept({"messages": talk}, CHAT, truncated=True)
+    made.request = [(0, made.request[0][1][:200])]  # type: ignore[index]
+    exchange = exchange_of(made)
+
+    assert ("Be brief.", "213c22ed7234eb11", True) == (exchange.system, exchange.prompt_version, exchange.is_truncated)
+    assert exchange.asked.startswith("Look: xxx")
+
+
 def test_halves_of_pairs_and_broken_utf8_do_not_hide_the_rest() -> None:
     """They become U+FFFD, so that no plugin meets a text that cannot be written down."""
     odd = b'{"choices":[{"message":{"content":"a\\ud800b\\\\ud800 \xff \\ud83d\\ude00"}}]}'

@@ -63,7 +63,7 @@ def format_of(given: Document) -> ResponseFormat:
 def tool_of(given: Document) -> Tool:
     """Read a tool; what is no function has no schema."""
     function = members(given.get("function"))
-    if not function and ("parameters" in given or given.get("type") == "function"):
+    if not function and given.get("type", "function") == "function" and "custom" not in given:
         function = given
     if function:
         parameters = schema(function.get("parameters")) or {}

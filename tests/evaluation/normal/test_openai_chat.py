@@ -48,6 +48,7 @@ def test_a_conversation_with_tools() -> None:
         ({"type": "function", "function": {"name": "f"}}, Tool("f", "", {})),
         ({"type": "custom", "custom": {"name": "c", "description": "d"}}, Tool("c", "d", None)),
         ({"type": "openrouter:web_search"}, Tool("openrouter:web_search", "", None)),
+        ({"type": "openrouter:advisor", "parameters": {"model": "m"}}, Tool("openrouter:advisor", "", None)),
     ],
 )
 def test_tools(tool: dict[str, Any], expected: Tool) -> None:
