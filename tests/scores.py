@@ -36,7 +36,7 @@ def everything(exchange: str) -> Evaluation:
     texts = ("reason", "detail", "author", "conversation", "route", "outcome", "prompt_version")
     score = Score(
         name="helpful", type="numeric", value=0.25, label="low", text="t", normalised=0.25, passing=False, comment="c",
-        evidence=msgspec.Raw(b'{"quote":1e999}'), confidence=0.5,
+        evidence=msgspec.Raw(b'{"quote":123456789012345678901234567890}'), confidence=0.5,
     )  # fmt: skip
     return evaluation(
         exchange,

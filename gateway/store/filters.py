@@ -193,7 +193,6 @@ def _scored(wanted: ScoreIs) -> Clause:
 
 _SIGNS = {sign: sign for sign in ("<", "<=", "=", ">=", ">")}
 _VERDICTS = {"pass": "{} AND passing = 1)", "fail": "{} AND passing = 0)", "missing": "NOT {})"}
-SCORE_SIGNS = (*_SIGNS, *_VERDICTS)
 
 
 def comparison(wanted: object) -> str:

@@ -33,7 +33,12 @@ class Strata:
     def __init__(self, sql: sqlite3.Connection) -> None:
         self._sql = sql
         self._known: dict[tuple[str, ...], int] = {}
-        self.has_early = sql.execute(_ANY_EARLY).fetchone() is not None
+        self.has_early = False  # some word waits for its exchange
+        self.look_for_early()
+
+    def look_for_early(self) -> None:
+        """See whether a word waits for its exchange."""
+        self.has_early = self._sql.execute(_ANY_EARLY).fetchone() is not None
 
     def of(self, one: Evaluation) -> int:
         """Number what an evaluation has in common with others."""
@@ -68,7 +73,8 @@ class Judging:
         if not self._strata.has_early:
             return
         for key, record in fresh:
-            for row in self._sql.execute(_EARLY_OF, (key,)).fetchall():
+            rows = self._sql.execute(_EARLY_OF, (key,)).fetchall()
+            for row in rows:
                 one = self._whole(row)
                 said = SAID if one.team == record.team else FOREIGN
                 place = row[:2]
@@ -76,6 +82,8 @@ class Judging:
                 self._note(one, said)
                 if said == FOREIGN:
                     self._sql.execute(schema.DELETE_SCORES, place)
+            if rows:
+                self._strata.look_for_early()
 
     def add(self, evaluated: Evaluated) -> None:
         """Keep an evaluation, unless it is here already."""

@@ -138,10 +138,9 @@ def score_of(row: Sequence[Any]) -> Score:
     more = _decode_raws(fields.pop("more") or "{}")
     fields["passing"] = None if fields["passing"] is None else bool(fields["passing"])
     # One that is not there is left out: an empty one that is not the default itself would be written as nothing at all.
-    free: dict[str, Any] = {
-        name: text if name == "evidence" else msgspec.json.decode(bytes(text)) for name, text in more.items()
-    }
-    return Score(**fields, **free)
+    for name, text in more.items():
+        fields[name] = text if name == "evidence" else msgspec.json.decode(bytes(text))
+    return Score(**fields)
 
 
 def instant(at_us: int) -> str:

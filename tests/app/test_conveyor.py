@@ -1,5 +1,6 @@
 """What is in the journal gets into the store once, soon, and leaves the journal only then."""
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,17 +12,20 @@ import pytest
 from gateway.app import conveyor as conveyor_module
 from gateway.app.conveyor import Complaints, Conveyor
 from gateway.core.record import Job, Record, decode, encode
+from gateway.core.score import encode as encode_evaluation
 from gateway.core.usage import Usage
-from gateway.journal.frame import BEGIN
+from gateway.journal.frame import BEGIN, SCORE
 from gateway.journal.reader import Finished, Reader
 from gateway.journal.writer import Journal
 from gateway.metrics.totals import Tally
 from gateway.store.bodies import unpack
-from gateway.store.interface import StoreBusy
+from gateway.store.interface import Committed, StoreBusy
 from gateway.store.jobs import CHECK_MS, LAPSE_MS, Jobs, Told
+from gateway.store.reader import StoreReader
 from gateway.store.schema import SELECT_CONTENTS
 from gateway.store.sqlite import SqliteStore
 from tests.records import NOON_MS, begun, record, write
+from tests.scores import evaluation
 
 
 def book(one: Record, told: Told, state: str) -> None:
@@ -380,3 +384,28 @@ def test_alarms_are_raised_before_anything_is_stored(line: Line) -> None:
 
     assert 1 == line.rows()
     assert [1, 0, 1, 0] == line.alarms
+
+
+def test_evaluations_alone_are_a_batch(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait while the store takes nothing, and their segment with them; then they are there, once."""
+    one = evaluation(record().id)
+    line.journal.append(SCORE, encode_evaluation(one))
+    line.journal.close()
+
+    def refuse(*_: object) -> Committed:
+        raise StoreBusy("locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line.store, "commit", refuse)
+        line.conveyor.turn(thorough=True)
+        assert (True, False) == (line.conveyor.is_stuck, line.conveyor.is_clear)
+        line.conveyor.turn(thorough=True)
+    assert [*line.folder.glob("journal/*.seg")]
+    line.conveyor.turn(thorough=True)
+    line.conveyor.finish()
+
+    assert line.conveyor.is_clear
+    assert [] == [*line.folder.glob("journal/*.seg")]
+    line.restart()
+    found = asyncio.run(StoreReader(line.folder / "store").scores_of([one.exchange]))
+    assert {one.exchange: [one]} == found

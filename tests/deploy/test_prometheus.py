@@ -56,6 +56,17 @@ SILENT = {
     "tollway_fallbacks_total": "no budget sends its requests elsewhere",
     "tollway_retries_total": "no kept connection closed just when it was used",
     "tollway_retention_removed_total": "nothing is removed on its first day",
+    **dict.fromkeys(
+        (
+            "tollway_scores_total",
+            "tollway_score",
+            "tollway_eval_runs_total",
+            "tollway_eval_duration_seconds",
+            "tollway_eval_cost_usd_total",
+            "tollway_feedback_total",
+        ),
+        "nobody judges here",
+    ),
     "tollway_prices_timestamp_seconds": "the bundled price list has no date",
 }
 

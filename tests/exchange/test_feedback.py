@@ -120,6 +120,20 @@ def test_a_session_has_feedback(gateway: Gateway) -> None:
     assert ("conversation", "s1", "done") == (found["target_type"], found["target"], found["scores"][0]["label"])
 
 
+def test_a_label_stands_beside_feedback(gateway: Gateway) -> None:
+    """What a person tells the admin port takes the same way, and no word replaces another's."""
+    one = asked(gateway)
+    gateway.row(one)
+    say(gateway, id=one)
+    for value in (True, False):
+        gateway.admin("POST", "/api/labels", {"id": one, "name": "thumb", "value": value, "author": "ann"})
+    until(lambda: {True, False} == {_verdict(word) for word in judged(gateway, 2, exchange=one)}, "both words")
+
+    assert {("user", "key0"), ("human", "ann")} == {
+        (word["source"], word["author"]) for word in judged(gateway, 2, exchange=one)
+    }
+
+
 def test_comments_are_kept_as_bodies_are(gateway: Gateway) -> None:
     """Redacted where those are, and not at all where none are kept."""
     said = {}

@@ -66,9 +66,9 @@ def test_what_may_come_again_stays(tmp_path: Path, everybody: bool) -> None:
     """What was said while an exchange was running that still does: a restart reads the journal from there."""
     store = opened(tmp_path)
     rules = Retention(Keep(1)) if everybody else Retention(teams={"search": Keep(1)})
-    word = feedback(new_id(), source="human")
+    word = feedback(new_id(), source="human", created_at="2026-11-24T12:00:00.000000Z")  # the day after
     commit(store, [], word)
-    keep(store, rules, oldest_open_ms=NOON_MS)
+    keep(store, rules, oldest_open_ms=NOON_MS + DAY_MS)
     assert [word] == stored(store)
     commit(store, [], word)
     keep(store, rules)
