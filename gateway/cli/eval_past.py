@@ -167,4 +167,5 @@ def _public(rule: Rule, told: Preview, cost_nano_usd: int) -> dict[str, object]:
 def _run_row(run: Run) -> tuple[str, ...]:
     since, until = (stamp(instant_ms / 1000) for instant_ms in (run.since_ms, run.until_ms))
     rule = run.rule
-    return (run.id, rule.evaluator, rule.team, since, until, f"{rule.sample:g}", run.state, str(run.sampled))
+    rate = "pair" if run.pair else f"{rule.sample:g}"
+    return (run.id, rule.evaluator, rule.team, since, until, rate, run.state, str(run.sampled))

@@ -84,6 +84,7 @@ def test_evaluator_takes_the_pair_once(desk: Desk) -> None:
     [run] = QueueReader(desk.queue_folder).runs()
     assert (run.id, "done", 1) == (task.sampled.run, run.state, run.sampled)
     assert f"run {run.id} goes on" in said.err
+    assert ["pair", "done", "1"] == desk.run("runs").words[1][-3:]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,18 @@ def test_open_conversation_is_told(make_place: MakePlace) -> None:
     assert ("open", "waiting", "gone") == (during, after, asked(place, one)["talk"].state)
 
 
+def test_what_is_not_taken_as_it_comes(make_place: MakePlace) -> None:
+    """Pairs are chosen by somebody; for conversations of the past nobody is sent to a backfill, which is refused."""
+    place = make_place(evaluating(rule("two"), rule("talk")), {"two": "pair", "talk": "conversation"})
+    old = record(NOON_MS - 5_000, duration_ms=1.0, session="s")
+    place.store_all(old)
+    place.look()
+    found = asked(place, old)
+
+    assert ("of_pairs", "before_start") == (found["two"].state, found["talk"].state)
+    assert "backfill" not in found["talk"].told
+
+
 def test_judges_calls_and_what_was_there_before(make_place: MakePlace) -> None:
     """Neither is ever looked at."""
     place = make_place(evaluating(rule("all")))
@@ -99,7 +111,7 @@ def test_judges_calls_and_what_was_there_before(make_place: MakePlace) -> None:
     place.store_all(old)
     place.look()
 
-    assert "before_start" == asked(place, old)["all"].state
+    assert ("before_start", True) == (asked(place, old)["all"].state, "backfill" in asked(place, old)["all"].told)
     assert "judge_call" == asked(place, record(team="evaluation"))[""].state
 
 
