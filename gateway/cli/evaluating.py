@@ -3,15 +3,18 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
-from gateway.cli.options import PROBLEM, place_of, print_problems
+from gateway.cli.options import PROBLEM, fail, place_of, print_problems
 from gateway.cli.reading import price_list
 from gateway.config import compile
 from gateway.config.evaluators import JudgePrice, compile_evaluating
 from gateway.config.load import Config, parse, read
 from gateway.config.problems import ConfigError
+from gateway.evaluation.queue import QueueRefused
+from gateway.evaluation.queue_reader import QueueReader
 from gateway.policies.evaluating import Evaluating
 
 
@@ -41,6 +44,15 @@ def names_in_use(ctx: typer.Context, incomplete: str) -> Iterator[str]:
         return
     names = dict.fromkeys(rule.evaluator for of_team in rules.values() for rule in of_team)
     yield from (name for name in names if name.startswith(incomplete))
+
+
+@contextmanager
+def queue_of(found: Config) -> Iterator[QueueReader]:
+    """Read the evaluator's file; where it cannot be read, say why and exit."""
+    try:
+        yield QueueReader(found.data_dir / "evaluation")
+    except QueueRefused as error:
+        fail(str(error))
 
 
 def _prices(found: Config) -> JudgePrice:
