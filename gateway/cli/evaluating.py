@@ -35,15 +35,14 @@ def evaluating_if_well(found: Config) -> Evaluating:
         return Evaluating()
 
 
-def names_in_use(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """Complete the name of an evaluator that a team uses."""
+def names_in_use(ctx: typer.Context) -> Iterator[str]:
+    """Complete the name of an evaluator that a team uses; typer chooses those that begin as what is there."""
     place = place_of(ctx.params.get("config"))
     try:
         rules = compile_evaluating(parse(read(place.file.absolute(), required=place.required), {}, place.root)).rules
     except (ConfigError, OSError):
         return
-    names = dict.fromkeys(rule.evaluator for of_team in rules.values() for rule in of_team)
-    yield from (name for name in names if name.startswith(incomplete))
+    yield from dict.fromkeys(rule.evaluator for of_team in rules.values() for rule in of_team)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tests.evaluation.looking import evaluating, rule
 from tests.records import NOON_MS, record
 from tests.scores import evaluation
 
-TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 7, in evaluate\nZeroDivisionError: [1] / 0'
+TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 7, in evaluate\nKeyError: [bold]'
 
 HEADS = ("SEEN", "MATCHED", "SAMPLED", "DROPPED", "RUN", "OK", "SKIPPED", "ERROR", "WAITING")
 
