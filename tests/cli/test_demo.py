@@ -26,7 +26,7 @@ def row(**changes: Any) -> dict[str, object]:
 
 @pytest.mark.slow
 def test_demo_once_runs_through() -> None:
-    """The first thing that a visitor runs starts everything, shows tokens, cost and metrics, and a table of scores, and ends with 0."""
+    """The first thing that a visitor runs starts everything, shows tokens, cost, metrics, scores, and ends with 0."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway", "demo", "--once"], capture_output=True, text=True, timeout=300, check=False
     )
