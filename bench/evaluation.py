@@ -98,7 +98,7 @@ async def measure(folder: Path, exchanges: int) -> Measured:
     engine = Engine(places, "process", _nobody)
     began_s, own_s, plugins_s = 0.0, _cpu_s(resource.RUSAGE_SELF), 0.0
     try:
-        await engine.apply(evaluating())
+        await engine.apply(evaluating(), 0)
         began_s, own_s = time.perf_counter(), _cpu_s(resource.RUSAGE_SELF)
         is_behind = True
         while is_behind or engine.waiting:

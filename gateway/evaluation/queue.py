@@ -85,7 +85,7 @@ class Queue:
             self._sql.executemany(schema.MOVE_HEARD, heard.items())
 
     def cursors(self) -> dict[str, int]:
-        """Return, by day, the last `seq` that was looked at. A new queue begins at the end of the log."""
+        """Return, by day, the last `seq` that was looked at. A new queue has none: see `begin`."""
         return dict(self._sql.execute(schema.SELECT_CURSORS).fetchall())
 
     def heard(self) -> dict[str, int]:

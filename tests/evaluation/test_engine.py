@@ -11,8 +11,9 @@ from gateway.metrics.totals import Tally
 from gateway.policies.evaluating import Evaluating, Plugin, Rule
 from gateway.store.sqlite import SqliteStore
 from tests.evaluation.at_work import evaluations
-from tests.records import finished, record
+from tests.records import NOON_MS, finished, record
 
+NEVER_MS = 1 << 48
 ON = Evaluating(
     {"truncated": Plugin("truncated", "truncated")}, {"search": (Rule(team="search", evaluator="truncated"),)}
 )
@@ -34,10 +35,10 @@ def written(folder: Path) -> list[str]:
     return sorted(one.exchange for path in (folder / "journal").glob("*.seg") for one in evaluations(path))
 
 
-def store(folder: Path, count: int) -> list[str]:
+def store(folder: Path, count: int, begun_ms: int = NOON_MS) -> list[str]:
     """Write exchanges into the log."""
     log = SqliteStore(folder / "store", Tally().count)
-    records = [record() for _ in range(count)]
+    records = [record(begun_ms) for _ in range(count)]
     log.commit([finished(one, b'{"messages":[]}', ANSWER) for one in records], {})
     log.close()
     return sorted(one.id for one in records)
@@ -58,7 +59,7 @@ async def test_log_becomes_evaluations_over_restarts(tmp_path: Path) -> None:
     expected: list[str] = []
     for _ in range(2):
         engine = Engine(places(tmp_path), "process", nobody)
-        await engine.apply(ON)
+        await engine.apply(ON, NEVER_MS)
         engine.turn()
         expected += store(tmp_path, 5)
         await work(engine, tmp_path, len(expected))
@@ -67,10 +68,22 @@ async def test_log_becomes_evaluations_over_restarts(tmp_path: Path) -> None:
     assert sorted(expected) == written(tmp_path)
 
 
+async def test_what_came_before_it_was_ready_is_evaluated(tmp_path: Path) -> None:
+    """Evaluation begins with the config that asks for it, however long its process takes to start."""
+    store(tmp_path, 1, NOON_MS - 1)
+    expected = store(tmp_path, 3, NOON_MS)
+    engine = Engine(places(tmp_path), "process", nobody)
+    await engine.apply(ON, NOON_MS)
+    await work(engine, tmp_path, 3)
+    await engine.end()
+
+    assert sorted(expected) == written(tmp_path)
+
+
 async def test_what_was_abandoned_is_done_by_the_next(tmp_path: Path) -> None:
     """After a failure nothing is written down: the tasks are in the queue, and are done again."""
     engine = Engine(places(tmp_path), "process", nobody)
-    await engine.apply(ON)
+    await engine.apply(ON, NEVER_MS)
     engine.turn()
     expected = store(tmp_path, 4)
     engine.turn()
@@ -78,7 +91,7 @@ async def test_what_was_abandoned_is_done_by_the_next(tmp_path: Path) -> None:
     await engine.end(well=False)
     assert [] == written(tmp_path)
     engine = Engine(places(tmp_path), "process", nobody)
-    await engine.apply(ON)
+    await engine.apply(ON, NEVER_MS)
     await work(engine, tmp_path, 4)
     await engine.end()
 
@@ -91,7 +104,7 @@ async def test_it_reads_no_more_of_the_log_than_somebody_can_do_soon(
     """The log is the better queue: nothing is dropped only because the evaluator was away for a while."""
     monkeypatch.setattr("gateway.evaluation.engine.PORTION", 3)
     engine = Engine(places(tmp_path), "process", nobody)
-    await engine.apply(ON)
+    await engine.apply(ON, NEVER_MS)
     engine.turn()
     store(tmp_path, 5)
     engine.turn()
