@@ -228,6 +228,7 @@ class Scheduler:
                     unit=tasks[0].sampled.target_type,
                     kept=found.kept,
                     session=found.session,
+                    feedback=dict(found.feedback),
                 )
             )
         finally:
