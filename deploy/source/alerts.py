@@ -408,8 +408,8 @@ EVALUATION = (
         "unless on (job, instance, evaluator) tollway_eval_quarantined == 1",
         "{{ $labels.evaluator }} fails on {{ $labels.instance }} and has given no score for {{ $value | "
         "humanizeDuration }}",
-        "All that it does comes to nothing: its judge answers nonsense or not at all, or the plugin fails on what it is "
-        "given. There is too little of it for quarantine.",
+        "All that it does comes to nothing: its judge answers nonsense or not at all, or the plugin fails on what it "
+        "is given. There is too little of it for quarantine.",
         "`tollway logs --scores` has the reason of each; of a judge, `tollway logs --team evaluation` has its calls.",
     ),
     Alert(

@@ -4,10 +4,10 @@ VERSION = 1
 FILE = "queue.db"
 
 # `cursors`: how far the log was looked at; `heard`: how far what people said. `tasks`: what waits or runs, in the order
-# of numbers; `not_before_ms` is 0 as long as it need not wait. `funnel`: `last_ms` is when it rose last. `held`: who waits for the end of a minute; `grp`: the
-# version of the rule. `strata`: `minute` is the first one of `span` minutes. `conversations`: sessions that may go on.
-# `purses`, `costs`: money of judges, and what one evaluation cost so far. `runs`: backfills, and
-# pairs that were ordered.
+# of numbers; `not_before_ms` is 0 as long as it need not wait. `funnel`: `last_ms` is when it rose last. `held`: who
+# waits for the end of a minute; `grp`: the version of the rule. `strata`: `minute` is the first one of `span` minutes.
+# `conversations`: sessions that may go on. `purses`, `costs`: money of judges, and what one evaluation cost so far.
+# `runs`: backfills, and pairs that were ordered.
 TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
