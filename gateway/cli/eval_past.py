@@ -16,6 +16,7 @@ from gateway.cli.reading import instant
 from gateway.config.load import Config
 from gateway.core.clock import stamp
 from gateway.core.money import usd_text
+from gateway.evaluation.backfills import NotOfExchanges, refuse_other_units
 from gateway.evaluation.follow import Follow
 from gateway.evaluation.preview import Preview, preview
 from gateway.evaluation.runs import NoEvaluator, Run, cancel, order
@@ -129,6 +130,10 @@ class _Plan:
             fail(f"there is no evaluator {evaluator!r} that {whose}. In use: {known}", USAGE)
         if sample is not None and not 0 <= sample <= 1:
             fail("--sample: expected a share between 0 and 1", USAGE)
+        try:
+            refuse_other_units(self.folder, self._evaluating, dict.fromkeys(rule.evaluator for rule in found))
+        except NotOfExchanges as error:
+            fail(str(error))
         return found if sample is None else [replace(rule, sample=sample, strata=()) for rule in found]
 
 

@@ -1,6 +1,7 @@
 """The engine: from a log that the store wrote to evaluations in the journal, over restarts, each once."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from gateway.metrics.totals import Tally
 from gateway.policies.evaluating import Evaluating, Plugin, Rule
 from gateway.store.sqlite import SqliteStore
 from tests.evaluation.at_work import evaluations
-from tests.records import NOON_MS, finished, record
+from tests.records import NOON_MS, finished, new_id, record
+from tests.scores import evaluated, feedback
 
 NEVER_MS = 1 << 48
 ON = Evaluating(
@@ -113,3 +115,27 @@ async def test_it_reads_no_more_of_the_log_than_somebody_can_do_soon(
     assert 5 == engine.waiting
     await work(engine, tmp_path, 10)
     await engine.end()
+
+
+async def test_evaluator_of_conversations_hears_what_was_said_of_it(tmp_path: Path) -> None:
+    """From the log through the plugin's process into the score: what no exchange of it would tell."""
+    rule = Rule(team="search", evaluator="conversation_outcome")
+    talk = Evaluating({rule.evaluator: Plugin(rule.evaluator, rule.evaluator)}, {"search": (rule,)}, idle_s=0.001)
+    engine = Engine(places(tmp_path), "process", nobody)
+    await engine.apply(talk)
+    engine.turn()
+    begun_ms = time.time_ns() // 1_000_000 - 60_000
+    log = SqliteStore(tmp_path / "store", Tally().count)
+    for session, value in (("liked", True), ("disliked", False)):
+        one = record(begun_ms, session=session)
+        word = feedback(new_id(begun_ms), value, target_type="conversation", target=session, conversation=session)
+        log.commit([finished(one, b'{"messages":[]}', ANSWER)], {}, [evaluated(word)])
+    log.close()
+    await work(engine, tmp_path, 2)
+    await engine.end()
+    found = [one for path in (tmp_path / "journal").glob("*.seg") for one in evaluations(path)]
+
+    assert {"liked": ["resolved"], "disliked": ["unresolved"]} == {
+        one.target: [score.label for score in one.scores] for one in found
+    }
+    assert {b'{"signs":["feedback"]}'} == {bytes(score.evidence) for one in found for score in one.scores}

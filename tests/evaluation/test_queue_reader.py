@@ -23,6 +23,7 @@ def test_without_a_file_everything_is_empty(tmp_path: Path) -> None:
         reader.funnel(), reader.strata(StrataQuery()), reader.definitions(), reader.waiting(), reader.quarantines(),
         reader.costs(), reader.runs(), reader.cursors(),
     )  # fmt: skip
+    assert {} == reader.last_ok()
     assert (None, None) == (reader.began_ms(), reader.trace("refusal", "x"))
     assert [] == list(tmp_path.iterdir())
 
