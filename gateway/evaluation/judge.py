@@ -169,7 +169,7 @@ class JudgeDesk:
                 data=msgspec.json.encode(speech.body(prompt)),
                 headers={"content-type": "application/json", **speech.headers(bench.key)},
             ) as response:
-                body = await response.content.read(MOST_BYTES)
+                body = await _whole(response)
                 headers, status = response.headers, response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _Busy("judge_timeout" if isinstance(error, TimeoutError) else "judge_unreachable") from None
@@ -183,6 +183,16 @@ class JudgeDesk:
         if status in (400, 422) and prompt.structured and not refused:
             raise _CannotStructure
         raise _Failed("error", f"judge_http_{status}")
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer, however many pieces it comes in."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise _Failed("error", "judge_too_long")
+    return bytes(body)
 
 
 class _Busy(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.evaluation.judge import ATTEMPTS
+from gateway.evaluation.judge import ATTEMPTS, Bench
 from tests.evaluation.judging import USED, YES, asking, desk, said
 from tests.gateway import Gateway, standing_before, team_file
 from tests.provider import Answer, Provider, answer, providing
@@ -192,3 +192,22 @@ async def test_strict_budget_holds_to_the_nano_dollar(provider: Provider, tmp_pa
     assert {("skip", "budget")} == {(each.failure, each.reason) for each in told if each.failure is not None}
     assert 0 < spent <= limit
     assert len(good) * sum((USED["prompt_tokens"], USED["completion_tokens"])) * NANO // 1000 == spent
+
+
+async def test_long_answer_is_read_to_its_end(provider: Provider, run: Gateway, tmp_path: Path) -> None:
+    """An answer that comes in several pieces is one verdict, and what it cost is known."""
+    long = json.dumps({"verdict": "yes", "reasoning": "because " * 60_000})
+    provider.play(said(long))
+    whole: list[int] = []
+
+    def price(_bench: Bench, _provider: str | None, body: bytes) -> int:
+        whole.append(len(body))
+        return 7
+
+    async with desk(tmp_path, run, price) as one:
+        question = asking("long")
+        question.schema = b'{"type":"object","required":["verdict"]}'
+        told = await one.ask(question, "search")
+
+    assert (None, 7, 1) == (told.failure, told.cost_nano_usd, len(provider.asked))
+    assert whole[0] > len(long)
