@@ -138,7 +138,8 @@ class Told(msgspec.Struct, tag="told", kw_only=True):
 
 
 class Asking(msgspec.Struct, tag="ask", kw_only=True):
-    """Host to parent: an evaluator asks its judge. `schema`: JSON."""
+    """Host to parent: an evaluator asks its judge. `schema`: JSON. `call`: never the same in one process; `nth`: which
+    of its questions about this target, the same whenever that is looked at again."""
 
     number: int
     evaluator: str
@@ -148,6 +149,7 @@ class Asking(msgspec.Struct, tag="ask", kw_only=True):
     schema: bytes
     max_tokens: int
     temperature: float
+    nth: int = 1
 
 
 class Answered(msgspec.Struct, tag="answer", kw_only=True):

@@ -211,3 +211,43 @@ async def test_long_answer_is_read_to_its_end(provider: Provider, run: Gateway, 
 
     assert (None, 7, 1) == (told.failure, told.cost_nano_usd, len(provider.asked))
     assert whole[0] > len(long)
+
+
+@pytest.mark.parametrize("schema", [b'{"$ref":"http://127.0.0.1:1/x"}', b"[1]", b"{"])
+async def test_bad_form_is_an_error_and_asks_nobody(
+    schema: bytes, provider: Provider, run: Gateway, tmp_path: Path
+) -> None:
+    """A plugin that asks for nonsense hears so, at once, and nothing is paid."""
+    async with desk(tmp_path, run) as one:
+        question = asking("bad form")
+        question.schema = schema
+        told = await one.ask(question, "search")
+
+    assert ("error", "judge_form", 0) == (told.failure, told.reason, len(provider.asked))
+
+
+async def test_defect_of_ours_is_told_and_not_raised(provider: Provider, run: Gateway, tmp_path: Path) -> None:
+    """Whoever asks gets an answer, also where ours cannot be priced: else the plugin would be charged for waiting."""
+    provider.play(said(YES))
+
+    def price(_bench: Bench, _provider: str | None, _body: bytes) -> int:
+        raise ZeroDivisionError
+
+    async with desk(tmp_path, run, price) as one:
+        told = await one.ask(asking("no price"), "search")
+
+    assert ("error", "judge_failed") == (told.failure, told.reason)
+
+
+async def test_question_is_known_by_its_number_within_the_evaluation(
+    provider: Provider, run: Gateway, tmp_path: Path
+) -> None:
+    """A task that is done again asks under other call numbers, and pays nothing; a second sample is asked for."""
+    provider.play(said(YES), said(YES))
+    async with desk(tmp_path, run) as one:
+        for call, nth in ((0, 1), (7, 1), (8, 2)):
+            question = asking("again", call)
+            question.nth = nth
+            await one.ask(question, "search")
+
+    assert 2 == len(provider.asked)
