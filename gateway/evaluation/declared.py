@@ -12,6 +12,7 @@ from gateway.evaluation.api import API_VERSION, Direction, Evaluator, Needs, Sco
 from gateway.evaluation.protocol import Spec
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_VERSION_CHARS: Final = 100
 _LABEL: Final = re.compile(r"[^\x00-\x1f\x7f]{1,128}\Z")
 
 
@@ -51,6 +52,8 @@ def _of_class(cls: Any) -> Iterator[str]:
     version = getattr(cls, "version", None)
     if not isinstance(version, str) or not version:
         yield 'give it a version: `version = "1.0"`; change it when its scores change'
+    elif len(version) > _VERSION_CHARS:
+        yield f"its version has {len(version)} characters; at most {_VERSION_CHARS} are taken"
     if not (inspect.isclass(cls.Params) and issubclass(cls.Params, BaseModel)):
         yield "Params must be a pydantic model"
     elif cls.Params.model_config.get("extra") != "forbid":

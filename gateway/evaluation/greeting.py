@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from gateway.policies.evaluating import Plugin
 
 # To start and to load one evaluator. Long: it runs only when nobody else wants the processor, and numpy is large.
 LOADING_S: Final = 60.0
+NAME_CHARS: Final = 256  # of each text by which a plugin is known
 
 
 @dataclass(slots=True)
@@ -126,10 +128,27 @@ class _Attempt:
             group = Measure(name="cgroup", in_force=word is not None, word=word or missing)
             self.measures = [*message.measures, group]
         elif isinstance(message, Loaded):
+            plugin = self._plugins[len(self.loaded)] if len(self.loaded) < len(self._plugins) else None
+            if plugin is None or not _may_be(message, plugin):
+                raise Garbled("it told of an evaluator that cannot be")
             self.loaded[message.evaluator] = message
         else:
             raise Garbled("it spoke before it was asked")
         self._said.put_nowait(message)
+
+
+def _may_be(loaded: Loaded, plugin: Plugin) -> bool:
+    """Whether a host could say that: code that runs while it is imported may speak in its place."""
+    if loaded.evaluator != plugin.name:
+        return False
+    texts = (loaded.plugin, loaded.version, loaded.code_hash, loaded.params_hash, loaded.distribution or "")
+    numbers = (loaded.wall_s, loaded.cpu_s, loaded.memory_mb, loaded.max_judge_calls + 1)
+    operators = ((plugin.wall_s, loaded.wall_s), (plugin.memory_mb, loaded.memory_mb))
+    return (
+        all(len(text) <= NAME_CHARS for text in texts)
+        and all(isfinite(number) and number > 0 for number in numbers)
+        and (loaded.problem is not None or all(said in (None, held) for said, held in operators))
+    )
 
 
 def _files_of(plugin: Plugin) -> Iterator[str]:

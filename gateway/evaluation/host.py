@@ -113,6 +113,7 @@ class HostJudge:
                 schema=msgspec.json.encode(schema),
                 max_tokens=max_tokens,
                 temperature=temperature,
+                nth=self._host.asked,
             )
         )
         if answer.failure is not None:

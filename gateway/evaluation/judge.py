@@ -1,6 +1,7 @@
 """Asking a model for a verdict, through the gateway itself: retries, repair, cache, and what a bad answer becomes."""
 
 import asyncio
+import logging
 import random
 import ssl
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from jsonschema.exceptions import ValidationError
 
 from gateway.evaluation.canonical import canonical
 from gateway.evaluation.judge_cache import JudgeCache
+from gateway.evaluation.judge_form import BadForm, form_of
 from gateway.evaluation.judge_speech import SPEECHES, Prompt, prompt_of, said_by, verdict_in
 from gateway.evaluation.protocol import Answered, Asking
 from gateway.wire.scan import UNREADABLE
@@ -35,6 +37,8 @@ _REFUSALS: Final = {
     "invalid_key": ("retry", "judge_key"),  # a reload is on its way to the workers
     "model_not_allowed": ("retry", "judge_key"),
 }
+
+log = logging.getLogger("tollway.evaluator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +99,34 @@ class JudgeDesk:
         bench = self._benches.get(asking.evaluator)
         if bench is None:
             return _answer(asking, failure="error", reason="no_judge")
-        prompt = replace(prompt_of(asking, bench.model), structured=bench.model not in self._unstructured)
-        key = _cache_key(asking, bench, team)
-        if (known := self._cache.get(key)) is not None:
-            return msgspec.structs.replace(known, number=asking.number, call=asking.call, cached=True, cost_nano_usd=0)
         bill = _Bill()
         try:
-            verdict = await self._verdict(bench, prompt, bill)
+            return await self._answer(asking, bench, team, bill)
         except _Failed as failed:
             return _answer(asking, bench, bill, failure=failed.failure, reason=failed.reason)
-        answered = _answer(asking, bench, bill, verdict=msgspec.json.encode(verdict))
-        self._cache.put(key, answered)
-        return answered
+        except BadForm as error:
+            log.error("a judge's form cannot be used", extra={"evaluator": asking.evaluator, "error": error})
+            return _answer(asking, bench, bill, failure="error", reason="judge_form")
+        except Exception:  # else the plugin would wait for ever, and be charged for it
+            log.exception("a judge could not be asked", extra={"evaluator": asking.evaluator})
+            return _answer(asking, bench, bill, failure="error", reason="judge_failed")
 
     async def close(self) -> None:
         """Let go of the connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    async def _answer(self, asking: Asking, bench: Bench, team: str, bill: "_Bill") -> Answered:
+        form = form_of(asking.schema)
+        key = _cache_key(asking, bench, team)
+        if (known := self._cache.get(key)) is not None:
+            return msgspec.structs.replace(known, number=asking.number, call=asking.call, cached=True, cost_nano_usd=0)
+        prompt = replace(prompt_of(asking, bench.model, form), structured=bench.model not in self._unstructured)
+        verdict = await self._verdict(bench, prompt, bill)
+        answered = _answer(asking, bench, bill, verdict=msgspec.json.encode(verdict))
+        self._cache.put(key, answered)
+        return answered
 
     async def _verdict(self, bench: Bench, prompt: Prompt, bill: "_Bill") -> Any:
         """Ask; once more with more room where the answer was cut, once more where it does not fit the schema."""
@@ -169,7 +183,7 @@ class JudgeDesk:
                 data=msgspec.json.encode(speech.body(prompt)),
                 headers={"content-type": "application/json", **speech.headers(bench.key)},
             ) as response:
-                body = await response.content.read(MOST_BYTES)
+                body = await _whole(response)
                 headers, status = response.headers, response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _Busy("judge_timeout" if isinstance(error, TimeoutError) else "judge_unreachable") from None
@@ -183,6 +197,16 @@ class JudgeDesk:
         if status in (400, 422) and prompt.structured and not refused:
             raise _CannotStructure
         raise _Failed("error", f"judge_http_{status}")
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer, however many pieces it comes in."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise _Failed("error", "judge_too_long")
+    return bytes(body)
 
 
 class _Busy(Exception):
@@ -245,7 +269,7 @@ def _cache_key(asking: Asking, bench: Bench, team: str) -> bytes:
         "schema": asking.schema.decode("utf-8", "replace"),
         "max_tokens": asking.max_tokens,
         "temperature": asking.temperature,
-        "call": asking.call,  # asked twice on purpose: to see how far the judge agrees with itself
+        "nth": asking.nth,  # asked twice on purpose: to see how far the judge agrees with itself
     }
     return sha256(canonical(question)).digest()
 

@@ -29,10 +29,9 @@ class Prompt:
     structured: bool = True
 
 
-def prompt_of(asking: Asking, model: str) -> Prompt:
-    """Begin with what the plugin asks for."""
-    schema = _decode(asking.schema)
-    return Prompt(model, asking.system, (("user", asking.user),), schema, asking.max_tokens, asking.temperature)
+def prompt_of(asking: Asking, model: str, form: dict[str, Any]) -> Prompt:
+    """Begin with what the plugin asks for. `form`: its schema, read."""
+    return Prompt(model, asking.system, (("user", asking.user),), form, asking.max_tokens, asking.temperature)
 
 
 @dataclass(frozen=True, slots=True)

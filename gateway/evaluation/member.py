@@ -18,6 +18,7 @@ MOST_BASE_BYTES: Final = 512 << 20
 SLACK_BYTES: Final = 16 << 20
 RESULTS: Final = ("ok", "skipped", "error", "retry")
 REASON_CHARS: Final = 64
+MOST_US: Final = 86_400_000_000  # a day
 
 
 class Order:
@@ -147,6 +148,8 @@ class Member:
             raise Garbled(f"{told.evaluator} told {told.result[:REASON_CHARS]!r}")
         told.reason = told.reason and told.reason[:REASON_CHARS]
         told.detail = told.detail and told.detail[:DETAIL_BYTES]
+        told.prompt_version = told.prompt_version and told.prompt_version[:REASON_CHARS]
+        told.duration_us = min(max(0, told.duration_us), MOST_US)
         order = self.orders[0]
         self.running = None
         order.settle(told)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import socket
 import sys
@@ -13,10 +12,11 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
+from uuid import uuid4
 
 from gateway.evaluation import cgroup
 from gateway.evaluation.cgroup import Cgroup
-from gateway.evaluation.protocol import DETAIL_BYTES, Frames, Garbled, ToHost, ToParent, framed
+from gateway.evaluation.protocol import DETAIL_BYTES, SAID_BYTES, Frames, Garbled, ToHost, ToParent, framed
 
 WORDS_BYTES: Final = DETAIL_BYTES  # kept of what a process printed
 _READ_BYTES: Final = 64 << 10
@@ -45,7 +45,7 @@ class PluginProcess:
         self.is_gone = False
         self._process: Process | None = None
         self._line: asyncio.Transport | None = None
-        self._frames: Frames[ToParent] = Frames(ToParent)
+        self._frames: Frames[ToParent] = Frames(ToParent, SAID_BYTES)
         self._words = _Ring()
         self._folder = ""
         self._cgroup: Cgroup | None = None
@@ -126,7 +126,7 @@ class PluginProcess:
         if self._cgroup is not None:
             self._cgroup.remove()
         self._words.close()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(remove, Path(self._folder))
         return ended
 
     def memory_bytes(self) -> int:
@@ -222,7 +222,28 @@ def sweep() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if pid.isdigit() and not _is_alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Take away what a plugin made of its folder: closed ones are opened, deep ones come up level by level."""
+    with contextlib.suppress(OSError):
+        while entries := list(os.scandir(_opened(folder))):
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.path)
+                    continue
+                for inner in list(os.scandir(_opened(entry.path))):
+                    if inner.is_dir(follow_symlinks=False):
+                        _opened(inner.path)  # else it could not be moved
+                    os.rename(inner.path, folder / uuid4().hex)
+                os.rmdir(entry.path)
+        folder.rmdir()
+
+
+def _opened(folder: str | Path) -> str | Path:
+    os.chmod(folder, 0o700)
+    return folder
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 MAX_BYTES = 64 << 20  # of one message
+SAID_BYTES = 4 << 20  # of one that a host says
 DETAIL_BYTES = 4096  # of a traceback
 
 
@@ -138,7 +139,8 @@ class Told(msgspec.Struct, tag="told", kw_only=True):
 
 
 class Asking(msgspec.Struct, tag="ask", kw_only=True):
-    """Host to parent: an evaluator asks its judge. `schema`: JSON."""
+    """Host to parent: an evaluator asks its judge. `schema`: JSON. `call`: never the same in one process; `nth`: which
+    of its questions about this target, the same whenever that is looked at again."""
 
     number: int
     evaluator: str
@@ -148,6 +150,7 @@ class Asking(msgspec.Struct, tag="ask", kw_only=True):
     schema: bytes
     max_tokens: int
     temperature: float
+    nth: int = 1
 
 
 class Answered(msgspec.Struct, tag="answer", kw_only=True):
@@ -179,15 +182,17 @@ class Garbled(Exception):
 def framed(message: ToHost | ToParent) -> bytes:
     """Write a message with its length before it; raise ValueError and the like for one that cannot be written."""
     data = _encode(message)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"a message of {len(data)} bytes; at most {MAX_BYTES} are sent")
+    most_bytes = SAID_BYTES if isinstance(message, ToParent) else MAX_BYTES
+    if len(data) > most_bytes:
+        raise ValueError(f"a message of {len(data)} bytes, which is larger than {most_bytes}")
     return _LENGTH.pack(len(data)) + data
 
 
 class Frames(Generic[M]):
-    """Cuts a stream into messages. `kinds`: a union of those that may come."""
+    """Cuts a stream into messages. `kinds`: a union of those that may come; `most_bytes`: of one."""
 
-    def __init__(self, kinds: Any) -> None:
+    def __init__(self, kinds: Any, most_bytes: int = MAX_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._decode = msgspec.msgpack.Decoder(kinds).decode
         self._buffer = bytearray()
 
@@ -213,6 +218,6 @@ class Frames(Generic[M]):
         if len(self._buffer) < start + 4:
             return MAX_BYTES * 2
         (length,) = _LENGTH.unpack_from(self._buffer, start)
-        if length > MAX_BYTES:
-            raise Garbled(f"a message of {length} bytes; at most {MAX_BYTES} are taken")
+        if length > self._most_bytes:
+            raise Garbled(f"a message of {length} bytes; at most {self._most_bytes} are taken")
         return start + 4 + int(length)

@@ -46,7 +46,8 @@ _CALLS: Final[dict[str, tuple[int, int | None]]] = {
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "sched_setattr": (314, 274), "bpf": (321, 280),
     "execveat": (322, 281), "userfaultfd": (323, 282), "pidfd_send_signal": (424, 424), "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "pidfd_open": (434, 434), "clone3": (435, 435),
-    "pidfd_getfd": (438, 438),
+    "pidfd_getfd": (438, 438), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "mq_open": (240, 180),
 }  # fmt: skip
 
 Block = list[tuple[int, int, int, int]]  # instructions: code, jump if true, jump if false, operand
@@ -91,8 +92,15 @@ _FORBIDDEN: Final = (
     "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd", "perf_event_open", "bpf",  # others'
     "pidfd_send_signal", "tkill", "setpriority", "ioprio_set",
     "add_key", "request_key", "keyctl", "name_to_handle_at", "open_by_handle_at", "userfaultfd",
+    "shmget", "msgget", "semget", "mq_open", "memfd_secret",  # memory that no process is charged for, or that outlives it
 )  # fmt: skip
-_ABSENT: Final = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register")  # callers know another way
+_ABSENT: Final = (
+    "clone3",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "memfd_create",
+)  # callers know another way
 _SIGNALS: Final = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 _OF_OTHERS: Final = ("prlimit64", "sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity")
 # Who gets the signals of a file, and which: F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP, TIOCSTI.

@@ -44,6 +44,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another api": ({"api_version": 2}, "api_version 2; this Tollway has 1"),
     "a name with spaces": ({"name": "my eval"}, "give it a name"),
     "no version": ({"version": ""}, "give it a version"),
+    "a long version": ({"version": "1" * 101}, "its version has 101 characters"),
     "loose parameters": ({"Params": Loose}, 'extra="forbid"'),
     "parameters of another kind": ({"Params": dict}, "pydantic model"),
     "no method": ({"evaluate": Evaluator.evaluate}, "no method `evaluate"),

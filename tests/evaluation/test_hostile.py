@@ -147,6 +147,37 @@ async def test_plugin_that_kills_its_process_while_it_is_loaded_is_left_out() ->
     assert {"good": "ok", "dies_at_import": "error", "other": "ok"} == {each.evaluator: each.result for each in told}
 
 
+@pytest.mark.parametrize("file", ["forges_loaded", "forges_limits"])
+async def test_plugin_that_speaks_for_the_host_while_it_is_loaded_is_left_out(file: str) -> None:
+    """Nobody is loaded under a name or with limits that cannot be; the others are loaded, and work."""
+    opened = Lane([plugin("good"), plugin(file, "hostile")], processes=1, ask=nobody)
+    good, forged = await opened.load()
+    told = await opened.run(job(1, "good", "hostile"))
+    await opened.close()
+
+    assert good.problem is None
+    assert "protocol" in (forged.problem or "")
+    assert {"good": "ok", "hostile": "error"} == {each.evaluator: each.result for each in told}
+
+
+async def test_memory_cannot_be_kept_where_nobody_counts_it() -> None:
+    """No files without a name, nothing of System V: none of that is charged to a process, and some outlives it."""
+    async with lane(plugin("hoards")) as opened:
+        (told,) = await opened.run(job(1, "hoards"))
+
+    assert ["none"] == [given.value for given in told.given]
+
+
+async def test_folder_that_clings_goes_with_its_process() -> None:
+    """Closed or deep, it is taken away, and whoever made it is charged."""
+    async with lane(plugin("clings")) as opened:
+        folder = Path(opened._members[0].process.folder)
+        (told,) = await opened.run(job(1, "clings"))
+
+    assert "crash" == told.reason
+    assert not folder.exists()
+
+
 async def test_plugins_die_with_the_process_that_started_them() -> None:
     """kill -9 of the evaluator leaves nobody behind, not even a plugin that never ends."""
     code = f"""

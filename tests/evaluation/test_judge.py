@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.evaluation.judge import ATTEMPTS
+from gateway.evaluation.judge import ATTEMPTS, Bench
 from tests.evaluation.judging import USED, YES, asking, desk, said
 from tests.gateway import Gateway, standing_before, team_file
 from tests.provider import Answer, Provider, answer, providing
@@ -192,3 +192,62 @@ async def test_strict_budget_holds_to_the_nano_dollar(provider: Provider, tmp_pa
     assert {("skip", "budget")} == {(each.failure, each.reason) for each in told if each.failure is not None}
     assert 0 < spent <= limit
     assert len(good) * sum((USED["prompt_tokens"], USED["completion_tokens"])) * NANO // 1000 == spent
+
+
+async def test_long_answer_is_read_to_its_end(provider: Provider, run: Gateway, tmp_path: Path) -> None:
+    """An answer that comes in several pieces is one verdict, and what it cost is known."""
+    long = json.dumps({"verdict": "yes", "reasoning": "because " * 60_000})
+    provider.play(said(long))
+    whole: list[int] = []
+
+    def price(_bench: Bench, _provider: str | None, body: bytes) -> int:
+        whole.append(len(body))
+        return 7
+
+    async with desk(tmp_path, run, price) as one:
+        question = asking("long")
+        question.schema = b'{"type":"object","required":["verdict"]}'
+        told = await one.ask(question, "search")
+
+    assert (None, 7, 1) == (told.failure, told.cost_nano_usd, len(provider.asked))
+    assert whole[0] > len(long)
+
+
+@pytest.mark.parametrize("schema", [b'{"$ref":"http://127.0.0.1:1/x"}', b"[1]", b"{"])
+async def test_bad_form_is_an_error_and_asks_nobody(
+    schema: bytes, provider: Provider, run: Gateway, tmp_path: Path
+) -> None:
+    """A plugin that asks for nonsense hears so, at once, and nothing is paid."""
+    async with desk(tmp_path, run) as one:
+        question = asking("bad form")
+        question.schema = schema
+        told = await one.ask(question, "search")
+
+    assert ("error", "judge_form", 0) == (told.failure, told.reason, len(provider.asked))
+
+
+async def test_defect_of_ours_is_told_and_not_raised(provider: Provider, run: Gateway, tmp_path: Path) -> None:
+    """Whoever asks gets an answer, also where ours cannot be priced: else the plugin would be charged for waiting."""
+    provider.play(said(YES))
+
+    def price(_bench: Bench, _provider: str | None, _body: bytes) -> int:
+        raise ZeroDivisionError
+
+    async with desk(tmp_path, run, price) as one:
+        told = await one.ask(asking("no price"), "search")
+
+    assert ("error", "judge_failed") == (told.failure, told.reason)
+
+
+async def test_question_is_known_by_its_number_within_the_evaluation(
+    provider: Provider, run: Gateway, tmp_path: Path
+) -> None:
+    """A task that is done again asks under other call numbers, and pays nothing; a second sample is asked for."""
+    provider.play(said(YES), said(YES))
+    async with desk(tmp_path, run) as one:
+        for call, nth in ((0, 1), (7, 1), (8, 2)):
+            question = asking("again", call)
+            question.nth = nth
+            await one.ask(question, "search")
+
+    assert 2 == len(provider.asked)

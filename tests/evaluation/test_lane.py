@@ -89,6 +89,22 @@ async def test_judge_is_asked_through_the_parent(tmp_path: Path, calls: int, exp
     assert [f"question {n}" for n in range(min(calls, 3))] == [each.user for each in asked]
 
 
+async def test_question_has_the_same_number_when_its_target_is_looked_at_again(tmp_path: Path) -> None:
+    """By that a verdict that was paid for is known again; the number of a call is never the same."""
+    asked: list[Asking] = []
+
+    async def ask(asking: Asking) -> Answered:
+        asked.append(asking)
+        return Answered(number=asking.number, call=asking.call, verdict=b"{}", model="m")
+
+    async with lane(written(tmp_path, JUDGED.replace("CALLS", "2")), ask=ask) as opened:
+        for number in (1, 2):
+            await opened.run(job(number, "mine"))
+
+    assert [1, 2, 1, 2] == [each.nth for each in asked]
+    assert 4 == len({each.call for each in asked})
+
+
 @pytest.mark.parametrize(("failure", "result"), [("skip", "skipped"), ("retry", "retry"), ("error", "error")])
 async def test_failure_of_a_judge_is_the_evaluators_word(tmp_path: Path, failure: str, result: str) -> None:
     """No money, a busy provider, an unusable answer: each keeps its name."""

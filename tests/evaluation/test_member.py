@@ -118,6 +118,18 @@ async def test_words_are_cut_to_what_is_kept() -> None:
     assert (64, 4096) == (len(heard.reason or ""), len(heard.detail or ""))
 
 
+async def test_facts_about_a_run_are_facts_or_none() -> None:
+    """A version of a megabyte fits into no frame, and a time below zero is read by nobody: the run would be lost."""
+    one, _, _ = member()
+    first = order(1, "a")
+    one.give(first)
+    one.hear(Begun(number=1, evaluator="a"))
+    one.hear(told("a", prompt_version="v" * 10_000, duration_us=-5))
+    (heard,) = await first.done
+
+    assert (64, 0) == (len(heard.prompt_version or ""), heard.duration_us)
+
+
 async def test_time_is_up_when_it_was_up_twice_and_waiting_does_not_count() -> None:
     """A look that came late is no proof, nor is time that the process waited for a processor."""
     one, played, _ = member(wall_s=1.0)
