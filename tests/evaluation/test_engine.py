@@ -122,7 +122,7 @@ async def test_evaluator_of_conversations_hears_what_was_said_of_it(tmp_path: Pa
     rule = Rule(team="search", evaluator="conversation_outcome")
     talk = Evaluating({rule.evaluator: Plugin(rule.evaluator, rule.evaluator)}, {"search": (rule,)}, idle_s=0.001)
     engine = Engine(places(tmp_path), "process", nobody)
-    await engine.apply(talk)
+    await engine.apply(talk, NEVER_MS)
     engine.turn()
     begun_ms = time.time_ns() // 1_000_000 - 60_000
     log = SqliteStore(tmp_path / "store", Tally().count)
