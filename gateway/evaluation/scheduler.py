@@ -57,7 +57,7 @@ class Scheduler:
         self._draw = random.Random().random  # noqa: S311 - spreads retries
         self._ends = Ends(queue, outbox, self.feed, self._fail)
         self._ward = Ward(queue)
-        self.roster = Roster(self._hire, self._take, self._ward, self._now_ms, self._fail)
+        self.roster = Roster(self._hire, self._take_back, self._ward, self._now_ms, self._fail)
         self._slots = Slots(1)
         self._stamps = Stamps()
         self._numbers = itertools.count(1)
@@ -137,6 +137,11 @@ class Scheduler:
                 self._aside.setdefault(name, []).append(task)
             else:
                 crew.take([task])
+
+    def _take_back(self, tasks: list[Task]) -> None:
+        """Hand on what was in hand when its lane ended: a probe that was among it has told nothing."""
+        self._probing -= {task.sampled.evaluator for task in tasks}
+        self._take(tasks)
 
     def _admits(self, name: str, now_ms: int) -> bool:
         phase = self._ward.phase(name, now_ms)
@@ -239,8 +244,9 @@ class Scheduler:
         task = self._jobs.get((asking.number, asking.evaluator))
         if task is None:
             return Answered(number=asking.number, call=asking.call, failure="error", reason="no_such_job")
-        answered = await self._judge(asking, task.sampled.team)
+        # Before the answer, which may come when the task has ended: nobody would take it out again.
         judged = self._judged.setdefault(task.number, Judged())
+        answered = await self._judge(asking, task.sampled.team)
         judged.cost_nano_usd += answered.cost_nano_usd
         if answered.exchange is not None:
             judged.exchanges.append(answered.exchange)
