@@ -171,11 +171,12 @@ class Scheduler:
     async def _work(self, crew: Crew, turn: list[list[Task]]) -> None:
         """Do the tasks of some targets, at once: what a process is given ahead, it need not wait for."""
         async with self._slots.taken(is_common=crew.share.is_common):
-            if len(turn) == 1:
-                await self._target(crew, turn[0], [])
-                return
             targets = [tasks[0].sampled for tasks in turn]
-            await asyncio.gather(*(self._target(crew, tasks, targets[at + 1 :]) for at, tasks in enumerate(turn)))
+            if len(turn) > 1 and all(each.target_type == "exchange" for each in targets):
+                await asyncio.gather(*(self._target(crew, tasks, targets[at + 1 :]) for at, tasks in enumerate(turn)))
+                return
+            for tasks in turn:  # conversations may be large: one of them is in memory, not all of a turn
+                await self._target(crew, tasks, [])
 
     async def _target(self, crew: Crew, tasks: list[Task], more: list[Sampled]) -> None:
         """Do tasks of one target; `more` are looked at at the same time. Who is done with leaves `tasks`."""

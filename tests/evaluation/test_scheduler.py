@@ -251,6 +251,23 @@ async def test_tasks_of_an_evaluator_that_config_names_no_more_are_skipped(tmp_p
     assert {("skipped", "not_in_use"), ("ok", None)} >= {(one.result, one.reason) for one in written}
 
 
+async def test_conversations_of_a_turn_are_looked_at_one_after_another(tmp_path: Path) -> None:
+    """Each may be as large as a message: what waits for the same process is not in memory yet."""
+    stage = Stage(depth=8, loads={"a": loaded("a", unit="conversation")})
+    async with working(tmp_path, stage) as work:
+        await work.scheduler.follow(evaluating(plugin("a"), workers=1))
+        work.sample("a", 60, target_type="conversation")
+        await work.until_empty()
+        (lane,) = stage.lanes
+        stage.gate.clear()
+        work.sample("a", 60, target_type="conversation", run="again")
+        await work.until(lambda: lane.running)
+        stage.gate.set()
+        await work.until_empty()
+
+    assert (120, 1) == (len(lane.jobs), lane.most_running)
+
+
 async def test_hanging_evaluators_leave_a_place_for_the_others(tmp_path: Path) -> None:
     """At most `workers` at once, of which one is for what comes with the gateway; nobody's backlog fills the hand."""
     stage = Stage()
