@@ -58,12 +58,12 @@ class Evaluator:
         beating = asyncio.create_task(self._beat(), name="beat")
         orders = asyncio.create_task(self._take_orders(), name="orders")
         ending = asyncio.create_task(self._ending.wait(), name="ending")
-        ends: set[asyncio.Future[Any]] = {work, ending, self._engine.failure}
+        ends: set[asyncio.Future[Any]] = {work, orders, ending, self._engine.failure}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for task in (work, beating, orders, ending):
             task.cancel()
         await asyncio.gather(work, beating, orders, ending, return_exceptions=True)
-        error = _error_of(self._engine.failure) or _error_of(work)
+        error = _error_of(self._engine.failure) or _error_of(work) or _error_of(orders)
         if error is not None:
             # What was going on is done again, under the same ids: to begin anew is the simplest way out of anything.
             logger.error("the evaluator cannot go on and begins anew; no score is lost by that", exc_info=error)

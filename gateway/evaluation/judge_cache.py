@@ -1,5 +1,6 @@
 """Verdicts that were paid for already: the same question of the same team is not asked twice."""
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ KEEP_S: Final = 30 * 86_400
 _SCHEMA: Final = """CREATE TABLE IF NOT EXISTS verdicts (
     key BLOB PRIMARY KEY, at_s INTEGER NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID"""
 _PRUNE_EVERY: Final = 1_000
+
+log = logging.getLogger("tollway.evaluator")
 
 
 class JudgeCache:
@@ -29,20 +32,26 @@ class JudgeCache:
             self._sql = _open(path)
 
     def get(self, key: bytes) -> Answered | None:
-        """Return what was said to this question, if it is not too long ago."""
-        found = self._sql.execute(
-            "SELECT answer FROM verdicts WHERE key = ? AND at_s > ?", (key, int(self._now_s()) - KEEP_S)
-        ).fetchone()
-        return None if found is None else msgspec.msgpack.decode(found[0], type=Answered)
+        """Return what was said to this question, if it is not too long ago and can be read."""
+        try:
+            found = self._sql.execute(
+                "SELECT answer FROM verdicts WHERE key = ? AND at_s > ?", (key, int(self._now_s()) - KEEP_S)
+            ).fetchone()
+            return None if found is None else msgspec.msgpack.decode(found[0], type=Answered)
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            log.warning("a judge's verdict cannot be read from the cache; it is asked", extra={"error": error})
+            return None
 
     def put(self, key: bytes, answer: Answered) -> None:
-        """Keep what was said."""
+        """Keep what was said, if that can be: it was paid for, and counts in any case."""
         now_s = int(self._now_s())
-        self._sql.execute(
-            "INSERT OR REPLACE INTO verdicts VALUES (?,?,?)", (key, now_s, msgspec.msgpack.encode(answer))
-        )
-        if self._puts % _PRUNE_EVERY == 0:
-            self._sql.execute("DELETE FROM verdicts WHERE at_s <= ?", (now_s - KEEP_S,))
+        row = key, now_s, msgspec.msgpack.encode(answer)
+        try:
+            self._sql.execute("INSERT OR REPLACE INTO verdicts VALUES (?,?,?)", row)
+            if self._puts % _PRUNE_EVERY == 0:
+                self._sql.execute("DELETE FROM verdicts WHERE at_s <= ?", (now_s - KEEP_S,))
+        except sqlite3.Error as error:
+            log.warning("a judge's verdict cannot be kept: look at the disk", extra={"error": error})
         self._puts += 1
 
     def close(self) -> None:

@@ -228,22 +228,26 @@ def sweep() -> None:
 def remove(folder: Path) -> None:
     """Take away what a plugin made of its folder: closed ones are opened, deep ones come up level by level."""
     with contextlib.suppress(OSError):
-        while entries := list(os.scandir(_opened(folder))):
+        while entries := _opened(folder):
             for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.path)
+                if not _is_folder(entry):
+                    entry.unlink()
                     continue
-                for inner in list(os.scandir(_opened(entry.path))):
-                    if inner.is_dir(follow_symlinks=False):
-                        _opened(inner.path)  # else it could not be moved
-                    os.rename(inner.path, folder / uuid4().hex)
-                os.rmdir(entry.path)
+                for inner in _opened(entry):
+                    if _is_folder(inner):
+                        inner.chmod(0o700)  # else it could not be moved
+                    inner.rename(folder / uuid4().hex)
+                entry.rmdir()
         folder.rmdir()
 
 
-def _opened(folder: str | Path) -> str | Path:
-    os.chmod(folder, 0o700)
-    return folder
+def _opened(folder: Path) -> list[Path]:
+    folder.chmod(0o700)
+    return list(folder.iterdir())
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _is_alive(pid: int) -> bool:

@@ -57,7 +57,7 @@ class Scheduler:
         self._draw = random.Random().random  # noqa: S311 - spreads retries
         self._ends = Ends(queue, outbox, self.feed, self._fail)
         self._ward = Ward(queue)
-        self.roster = Roster(self._hire, self._take, self._ward, self._now_ms, self._fail)
+        self.roster = Roster(self._hire, self._take_back, self._ward, self._now_ms, self._fail)
         self._slots = Slots(1)
         self._stamps = Stamps()
         self._numbers = itertools.count(1)
@@ -138,6 +138,11 @@ class Scheduler:
             else:
                 crew.take([task])
 
+    def _take_back(self, tasks: list[Task]) -> None:
+        """Hand on what was in hand when its lane ended: a probe that was among it has told nothing."""
+        self._probing -= {task.sampled.evaluator for task in tasks}
+        self._take(tasks)
+
     def _admits(self, name: str, now_ms: int) -> bool:
         phase = self._ward.phase(name, now_ms)
         if phase != "probe":
@@ -166,11 +171,12 @@ class Scheduler:
     async def _work(self, crew: Crew, turn: list[list[Task]]) -> None:
         """Do the tasks of some targets, at once: what a process is given ahead, it need not wait for."""
         async with self._slots.taken(is_common=crew.share.is_common):
-            if len(turn) == 1:
-                await self._target(crew, turn[0], [])
-                return
             targets = [tasks[0].sampled for tasks in turn]
-            await asyncio.gather(*(self._target(crew, tasks, targets[at + 1 :]) for at, tasks in enumerate(turn)))
+            if len(turn) > 1 and all(each.target_type == "exchange" for each in targets):
+                await asyncio.gather(*(self._target(crew, tasks, targets[at + 1 :]) for at, tasks in enumerate(turn)))
+                return
+            for tasks in turn:  # conversations may be large: one of them is in memory, not all of a turn
+                await self._target(crew, tasks, [])
 
     async def _target(self, crew: Crew, tasks: list[Task], more: list[Sampled]) -> None:
         """Do tasks of one target; `more` are looked at at the same time. Who is done with leaves `tasks`."""
@@ -240,8 +246,9 @@ class Scheduler:
         task = self._jobs.get((asking.number, asking.evaluator))
         if task is None:
             return Answered(number=asking.number, call=asking.call, failure="error", reason="no_such_job")
-        answered = await self._judge(asking, task.sampled.team)
+        # Before the answer, which may come when the task has ended: nobody would take it out again.
         judged = self._judged.setdefault(task.number, Judged())
+        answered = await self._judge(asking, task.sampled.team)
         judged.cost_nano_usd += answered.cost_nano_usd
         if answered.exchange is not None:
             judged.exchanges.append(answered.exchange)

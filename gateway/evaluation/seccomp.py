@@ -92,7 +92,7 @@ _FORBIDDEN: Final = (
     "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd", "perf_event_open", "bpf",  # others'
     "pidfd_send_signal", "tkill", "setpriority", "ioprio_set",
     "add_key", "request_key", "keyctl", "name_to_handle_at", "open_by_handle_at", "userfaultfd",
-    "shmget", "msgget", "semget", "mq_open", "memfd_secret",  # memory that no process is charged for, or that outlives it
+    "shmget", "msgget", "semget", "mq_open", "memfd_secret",  # memory that is charged to no process
 )  # fmt: skip
 _ABSENT: Final = (
     "clone3",

@@ -92,6 +92,16 @@ async def test_broken_config_leaves_the_one_before_in_force(tmp_path: Path) -> N
         assert Applied(3) == await one.hears(Applied)
 
 
+async def test_who_cannot_take_orders_any_more_ends(tmp_path: Path) -> None:
+    """A defect in taking them must not leave a process that hears neither of a config nor of its end."""
+    async with led(tmp_path) as one:
+        one.configure(1)
+        await one.hears(Ready)
+        one.channel.send(Config(generation=2, sources={}, root="\0"))
+
+        assert 1 == await one.ends()
+
+
 async def test_it_ends_when_the_supervisor_is_gone(tmp_path: Path) -> None:
     """Nobody would tell it a new config, or its end."""
     async with led(tmp_path) as one:

@@ -1,5 +1,6 @@
 """Verdicts that were paid for: kept for a while, found again, begun anew where the file is broken."""
 
+import sqlite3
 from pathlib import Path
 
 from gateway.evaluation.judge_cache import KEEP_S, JudgeCache
@@ -37,4 +38,28 @@ def test_broken_file_is_begun_anew(tmp_path: Path) -> None:
     one.put(b"k", ANSWER)
 
     assert ANSWER == one.get(b"k")
+    one.close()
+
+
+def test_disk_that_fails_costs_no_verdict(tmp_path: Path) -> None:
+    """What cannot be kept or read is asked again another time; nobody who asks hears of it."""
+    one = JudgeCache(tmp_path / "a.db", lambda: 1000.0)
+    with sqlite3.connect(tmp_path / "a.db") as other:
+        other.execute("DROP TABLE verdicts")
+    other.close()
+    one.put(b"k", ANSWER)
+
+    assert None is one.get(b"k")
+    one.close()
+
+
+def test_verdict_of_another_release_is_asked_again(tmp_path: Path) -> None:
+    """Its shape is not the one of today."""
+    one = JudgeCache(tmp_path / "a.db", lambda: 1000.0)
+    one.put(b"k", ANSWER)
+    with sqlite3.connect(tmp_path / "a.db") as other:
+        other.execute("UPDATE verdicts SET answer = x'c1'")
+    other.close()
+
+    assert None is one.get(b"k")
     one.close()

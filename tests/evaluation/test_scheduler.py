@@ -1,5 +1,6 @@
 """The scheduler: every task comes to one end, in the journal first and then in the queue, whatever plugins do."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,27 @@ async def test_bad_evaluator_is_shut_out_probed_and_comes_back(tmp_path: Path) -
     assert results.count("ok") >= 18  # one may have been among those that were tried twice in vain
 
 
+async def test_probe_that_a_reload_interrupts_is_made_again(tmp_path: Path) -> None:
+    """Nobody comes back from quarantine by waiting for a probe that has ended with its lane."""
+    stage = Stage(does={"a": lambda name, _: bad(name, reason="crash")})
+    async with working(tmp_path, stage) as work:
+        await work.scheduler.follow(evaluating(plugin("a"), plugin("b")))
+        work.sample("a", 20)
+        await work.until(lambda: work.queue.quarantines() and not stage.lanes[0].running)
+        stage.gate.clear()
+        tried = len(stage.lanes[0].jobs)
+        work.now_s += FIRST_MS / 1000
+        await work.until(lambda: len(stage.lanes[0].jobs) > tried)
+        reloaded = asyncio.create_task(work.scheduler.follow(evaluating(plugin("a"))))  # b's leaving ends the lane
+        await work.until(reloaded.done)
+        stage.does.clear()
+        stage.gate.set()
+        written = await work.until_empty()
+
+    assert 20 == len({one.exchange for one in written})
+    assert {} == {name: state for name, state in work.scheduler._ward._all.items() if state.openings}
+
+
 async def test_what_waits_a_day_for_quarantine_is_skipped(tmp_path: Path) -> None:
     """A backlog that nobody works on does not grow old for ever; what is younger waits on."""
     stage = Stage(loads={"a": loaded("a", problem="import", detail="No module named numpy")})
@@ -246,6 +268,23 @@ async def test_tasks_of_an_evaluator_that_config_names_no_more_are_skipped(tmp_p
 
     assert 3 == len(written)
     assert {("skipped", "not_in_use"), ("ok", None)} >= {(one.result, one.reason) for one in written}
+
+
+async def test_conversations_of_a_turn_are_looked_at_one_after_another(tmp_path: Path) -> None:
+    """Each may be as large as a message: what waits for the same process is not in memory yet."""
+    stage = Stage(depth=8, loads={"a": loaded("a", unit="conversation")})
+    async with working(tmp_path, stage) as work:
+        await work.scheduler.follow(evaluating(plugin("a"), workers=1))
+        work.sample("a", 60, target_type="conversation")
+        await work.until_empty()
+        (lane,) = stage.lanes
+        stage.gate.clear()
+        work.sample("a", 60, target_type="conversation", run="again")
+        await work.until(lambda: lane.running)
+        stage.gate.set()
+        await work.until_empty()
+
+    assert (120, 1) == (len(lane.jobs), lane.most_running)
 
 
 async def test_hanging_evaluators_leave_a_place_for_the_others(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """It leaves folders that do not want to be taken away: one nobody may enter, and one deeper than Python recurses."""
 
 import os
+from pathlib import Path
 
 from gateway.evaluation.api import Evaluator
 
@@ -15,12 +16,11 @@ class Hostile(Evaluator):
 
     def evaluate(self, _) -> bool:
         """Make them."""
-        home = os.environ["HOME"]
-        os.makedirs(f"{home}/shut/inner")
-        os.chmod(f"{home}/shut", 0)
-        os.mkdir(f"{home}/deep")
-        os.chdir(f"{home}/deep")
+        home = Path(os.environ["HOME"])
+        (home / "shut" / "inner").mkdir(parents=True)
+        (home / "shut").chmod(0)
+        os.chdir(home)
         for _ in range(DEPTH):
-            os.mkdir("d")
+            Path("d").mkdir()
             os.chdir("d")
         os._exit(3)
