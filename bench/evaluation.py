@@ -98,7 +98,7 @@ async def measure(folder: Path, exchanges: int) -> Measured:
     engine = Engine(places, "process", _nobody)
     began_s, own_s, plugins_s = 0.0, _cpu_s(resource.RUSAGE_SELF), 0.0
     try:
-        await engine.apply(evaluating())
+        await engine.apply(evaluating(), 0)
         began_s, own_s = time.perf_counter(), _cpu_s(resource.RUSAGE_SELF)
         is_behind = True
         while is_behind or engine.waiting:
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--core", type=int, default=0, help="-1: all")
     parser.add_argument("--profile", action="store_true", help="print where the evaluator's own time goes")
     parser.add_argument("--hostile", action="store_true")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of a round with --hostile")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of a round with --hostile")
     parser.add_argument("--rounds", type=int, default=3)
     parsed = parser.parse_args(arguments)
     if parsed.hostile:

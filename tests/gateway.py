@@ -76,15 +76,15 @@ def team_file(keys: Sequence[str] = (KEY,), more: str = "", top: str = "") -> st
 
 
 class Gateway:
-    """A running gateway."""
+    """A running gateway. `python`: whose packages it has."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: Path | str = sys.executable) -> None:
         self.folder = folder
         self.output = folder / "output"
         clean = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--config", str(folder / "config.toml")],
+                [python, "-m", "gateway", "serve", "--config", str(folder / "config.toml")],
                 stdout=output,
                 stderr=output,
                 env=clean | {"PYTHONPATH": str(Path(gateway.__file__).parents[1])},
@@ -195,9 +195,9 @@ def write_config(
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Gateway]:
+def running(folder: Path, python: Path | str = sys.executable) -> Iterator[Gateway]:
     """Run a gateway on a config directory, and leave no process behind."""
-    run = Gateway(folder)
+    run = Gateway(folder, python)
     try:
         yield run
     finally:

@@ -399,6 +399,20 @@ EVALUATION = (
         "workers`.",
     ),
     Alert(
+        "TollwayEvaluationWithoutScores",
+        TICKET,
+        "15m",
+        "time() - tollway_eval_last_success_timestamp_seconds > 3600\n"
+        "and on (job, instance, evaluator)"
+        ' sum by (job, instance, evaluator) (increase(tollway_eval_funnel_total{step="error"}[1h])) > 0\n'
+        "unless on (job, instance, evaluator) tollway_eval_quarantined == 1",
+        "{{ $labels.evaluator }} fails on {{ $labels.instance }} and has given no score for {{ $value | "
+        "humanizeDuration }}",
+        "All that it does comes to nothing: its judge answers nonsense or not at all, or the plugin fails on what it "
+        "is given. There is too little of it for quarantine.",
+        "`tollway logs --scores` has the reason of each; of a judge, `tollway logs --team evaluation` has its calls.",
+    ),
+    Alert(
         "TollwayEvaluationDropped",
         TICKET,
         "0m",

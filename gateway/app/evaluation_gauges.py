@@ -50,12 +50,14 @@ class EvaluationGauges:
     def _of_queue(self, names: list[str]) -> Samples:
         try:
             waiting, funnel, states = self._reader.waiting(), self._reader.funnel(), self._reader.quarantines()
+            last_ok = self._reader.last_ok()
         except (sqlite3.Error, QueueRefused):
             return {}  # it is being made, or another release wrote it: the evaluator says so
         shut_out = {name for name, state in states.items() if quarantine.decode(state).openings}
         return {
             catalogue.EVAL_QUEUE: [((name,), waiting.get(name, 0)) for name in names],
             catalogue.EVAL_QUARANTINED: [((name,), float(name in shut_out)) for name in names],
+            catalogue.EVAL_LAST_SUCCESS: [((name,), last_ok.get(name, 0) / 1000) for name in names],
             catalogue.EVAL_FUNNEL: list(_bounded(funnel).items()),
         }
 

@@ -18,8 +18,9 @@ from gateway.app.sole import sole
 from gateway.app.vitals import Vitals
 from gateway.config.problems import ConfigError
 from gateway.evaluation.engine import Engine, Places
+from gateway.evaluation.process import sweep
 from gateway.evaluation.queue import QueueRefused
-from gateway.metrics.board import EVALUATOR, GENERATION, HEARTBEAT_MS, PID, Board
+from gateway.metrics.board import EVALUATOR, GENERATION, HEARTBEAT_MS, PID, RELOADED_AT_MS, SUPERVISOR, Board
 from gateway.policies.snapshot import Snapshot
 
 POLL_S: Final = 0.2
@@ -41,7 +42,9 @@ class Evaluator:
         self._judging = judging
         self._news: Snapshot | None = snapshot
         self._ending = asyncio.Event()
-        self._slot = Board(Path(snapshot.server.data_dir) / "board").slot(EVALUATOR)
+        board = Board(Path(snapshot.server.data_dir) / "board")
+        self._slot = board.slot(EVALUATOR)
+        self._supervisor = board.slot(SUPERVISOR)
         self._slot.set(PID, os.getpid())
         self._vitals = Vitals(self._slot, BEAT_S)
 
@@ -99,7 +102,7 @@ class Evaluator:
     async def _apply(self, snapshot: Snapshot) -> None:
         log.configure("evaluator", snapshot)
         await self._judging.use(snapshot)
-        await self._engine.apply(snapshot.evaluating)
+        await self._engine.apply(snapshot.evaluating, self._supervisor.get(RELOADED_AT_MS))
         self._slot.set(GENERATION, snapshot.generation)
         self._channel.send(Applied(snapshot.generation))
         self._channel.send(Ready())
@@ -127,6 +130,7 @@ async def run() -> int:
     data_dir = Path(snapshot.server.data_dir)
     places = Places(Path(snapshot.server.store_dir), data_dir / "journal", data_dir / "evaluation")
     with await sole(places.queue / "evaluator.lock"):
+        sweep()  # what a killed one has left
         try:
             judging = Judging(places.queue)
             engine = Engine(places, snapshot.server.durability, judging.ask)

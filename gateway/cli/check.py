@@ -12,9 +12,11 @@ from gateway.app.price_shelf import Shelf
 from gateway.cli.held import budgets_json, held_table, holding, limits_json
 from gateway.cli.kept import kept_json, kept_text
 from gateway.cli.options import PROBLEM, AsJson, ConfigFile, Place, counted, place_of, print_json, print_problems
+from gateway.cli.unloadable import problems
 from gateway.config import compile
 from gateway.config.load import Config, parse, read
 from gateway.config.problems import ConfigError, Problem
+from gateway.evaluation.rehearsal import rehearse
 from gateway.policies.price_file import BadPrices
 from gateway.policies.price_file import check as check_prices
 from gateway.policies.price_table import PriceList
@@ -30,14 +32,17 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
         listed = asyncio.run(Shelf(found.data_dir).take(refreshed=found.company.prices.source is not None))
         snapshot = compile.snapshot(found, os.environ, 0, listed)
         _check_source(found.file, snapshot.price_source, listed)
+        evaluators = _load_evaluators(found, snapshot)
     except ConfigError as error:
         _refuse(error.problems, as_json=as_json)
         raise typer.Exit(PROBLEM) from error
     warnings = list(compile.warnings(found, os.environ, snapshot))
     if as_json:
-        print_json(_summary(found, snapshot) | {"warnings": warnings})
+        print_json(_summary(found, snapshot) | {"evaluators": evaluators, "warnings": warnings})
         return
     _print_summary(place, found, snapshot, from_file=found.file in sources)
+    if evaluators:
+        typer.echo(f"evaluators, which could all be loaded: {', '.join(evaluators)}")
     for warning in warnings:
         typer.secho(f"warning: {warning}", fg="yellow")
 
@@ -50,6 +55,14 @@ def _check_source(file: str, source: PriceSource | None, listed: PriceList) -> N
         check_prices(read_prices(source), listed.size)
     except (BadPrices, OSError) as error:
         raise ConfigError([Problem(file, "prices.source", f"{source}: {error}")]) from error
+
+
+def _load_evaluators(config: Config, snapshot: Snapshot) -> list[str]:
+    """Load them as the evaluator would: one that cannot be would not stop `serve`, and yet never give a score."""
+    loaded = asyncio.run(rehearse(snapshot.evaluating))
+    if found := list(problems(config, snapshot.evaluating, loaded)):
+        raise ConfigError(found)
+    return list(loaded)
 
 
 def _refuse(problems: tuple[Problem, ...], *, as_json: bool) -> None:

@@ -8,13 +8,11 @@ import typer
 from rich.text import Text
 
 from gateway.cli import eval_label, eval_pair, eval_past, eval_report
-from gateway.cli.evaluating import evaluating_of
-from gateway.cli.options import AsJson, ConfigFile, fail, load
+from gateway.cli.evaluating import evaluating_of, queue_of
+from gateway.cli.options import AsJson, ConfigFile, load
 from gateway.cli.output import BAD_STYLE, Cell, console, print_json_line, table
 from gateway.cli.reading import answer, open_store
 from gateway.evaluation.follow import Follow
-from gateway.evaluation.queue import QueueRefused
-from gateway.evaluation.queue_reader import QueueReader
 from gateway.evaluation.standing import Standing, standings
 from gateway.evaluation.why import asked_of, public_why, why
 
@@ -36,10 +34,8 @@ _HEADS: Final = ("EVALUATOR", "VERSION", "TEAMS", "STATE", *(name.upper() for na
 def list_evaluators(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Show each evaluator: who uses it, whether it runs, and how far its exchanges came."""
     found = load(config)
-    try:
-        told = standings(evaluating_of(found), QueueReader(found.data_dir / "evaluation"))
-    except QueueRefused as error:
-        fail(str(error))
+    with queue_of(found) as reader:
+        told = standings(evaluating_of(found), reader)
     if as_json:
         for one in told:
             print_json_line(msgspec.to_builtins(one))
@@ -62,11 +58,8 @@ def explain(
     store = open_store(config)
     record = answer(store.exchange(exchange)).record
     judged = answer(store.judged(record))
-    reader = QueueReader(found.data_dir / "evaluation")
-    try:
+    with queue_of(found) as reader:
         told = why(asked_of(record, judged, reader), evaluating_of(found), Follow(found.store_dir), reader)
-    except QueueRefused as error:
-        fail(str(error))
     if as_json:
         for one in told:
             print_json_line(public_why(one))

@@ -7,13 +7,12 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli.evaluating import evaluating_of, names_in_use
+from gateway.cli.evaluating import evaluating_of, names_in_use, queue_of
 from gateway.cli.options import PROBLEM, USAGE, AsJson, ConfigFile, fail, load, print_json
 from gateway.cli.reading import answer, open_store
 from gateway.cli.scores import print_evaluations
 from gateway.core.record import Record
 from gateway.core.score import Evaluation, public
-from gateway.evaluation.queue import QueueRefused
 from gateway.evaluation.queue_reader import QueueReader
 from gateway.evaluation.runs import NoEvaluator, order_pair
 from gateway.policies.evaluating import Evaluating, Rule
@@ -48,14 +47,13 @@ def pair(
     a, b = (answer(store.exchange(each)).record for each in (first, second))
     if a.id == b.id or a.team != b.team:
         fail("give two exchanges of the same team", USAGE)
-    folder = found.data_dir / "evaluation"
-    reader = QueueReader(folder)
-    try:
+    with queue_of(found) as reader:
         rule = _rule(evaluating_of(found), reader, a, evaluator)
-        run = order_pair(folder, rule, a.id, b.id, time.time_ns() // 1_000_000)
+        try:
+            run = order_pair(found.data_dir / "evaluation", rule, a.id, b.id, time.time_ns() // 1_000_000)
+        except NoEvaluator as error:
+            fail(str(error))
         one = _wait(store, lambda: _is_refused(reader, run), ScoreQuery(exchange=a.id, run=run), wait)
-    except (NoEvaluator, QueueRefused) as error:
-        fail(str(error))
     if one is None:
         fail(f"There is no verdict yet; run {run} goes on. `tollway explain {a.id}` shows it when it is there.")
     if as_json:

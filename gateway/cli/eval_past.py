@@ -9,16 +9,16 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from gateway.cli.evaluating import evaluating_of, names_in_use
+from gateway.cli.evaluating import evaluating_of, names_in_use, queue_of
 from gateway.cli.options import PROBLEM, USAGE, AsJson, ConfigFile, Offered, fail, load, print_json, with_options
 from gateway.cli.output import amounts, console, print_json_line, table
 from gateway.cli.reading import instant
 from gateway.config.load import Config
 from gateway.core.clock import stamp
 from gateway.core.money import usd_text
+from gateway.evaluation.backfills import NotOfExchanges, refuse_other_units
 from gateway.evaluation.follow import Follow
 from gateway.evaluation.preview import Preview, preview
-from gateway.evaluation.queue_reader import QueueReader
 from gateway.evaluation.runs import NoEvaluator, Run, cancel, order
 from gateway.policies.evaluating import Rule
 
@@ -75,7 +75,8 @@ def backfill(
 
 def show_runs(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Show the backfills, and how far they are."""
-    runs = QueueReader(_folder(load(config))).runs()
+    with queue_of(load(config)) as reader:
+        runs = reader.runs()
     if as_json:
         for run in runs:
             print_json_line(msgspec.to_builtins(run))
@@ -109,7 +110,8 @@ class _Plan:
         now_ms = time.time_ns() // 1_000_000
         self.range_ms = (instant("since", which["since"] or "1d") or 0, instant("until", which["until"]) or now_ms)
         self._follow = Follow(found.store_dir)
-        self._costs = QueueReader(self.folder).costs()
+        with queue_of(found) as reader:
+            self._costs = reader.costs()
 
     def preview(self, rule: Rule, *, caps: bool) -> Preview:
         """Try a rule."""
@@ -128,6 +130,10 @@ class _Plan:
             fail(f"there is no evaluator {evaluator!r} that {whose}. In use: {known}", USAGE)
         if sample is not None and not 0 <= sample <= 1:
             fail("--sample: expected a share between 0 and 1", USAGE)
+        try:
+            refuse_other_units(self.folder, self._evaluating, dict.fromkeys(rule.evaluator for rule in found))
+        except NotOfExchanges as error:
+            fail(str(error))
         return found if sample is None else [replace(rule, sample=sample, strata=()) for rule in found]
 
 
@@ -166,4 +172,5 @@ def _public(rule: Rule, told: Preview, cost_nano_usd: int) -> dict[str, object]:
 def _run_row(run: Run) -> tuple[str, ...]:
     since, until = (stamp(instant_ms / 1000) for instant_ms in (run.since_ms, run.until_ms))
     rule = run.rule
-    return (run.id, rule.evaluator, rule.team, since, until, f"{rule.sample:g}", run.state, str(run.sampled))
+    rate = "pair" if run.pair else f"{rule.sample:g}"
+    return (run.id, rule.evaluator, rule.team, since, until, rate, run.state, str(run.sampled))

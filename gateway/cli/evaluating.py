@@ -3,15 +3,18 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
-from gateway.cli.options import PROBLEM, place_of, print_problems
+from gateway.cli.options import PROBLEM, fail, place_of, print_problems
 from gateway.cli.reading import price_list
 from gateway.config import compile
 from gateway.config.evaluators import JudgePrice, compile_evaluating
 from gateway.config.load import Config, parse, read
 from gateway.config.problems import ConfigError
+from gateway.evaluation.queue import QueueRefused
+from gateway.evaluation.queue_reader import QueueReader
 from gateway.policies.evaluating import Evaluating
 
 
@@ -32,15 +35,23 @@ def evaluating_if_well(found: Config) -> Evaluating:
         return Evaluating()
 
 
-def names_in_use(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """Complete the name of an evaluator that a team uses."""
+def names_in_use(ctx: typer.Context) -> Iterator[str]:
+    """Complete the name of an evaluator that a team uses; typer chooses those that begin as what is there."""
     place = place_of(ctx.params.get("config"))
     try:
         rules = compile_evaluating(parse(read(place.file.absolute(), required=place.required), {}, place.root)).rules
     except (ConfigError, OSError):
         return
-    names = dict.fromkeys(rule.evaluator for of_team in rules.values() for rule in of_team)
-    yield from (name for name in names if name.startswith(incomplete))
+    yield from dict.fromkeys(rule.evaluator for of_team in rules.values() for rule in of_team)
+
+
+@contextmanager
+def queue_of(found: Config) -> Iterator[QueueReader]:
+    """Read the evaluator's file; where it cannot be read, say why and exit."""
+    try:
+        yield QueueReader(found.data_dir / "evaluation")
+    except QueueRefused as error:
+        fail(str(error))
 
 
 def _prices(found: Config) -> JudgePrice:

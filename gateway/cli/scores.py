@@ -10,6 +10,7 @@ from gateway.evaluation.why import Why
 
 _VERDICTS = {True: Text("pass", style="green"), False: Text("fail", style=BAD_STYLE), None: Text("-")}
 _STYLES = {True: "green", False: BAD_STYLE, None: ""}
+_OF = {"exchange": "", "conversation": " (session)", "pair": " (pair)"}
 _SHOWN_CHARS = 80
 _COLUMNS = ("EVALUATION", "SCORE", "VERDICT", "BY", "PROBABILITY", "WHY")
 
@@ -48,7 +49,7 @@ def print_unevaluated(whys: Sequence[Why]) -> None:
 
 
 def _rows(one: Evaluation) -> Iterator[tuple[Cell, ...]]:
-    of = " (session)" if one.target_type == "conversation" else ""
+    of = _OF[one.target_type]
     by = f"{one.source} {one.author}" if one.author else one.source
     probability = None if one.probability is None else f"{one.probability:g}"
     for score in one.scores:

@@ -1,7 +1,7 @@
 """From the sections on evaluation to what the evaluator works by: paths absolute, money in integers, rules by team."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -40,7 +40,7 @@ def compile_evaluating(config: Config, price: "JudgePrice | None" = None) -> Eva
     if compiling.problems:
         raise ConfigError(compiling.problems)
     return Evaluating(
-        plugins=compiling.plugins,
+        plugins=compiling.wanted(rule.evaluator for of_team in rules.values() for rule in of_team),
         rules={team: of_team for team, of_team in rules.items() if of_team},
         salt=evaluation.salt,
         workers=evaluation.workers,
@@ -82,6 +82,11 @@ class _Compiling:
             concurrent=section.concurrent,
             root=str(self._config.root),
         )
+
+    def wanted(self, used: Iterable[str]) -> dict[str, Plugin]:
+        """Leave those out that have no section, and that nobody uses without parameters of a team's own."""
+        names = {*self._sections, *used}
+        return {name: plugin for name, plugin in self.plugins.items() if name in names}
 
     def rules(self, name: str, team: Team) -> Iterator[Rule]:
         """Compile what a team uses."""

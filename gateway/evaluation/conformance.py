@@ -21,7 +21,7 @@ IMPORT_CPU_S: Final = 2.0
 _IMPORT_WALL_S: Final = 60
 _FAILING_TRIALS: Final = 15  # how many each failing judge is asked about
 _MOST_OF_A_RULE: Final = 3  # findings; the others say the same
-_REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_REASON: Final = re.compile(r"(?=.{1,64}\Z)[a-z][a-z0-9_]*(?::[a-z0-9_]+)?\Z")
 _UNKNOWN: Final = "no_parameter_is_called_like_this"
 
 

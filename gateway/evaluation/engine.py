@@ -42,6 +42,7 @@ class Engine:
         self._outbox = Outbox(places.journal, durability)
         self._scheduler = Scheduler(self._queue, self._outbox, look=Lookup(self._follow).look, judge=judge)
         self._evaluating = Evaluating()
+        self._since_ms = 0
         self._watch: Watch
         self._watched: object = None
 
@@ -55,8 +56,9 @@ class Engine:
         """How many tasks wait or run."""
         return sum(self._queue.waiting().values())
 
-    async def apply(self, evaluating: Evaluating) -> None:
-        """Take a config over."""
+    async def apply(self, evaluating: Evaluating, since_ms: int) -> None:
+        """Take a config over, which is in force since then."""
+        self._since_ms = since_ms
         self._evaluating = evaluating
         await self._scheduler.follow(evaluating)
 
@@ -91,7 +93,9 @@ class Engine:
         if watched != self._watched:
             self._watched = watched
             sampler = Sampler(self._evaluating, units, judged, self._queue.cost)
-            self._watch = Watch(self._follow, self._queue, sampler, self._evaluating, self._words)
+            self._watch = Watch(
+                self._follow, self._queue, sampler, self._evaluating, words=self._words, since_ms=self._since_ms
+            )
 
     def _has_room(self, now_ms: int) -> bool:
         waiting = self._queue.waiting()

@@ -21,7 +21,6 @@ NEGATIVE = frozenset(
     ]
 )
 
-_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'evaluations'"
 # What stands, of users, in the order in which it was stored; `said` = 1: it is about their own team's exchange.
 _WORDS = """SELECT evaluations.seq, strata.team, evaluations.exchange, evaluations.target,
         scores.type, scores.value, scores.label, scores.passing
@@ -60,8 +59,7 @@ class Words:
         found: dict[str, int] = {}
         for path in self._days():
             with suppress(FileNotFoundError), closing(connect(path)) as sql:
-                if sql.execute(_THERE).fetchone():
-                    ((found[path.stem],),) = sql.execute(_NEWEST).fetchall()
+                ((found[path.stem],),) = sql.execute(_NEWEST).fetchall()
         return found
 
     def read(self, cursors: Mapping[str, int], now_ms: int) -> Heard:
@@ -83,8 +81,7 @@ class Words:
 
     def _rows(self, path: Path, after: int, before_us: int) -> list[tuple[Any, ...]]:
         with suppress(FileNotFoundError), closing(connect(path)) as sql:
-            if sql.execute(_THERE).fetchone():
-                return sql.execute(_WORDS, (after, before_us, PORTION)).fetchall()
+            return sql.execute(_WORDS, (after, before_us, PORTION)).fetchall()
         return []
 
     def _days(self) -> list[Path]:

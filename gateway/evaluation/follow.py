@@ -28,6 +28,8 @@ _AT_ONCE = 500  # values of a statement
 _SLACK_S = 2.0  # files tell the time of their last write less exactly than clocks do
 
 _NEWEST = "SELECT coalesce(max(seq), 0) FROM contents"
+_NEVER_MS = 1 << 48
+_FIRST_SINCE = "SELECT min(seq) FROM exchanges WHERE id >= ?"
 _NEXT = "SELECT seq, record FROM contents WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEXT_BEGUN = "SELECT seq, record FROM contents WHERE seq > ? AND id >= ? AND id < ? ORDER BY seq LIMIT ?"
 _PLACE = "SELECT seq FROM exchanges WHERE id = ?"
@@ -74,12 +76,14 @@ class Follow:
         self.folder = folder
         self._ends = Ends()
 
-    def end(self) -> dict[str, int]:
-        """Return the cursors behind everything that is stored now."""
+    def end(self, since_ms: int = _NEVER_MS) -> dict[str, int]:
+        """Return the cursors behind everything that is stored now, but for what began since then."""
         found: dict[str, int] = {}
         for path in self._days():
             with suppress(FileNotFoundError), closing(connect(path)) as sql:
-                ((found[path.stem],),) = sql.execute(_NEWEST).fetchall()
+                ((newest,),) = sql.execute(_NEWEST).fetchall()
+                ((first,),) = sql.execute(_FIRST_SINCE, (schema.first_key(since_ms),)).fetchall()
+                found[path.stem] = newest if first is None else first - 1
         return found
 
     def read(self, cursors: Mapping[str, int], most: int = PORTION) -> Batch:

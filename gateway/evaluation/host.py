@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.evaluation import isolation
 from gateway.evaluation.api import Conversation, JudgeAnswer, JudgeError, Pair, Retryable, Skip, Target
-from gateway.evaluation.definition import CannotLoad, load, params_of
+from gateway.evaluation.definition import CannotLoad, load, make, params_of
 from gateway.evaluation.protocol import (
     Answered,
     Asking,
@@ -179,7 +179,7 @@ class Host:
             answers = self._line.answers()
         for answered in answers:
             waiting = self._waiting.get(answered.call)
-            if answered.number == self.number and waiting is not None and not waiting.done():
+            if waiting is not None and not waiting.done():
                 waiting.set_result(answered)
 
     def _load(self, loading: Loading) -> Loaded:
@@ -192,7 +192,7 @@ class Host:
             if loading.memory_mb is not None:
                 loaded.memory_mb = loading.memory_mb
             judge = HostJudge(self, loaded) if loaded.judge else None
-            evaluator = cls(params_of(cls, loading), judge)
+            evaluator = make(cls, params_of(cls, loading), judge)
         except CannotLoad as error:
             return Loaded(evaluator=loading.evaluator, problem=str(error), detail=error.detail)
         except BaseException as error:

@@ -51,6 +51,7 @@ class Lane:
         self._members: list[Member] = []
         self._joining = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._burials: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -75,12 +76,12 @@ class Lane:
         self._is_closed = True
         if self._ticker is not None:
             self._ticker.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         members, self._members = self._members, []
         for member in members:
             member.process.gone = _nothing
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._burials, return_exceptions=True)
         await asyncio.gather(*(member.process.end(at_once=bool(member.orders)) for member in members))
         for order in [*self._waiting, *(order for member in members for order in member.orders)]:
             order.fail_all("retry", "closed", None)
@@ -182,14 +183,12 @@ class Lane:
         if member in self._members:
             self._members.remove(member)
             member.process.gone = _nothing
-            self._do(self._bury(member, at_once=at_once), "a plugin process goes")
+            self._do(self._bury(member, at_once=at_once), "a plugin process goes", self._burials)
 
     async def _bury(self, member: Member, *, at_once: bool) -> None:
         """Charge the evaluator that was running, and nobody else; what is left is done by another process."""
-        try:
-            ended = await member.process.end(at_once=at_once)
-        finally:
-            self._waiting.extendleft(reversed(member.orders))  # `close` finds them here
+        ended = await member.process.end(at_once=at_once)
+        self._waiting.extendleft(reversed(member.orders))
         if not member.orders:
             return self._pump()
         first = member.orders[0]
@@ -211,10 +210,11 @@ class Lane:
         if member.is_running(asking.number, asking.evaluator):
             member.process.send(answered)
 
-    def _do(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _do(self, work: Coroutine[Any, Any, None], name: str, tasks: set[asyncio.Task[None]] | None = None) -> None:
+        tasks = self._tasks if tasks is None else tasks
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -11,6 +11,7 @@ import zstandard
 
 from gateway.core.ids import day_of
 from gateway.evaluation.follow import Follow
+from gateway.evaluation.opinions import Value, opinions
 from gateway.evaluation.outcome import GONE, NO_CONTENT, Outcome
 from gateway.evaluation.protocol import Kept
 from gateway.evaluation.task import Sampled
@@ -26,6 +27,7 @@ log = logging.getLogger("tollway.evaluator")
 
 
 class _Facts(msgspec.Struct):
+    id: str = ""
     bodies: str = "full"
     request_bytes: int = 0
 
@@ -34,10 +36,11 @@ _facts = msgspec.json.Decoder(_Facts).decode
 
 
 class Found(NamedTuple):
-    """What the log holds of a target: nothing in `kept` where it is gone."""
+    """What the log holds of a target: nothing in `kept` where it is gone. `feedback`: the last words on a session."""
 
     kept: list[Kept]
     session: str = ""
+    feedback: Mapping[str, Value] = {}
 
     @property
     def has_content(self) -> bool:
@@ -64,15 +67,19 @@ class Lookup:
         """Return what there is of the first target; the others come next, and may be read along with it."""
         first = targets[0]
         try:
-            kept = self._look(first, targets)
+            if first.target_type == "conversation":
+                return self._conversation(first)
+            return Found(self._look(first, targets), first.conversation or "")
         except _UNREADABLE:
             log.exception("an exchange cannot be read from the log", extra={"exchange": first.exchange})
-            kept = []
-        return Found(kept, first.conversation or "")
+            return Found([], first.conversation or "")
+
+    def _conversation(self, first: Sampled) -> Found:
+        kept = self._follow.conversation(first.team, first.target, first.day, first.seq)
+        ids = [_facts(each.record).id for each in kept]
+        return Found(kept, first.target, opinions(self._follow.folder, first.team, first.target, ids))
 
     def _look(self, first: Sampled, targets: Sequence[Sampled]) -> list[Kept]:
-        if first.target_type == "conversation":
-            return self._follow.conversation(first.team, first.target, first.day, first.seq)
         if first.target_type == "pair":
             return self._pair(first.target)
         kept = self._held.get((first.day, first.seq)) or self._fetch(first, targets)

@@ -112,6 +112,8 @@ class PluginProcess:
     async def end(self, *, at_once: bool) -> Ended:
         """End it and whatever it started, and say how it ended. Not `at_once`: it is idle or dead, and may leave."""
         if self._line is not None:
+            if at_once:
+                self._line.abort()  # what it has not read is lost, as it is
             self._line.close()
         if self._process is not None:
             if not at_once:

@@ -1,11 +1,13 @@
 """The evaluator's own file: how far the log was read, what waits, what was counted. One process writes it."""
 
 import sqlite3
+import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from heapq import heapify, heappop, heappush
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -48,7 +50,8 @@ class QueueRefused(Exception):
 class Queue:
     """`data/evaluation/queue.db`. Every method commits before it returns; any thread may call one, one at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         folder.mkdir(parents=True, exist_ok=True)
         self._sql = sqlite3.connect(
             folder / schema.FILE, isolation_level=None, timeout=LOCK_WAIT_S, check_same_thread=False
@@ -66,8 +69,8 @@ class Queue:
         self._lines: dict[str, Line] = {}
         for evaluator, count in self._sql.execute(schema.COUNT_TASKS).fetchall():
             self._lines[evaluator] = Line(evaluator, self._read_fresh, count)
-        for evaluator, number, sampled, attempts, not_before_ms in self._sql.execute(schema.SELECT_TRIED):
-            self._lines[evaluator].postpone(Task(number, decode_sampled(sampled), attempts), not_before_ms)
+        for evaluator, not_before_ms, *row in self._sql.execute(schema.SELECT_TRIED):
+            self._lines[evaluator].postpone(_task_of(row), not_before_ms)
         self._costs = {name: (mean, counted) for name, mean, counted in self._sql.execute(schema.SELECT_COSTS)}
 
     # --- the log ------------------------------------------------------------------------------------------------------
@@ -85,7 +88,7 @@ class Queue:
             self._sql.executemany(schema.MOVE_HEARD, heard.items())
 
     def cursors(self) -> dict[str, int]:
-        """Return, by day, the last `seq` that was looked at. A new queue begins at the end of the log."""
+        """Return, by day, the last `seq` that was looked at. A new queue has none: see `begin`."""
         return dict(self._sql.execute(schema.SELECT_CURSORS).fetchall())
 
     def heard(self) -> dict[str, int]:
@@ -105,7 +108,11 @@ class Queue:
             self._sql.executemany(schema.MOVE_HEARD, admitted.heard.items())
             self._sql.executemany(
                 schema.INSERT_TASK,
-                [(name, task.number, encode(task.sampled)) for name, some in tasks.items() for task in some],
+                [
+                    (name, task.number, encode(task.sampled), task.queued_ms)
+                    for name, some in tasks.items()
+                    for task in some
+                ],
             )
             self._add_funnel(funnel)
             self._add_strata(admitted.strata, dropped)
@@ -170,9 +177,9 @@ class Queue:
     def finish(self, done: Sequence[Done]) -> None:
         """Take them out of the queue; their evaluations stand in the journal already."""
         funnel: Counter[tuple[str, str, str]] = Counter()
-        for (_, sampled, _), result, reason, _, _ in done:
-            funnel[sampled.evaluator, "run", ""] += 1
-            funnel[sampled.evaluator, result, reason or ""] += 1
+        for task, result, reason, _, _ in done:
+            funnel[task.sampled.evaluator, "run", ""] += 1
+            funnel[task.sampled.evaluator, result, reason or ""] += 1
         costs = self._new_costs(done)
         with self._transaction():
             self._sql.executemany(
@@ -246,6 +253,7 @@ class Queue:
         tasks: defaultdict[str, list[Task]] = defaultdict(list)
         room: dict[str, int] = {}
         dropped: list[Sampled] = []
+        now_ms = self._now_ms()
         for each in sampled:
             name = each.evaluator
             left = room.get(name)
@@ -256,7 +264,7 @@ class Queue:
                 dropped.append(each)
                 continue
             self._number += 1
-            tasks[name].append(Task(self._number, each, 0))
+            tasks[name].append(Task(self._number, each, 0, now_ms))
         return tasks, dropped
 
     def _hold(self, admitted: Admitted) -> None:
@@ -272,7 +280,8 @@ class Queue:
         self._sql.executemany(schema.INSERT_HELD, rows)
 
     def _add_funnel(self, funnel: Mapping[tuple[str, str, str], int]) -> None:
-        self._sql.executemany(schema.ADD_FUNNEL, [(*key, count) for key, count in funnel.items() if count])
+        now_ms = self._now_ms()
+        self._sql.executemany(schema.ADD_FUNNEL, [(*key, count, now_ms) for key, count in funnel.items() if count])
 
     def _add_strata(self, strata: Mapping[StratumKey, StratumCount], dropped: Iterable[Sampled]) -> None:
         lost = Counter(stratum_of(each) for each in dropped if each.run == ONLINE and each.probability is not None)
@@ -286,9 +295,10 @@ class Queue:
     def _new_costs(self, done: Iterable[Done]) -> dict[str, tuple[int, int]]:
         """Return the mean costs of those evaluators whose judges cost anything, with these evaluations."""
         told: defaultdict[str, list[int]] = defaultdict(list)
-        for (_, sampled, _), _, _, _, cost in done:
-            if cost or sampled.evaluator in self._costs:
-                told[sampled.evaluator].append(cost)
+        for task, *_, cost in done:
+            name = task.sampled.evaluator
+            if cost or name in self._costs:
+                told[name].append(cost)
         new = {}
         for name, costs in told.items():
             mean, counted = self._costs.get(name, (0, 0))
@@ -303,8 +313,10 @@ class Queue:
         return line
 
     def _read_fresh(self, evaluator: str, after: int, limit: int) -> list[Task]:
-        rows = self._sql.execute(schema.SELECT_FRESH, (evaluator, after, limit))
-        return [Task(number, decode_sampled(sampled), attempts) for number, sampled, attempts in rows]
+        return list(map(_task_of, self._sql.execute(schema.SELECT_FRESH, (evaluator, after, limit))))
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -316,6 +328,11 @@ class Queue:
             with suppress(sqlite3.Error):
                 self._sql.execute("ROLLBACK")
             raise
+
+
+def _task_of(row: Sequence[Any]) -> Task:
+    number, sampled, attempts, queued_ms = row
+    return Task(number, decode_sampled(sampled), attempts, queued_ms)
 
 
 def refuse_other_schema(sql: sqlite3.Connection) -> None:

@@ -59,6 +59,10 @@ class QueueReader:
         """Return how many came how far since the file was made, by (evaluator, step, reason): see FUNNEL."""
         return {(name, step, reason): count for name, step, reason, count in self._rows(schema.SELECT_FUNNEL)}
 
+    def last_ok(self) -> dict[str, int]:
+        """Return when an evaluation with scores was written last, in ms, by evaluator; who never did is left out."""
+        return dict(self._rows(schema.SELECT_LAST_OK))
+
     def strata(self, query: StrataQuery) -> dict[StratumKey, StratumCount]:
         """Return how many there were, were sampled, and got lost of those."""
         clauses, values = ["1"], []

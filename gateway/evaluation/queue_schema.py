@@ -4,18 +4,19 @@ VERSION = 1
 FILE = "queue.db"
 
 # `cursors`: how far the log was looked at; `heard`: how far what people said. `tasks`: what waits or runs, in the order
-# of numbers; `not_before_ms` is 0 as long as it need not wait. `held`: who waits for the end of a minute; `grp`: the
-# version of the rule. `strata`: `minute` is the first one of `span` minutes. `conversations`: sessions that may go on.
-# `purses`, `costs`: money of judges, and what one evaluation cost so far. `runs`: backfills, and
-# pairs that were ordered.
+# of numbers; `not_before_ms` is 0 as long as it need not wait. `funnel`: `last_ms` is when it rose last. `held`: who
+# waits for the end of a minute; `grp`: the version of the rule. `strata`: `minute` is the first one of `span` minutes.
+# `conversations`: sessions that may go on. `purses`, `costs`: money of judges, and what one evaluation cost so far.
+# `runs`: backfills, and pairs that were ordered.
 TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursors (day TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS heard (day TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tasks (
-    evaluator TEXT NOT NULL, number INTEGER NOT NULL, sampled BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    not_before_ms INTEGER NOT NULL DEFAULT 0, reason TEXT, PRIMARY KEY (evaluator, number)
+    evaluator TEXT NOT NULL, number INTEGER NOT NULL, sampled BLOB NOT NULL, queued_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, not_before_ms INTEGER NOT NULL DEFAULT 0, reason TEXT,
+    PRIMARY KEY (evaluator, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (
     number INTEGER PRIMARY KEY, evaluator TEXT NOT NULL, grp TEXT NOT NULL, draw REAL NOT NULL, rate REAL NOT NULL,
@@ -25,7 +26,7 @@ CREATE TABLE IF NOT EXISTS held (
 CREATE INDEX IF NOT EXISTS held_of ON held (evaluator, since_ms);
 CREATE TABLE IF NOT EXISTS funnel (
     evaluator TEXT NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (evaluator, step, reason)
+    last_ms INTEGER NOT NULL, PRIMARY KEY (evaluator, step, reason)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS strata (
     evaluator TEXT NOT NULL, team TEXT NOT NULL, minute INTEGER NOT NULL, model TEXT NOT NULL, route TEXT NOT NULL,
@@ -68,10 +69,11 @@ MOVE_HEARD = MOVE_CURSOR.replace("cursors", "heard")
 
 LAST_NUMBER = "SELECT max((SELECT coalesce(max(number), 0) FROM tasks), (SELECT coalesce(max(number), 0) FROM held))"
 COUNT_TASKS = "SELECT evaluator, count(*) FROM tasks GROUP BY evaluator"
-INSERT_TASK = "INSERT INTO tasks (evaluator, number, sampled) VALUES (?, ?, ?)"
-SELECT_FRESH = """SELECT number, sampled, attempts FROM tasks
+INSERT_TASK = "INSERT INTO tasks (evaluator, number, sampled, queued_ms) VALUES (?, ?, ?, ?)"
+SELECT_FRESH = """SELECT number, sampled, attempts, queued_ms FROM tasks
     WHERE evaluator = ? AND number > ? AND not_before_ms = 0 ORDER BY number LIMIT ?"""
-SELECT_TRIED = "SELECT evaluator, number, sampled, attempts, not_before_ms FROM tasks WHERE not_before_ms > 0"
+SELECT_TRIED = """SELECT evaluator, not_before_ms, number, sampled, attempts, queued_ms FROM tasks
+    WHERE not_before_ms > 0"""
 DELETE_TASK = "DELETE FROM tasks WHERE evaluator = ? AND number = ?"
 POSTPONE_TASK = "UPDATE tasks SET attempts = ?, not_before_ms = ?, reason = ? WHERE evaluator = ? AND number = ?"
 TASKS_OF = "SELECT sampled, attempts, not_before_ms, reason FROM tasks WHERE evaluator = ? AND instr(sampled, ?)"
@@ -83,9 +85,10 @@ SELECT_HELD = """SELECT number, grp, draw, rate, is_always, cap, always_cap, sin
 DELETE_HELD = "DELETE FROM held WHERE evaluator = ?"
 HELD_OF = "SELECT since_ms FROM held WHERE evaluator = ? AND instr(sampled, ?)"
 
-ADD_FUNNEL = """INSERT INTO funnel VALUES (?,?,?,?)
-    ON CONFLICT (evaluator, step, reason) DO UPDATE SET count = count + excluded.count"""
+ADD_FUNNEL = """INSERT INTO funnel VALUES (?,?,?,?,?)
+    ON CONFLICT (evaluator, step, reason) DO UPDATE SET count = count + excluded.count, last_ms = excluded.last_ms"""
 SELECT_FUNNEL = "SELECT evaluator, step, reason, count FROM funnel"
+SELECT_LAST_OK = "SELECT evaluator, last_ms FROM funnel WHERE step = 'ok'"
 
 _ADDED = "seen = seen + excluded.seen, sampled = sampled + excluded.sampled, dropped = dropped + excluded.dropped"
 ADD_STRATUM = f"""INSERT INTO strata VALUES (?,?,?,?,?,?,1,?,?,?)

@@ -13,8 +13,8 @@ from gateway.store.interface import ScoreQuery
 from gateway.store.judgements import Scored
 from gateway.store.reader import StoreReader
 
-# For who asks beside traffic: what a report of this size holds is some 500 MB.
-CONVERSATIONS_MOST: Final = 500_000
+# For who asks beside traffic: a report of so many holds some 120 MB.
+CONVERSATIONS_MOST: Final = 200_000
 # What scores can be told apart by, besides evaluator, name and version.
 DIMENSIONS: Final = ("team", "model", "route", "outcome", "prompt", "source", "author", "day")
 

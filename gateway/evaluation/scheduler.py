@@ -153,7 +153,7 @@ class Scheduler:
         return True
 
     def _give_up(self, known: set[str], now_ms: int) -> None:
-        """Skip what has waited too long for an evaluator in quarantine: exchanges are numbered by when they came."""
+        """Skip what has waited too long for an evaluator in quarantine: in the queue, however old its exchange is."""
         for name in self._ward.given_up(known, now_ms):
             if not self._aside.get(name):
                 self._take(self._queue.due(BATCH, now_ms, known - {name}))
@@ -161,7 +161,7 @@ class Scheduler:
             maker = (crew.makers.get(name) if crew else None) or outcome.nameless(name)
             waiting = self._aside.pop(name, [])
             for task in waiting:
-                if now_ms - task.sampled.seq // 1000 > PATIENCE_MS:
+                if now_ms - task.queued_ms > PATIENCE_MS:
                     self._end(None, task, maker, outcome.QUARANTINED)
                 else:
                     self._aside.setdefault(name, []).append(task)
@@ -234,6 +234,7 @@ class Scheduler:
                     unit=tasks[0].sampled.target_type,
                     kept=found.kept,
                     session=found.session,
+                    feedback=dict(found.feedback),
                 )
             )
         finally:

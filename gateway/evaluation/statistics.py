@@ -14,6 +14,7 @@ FEW: Final = 30  # below so many effective observations a mean says little
 LABELS: Final = 50  # of one score that are told apart: what people make up as labels is theirs
 OTHER: Final = "(other)"
 _NORMAL: Final = NormalDist()
+_MANY: Final = 5_000  # degrees of freedom, from which on the expansion is right to nine digits
 
 
 class Interval(NamedTuple):
@@ -162,6 +163,8 @@ def student(share: float, freedom: int) -> float:
     value = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
     if freedom <= 2:
         return math.tan(math.pi * (share - 0.5)) if freedom == 1 else _of_two(share)
+    if freedom > _MANY:
+        return value
     for _ in range(20):
         step = (_below(value, freedom) - share) / _density(value, freedom)
         value -= step

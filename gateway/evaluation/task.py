@@ -36,11 +36,12 @@ class Sampled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(NamedTuple):
-    """A row of the queue. `attempts`: how often it was begun before."""
+    """A row of the queue. `attempts`: how often it was begun before. `queued_ms`: since when it waits."""
 
     number: int
     sampled: Sampled
     attempts: int
+    queued_ms: int
 
 
 class Done(NamedTuple):

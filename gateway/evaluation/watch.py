@@ -29,21 +29,31 @@ class Watch:
     not in the queue was not decided."""
 
     def __init__(
-        self, follow: Follow, queue: Queue, sampler: Sampler, evaluating: Evaluating, words: Words | None = None
+        self,
+        follow: Follow,
+        queue: Queue,
+        sampler: Sampler,
+        evaluating: Evaluating,
+        *,
+        words: Words | None = None,
+        since_ms: int | None = None,
     ) -> None:
+        """`since_ms`: since when the config is in force: there a new queue begins. None: behind all that is stored."""
         self._follow = follow
         self._words = words or Words(follow.folder)
         self._queue = queue
         self._sampler = sampler
         self._backlog = evaluating.backlog
         self._idle_ms = int(evaluating.idle_s * 1000)
+        self._since_ms = since_ms
         self._compacted_ms = 0
         self._listened_ms = 0
 
     def look(self, now_ms: int, most: int = PORTION) -> Looked:
         """Close the minutes that are over, take a portion of new exchanges, end conversations, go on with backfills."""
         if not self._queue.has_begun:
-            self._queue.begin(self._follow.end(), self._words.end(), now_ms)
+            cursors = self._follow.end() if self._since_ms is None else self._follow.end(self._since_ms)
+            self._queue.begin(cursors, self._words.end(), self._since_ms or now_ms)
         self._close_windows(now_ms)
         batch = self._follow.read(self._queue.cursors(), most)
         if batch.cursors:

@@ -25,8 +25,8 @@ class Why(NamedTuple):
 
 
 STATES = (
-    "evaluated", "judge_call", "not_seen", "before_start", "not_loaded", "no_session", "not_matched", "not_sampled",
-    "open", "window", "waiting", "retrying", "capped", "dropped", "gone",
+    "evaluated", "judge_call", "not_seen", "before_start", "not_loaded", "of_pairs", "no_session", "not_matched",
+    "not_sampled", "open", "window", "waiting", "retrying", "capped", "dropped", "gone",
 )  # fmt: skip
 
 
@@ -80,8 +80,10 @@ def _of_rule(rule: Rule, asked: Asked, salt: str, place: Why | None, reader: Que
     unit = asked.units.get(name)
     if name in asked.evaluated:
         return Why(name, "evaluated", "it was evaluated: its scores, or why there are none, stand in the log")
+    if unit == "pair":
+        return Why(name, "of_pairs", "it looks at pairs that somebody chooses: `tollway eval pair`")
     if place is not None:
-        return place._replace(evaluator=name)
+        return place._replace(evaluator=name, told=_NOT_BUILT if _is_past_session(place, unit) else place.told)
     if unit is None:
         return Why(name, "not_loaded", "the evaluator could not be loaded")
     if unit == "conversation" and not record.session:
@@ -101,6 +103,13 @@ def _of_rule(rule: Rule, asked: Asked, salt: str, place: Why | None, reader: Que
         return Why(name, "not_sampled", told, *facts)
     state, told = _lost(rule, record, decision, reader)
     return Why(name, state, told, *facts)
+
+
+_NOT_BUILT = "it was there before evaluation began, and conversations of the past are not looked at"
+
+
+def _is_past_session(place: Why, unit: str | None) -> bool:
+    return place.state == "before_start" and unit == "conversation"
 
 
 _TRACED = {

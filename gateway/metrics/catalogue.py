@@ -350,6 +350,12 @@ EVAL_QUEUE = Metric("tollway_eval_queue_items", GAUGE, "Tasks that wait or run."
 EVAL_QUARANTINED = Metric(
     "tollway_eval_quarantined", GAUGE, "1 if an evaluator is shut out because it keeps failing.", ("evaluator",)
 )
+EVAL_LAST_SUCCESS = Metric(
+    "tollway_eval_last_success_timestamp_seconds",
+    GAUGE,
+    "When an evaluator gave scores last; 0 if it never did.",
+    ("evaluator",),
+)
 EVAL_FUNNEL = Metric(
     "tollway_eval_funnel",
     COUNTER,
@@ -368,7 +374,7 @@ FROM_PROCESSES = (
     JOURNAL_FREE, APPLY, STORE_ERRORS, STORE_SIZE, JOBS_OPEN, LAST_APPLY, BUDGET_LIMIT, BUDGET_SPENT,
     BUDGET_RESERVED, BUDGET_LENT, BUDGET_LIMIT_REQUESTS, BUDGET_SPENT_REQUESTS, BUDGET_ENDS, THRESHOLDS,
     ADMISSIONS, ADMISSIONS_ASKED, LEDGER_ASKS, LEDGER_GRANTS, LEDGER_COMMITS, LEDGER_ERRORS, LEDGER_HOLDERS,
-    EVALUATOR_UP, EVALUATOR_MEMORY, EVALUATOR_RESTARTS, EVAL_QUEUE, EVAL_QUARANTINED, EVAL_FUNNEL, BUILD, SERIES,
-    RENDER,
+    EVALUATOR_UP, EVALUATOR_MEMORY, EVALUATOR_RESTARTS, EVAL_QUEUE, EVAL_QUARANTINED, EVAL_LAST_SUCCESS, EVAL_FUNNEL,
+    BUILD, SERIES, RENDER,
 )  # fmt: skip
 CATALOGUE = {metric.name: metric for metric in FROM_RECORDS + FROM_SCORES + FROM_STORE + FROM_PROCESSES}

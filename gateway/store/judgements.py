@@ -23,6 +23,12 @@ _ROW = (
 _OF_EXCHANGE = f"{tables.SELECT_EVALUATIONS} WHERE evaluations.exchange = ? AND {tables.SHOWN} ORDER BY created_us"
 _OF_SESSION = f"""{tables.SELECT_EVALUATIONS} WHERE target = ? AND said != {tables.MADE} AND {tables.SHOWN}
     AND team = ? ORDER BY created_us"""
+# What users said of a session, or of exchanges; `said` != 0 lets the index of sessions be used.
+_OPINIONS = f"""SELECT target IS NOT NULL, created_us, name, type, value, label
+    FROM evaluations JOIN strata USING (stratum)
+    JOIN scores ON scores.exchange = evaluations.exchange AND scores.evaluation = evaluations.evaluation
+    WHERE said != {tables.MADE} AND said = {tables.SAID} AND source = 'user' AND team = ?
+    AND (value IS NOT NULL OR label IS NOT NULL) AND """  # noqa: S608 names of ours
 _BEFORE = "(evaluations.exchange, evaluations.evaluation) < (?, ?)"
 _NEWEST_FIRST = "ORDER BY evaluations.exchange DESC, evaluations.evaluation DESC"
 _AFTER_ALL = (b"\xff" * 17, b"")
@@ -75,6 +81,17 @@ _SCORED = ", ".join(
 )
 
 
+class Opinion(NamedTuple):
+    """What a user said under a name. Names as in core/score.py."""
+
+    is_of_session: bool
+    created_us: int
+    name: str
+    type: str
+    value: float | None
+    label: str | None
+
+
 class Place(NamedTuple):
     """How far somebody has read, from the newest on. `exchange`, `evaluation`: the last that was seen."""
 
@@ -101,6 +118,14 @@ def of_exchange(sql: sqlite3.Connection, key: bytes) -> list[Evaluation]:
 def of_session(sql: sqlite3.Connection, team: str, session: str) -> list[Evaluation]:
     """Return what people and agents of a team said of one of its sessions."""
     return [_whole(sql, row) for row in sql.execute(_OF_SESSION, (session, team)).fetchall()]
+
+
+def opinions_of(sql: sqlite3.Connection, team: str, session: str, keys: Sequence[bytes]) -> list[Opinion]:
+    """Return what users of a team said, in this day, of a session and of exchanges."""
+    marks = ",".join("?" * len(keys))
+    rows = sql.execute(f"{_OPINIONS} target = ?", (team, session)).fetchall()
+    rows += sql.execute(f"{_OPINIONS} target IS NULL AND evaluations.exchange IN ({marks})", (team, *keys)).fetchall()
+    return [Opinion(bool(of_session), *said) for of_session, *said in rows]
 
 
 def page(sql: sqlite3.Connection, query: ScoreQuery, before: Place, limit: int) -> Iterator[tuple[Place, Evaluation]]:

@@ -8,6 +8,7 @@ from gateway.policies.explained_exchange import Now, public_story, story
 from gateway.store.sqlite import SqliteStore
 from tests.admin.parts import serving
 from tests.records import NOON_MS, finished, record
+from tests.scores import evaluated, evaluation
 
 
 async def test_explains_by_the_config_in_force(tmp_path: Path) -> None:
@@ -30,3 +31,17 @@ async def test_explains_by_the_config_in_force(tmp_path: Path) -> None:
     assert ("soft", "2026-11-24T00:00:00Z") == tuple(
         found["balances"][0]["configured"][name] for name in ("mode", "resets_at")
     )
+
+
+async def test_says_why_it_was_evaluated_or_not(tmp_path: Path) -> None:
+    """For each evaluator of its team, beside what came of those that looked at it."""
+    one = record()
+    team = '[evaluation]\nevaluators = ["refusal", "slo"]\n'
+    async with serving(tmp_path, {"config.toml": "", "teams/search.toml": team}) as port:
+        port.store.commit([finished(one)], {}, [evaluated(evaluation(one.id, "slo"))])
+        found = await port.json(f"/api/exchanges/{one.id}/explain")
+
+    assert ["slo"] == [each["evaluator"] for each in found["evaluations"]]
+    assert {"refusal": "not_seen", "slo": "evaluated"} == {
+        each["evaluator"]: each["state"] for each in found["evaluators"]
+    }

@@ -8,7 +8,7 @@ from gateway.evaluation import quarantine
 from gateway.evaluation.quarantine import Quarantine
 from gateway.evaluation.queue import Queue
 from gateway.evaluation.queue_reader import QueueReader
-from gateway.evaluation.task import Admitted
+from gateway.evaluation.task import Admitted, Done
 from gateway.metrics import board, catalogue
 from gateway.metrics.board import Board
 from gateway.policies.evaluating import Evaluating, Plugin, Rule
@@ -42,15 +42,20 @@ def test_process_is_up_while_its_heart_beats(tmp_path: Path) -> None:
 
 def test_queue_tells_what_waits_and_who_is_shut_out(tmp_path: Path) -> None:
     """Of all evaluators in config: 0 is a value, too; the reader tells the funnel as it stands in the file."""
-    queue = Queue(tmp_path)
+    queue = Queue(tmp_path, lambda: 1_795_600_000.5)
     queue.admit(Admitted({}, [sampled_of("a", new_id())], {}, {("a", "seen", ""): 3}), backlog=9)
+    queue.finish([Done(task, "ok", None, 1) for task in queue.due(1, 0, ())])
     queue.set_quarantine("b", quarantine.encode(Quarantine(openings=1, since_ms=1, until_ms=2)))
+    queue.admit(Admitted({}, [sampled_of("a", new_id())], {}, {}), backlog=9)
     samples = gauges(tmp_path).samples()
     queue.close()
 
     assert [(("a",), 1), (("b",), 0)] == samples[catalogue.EVAL_QUEUE]
     assert [(("a",), 0.0), (("b",), 1.0)] == samples[catalogue.EVAL_QUARANTINED]
-    assert {("a", "seen", ""): 3, ("a", "queued", ""): 1} == dict(samples[catalogue.EVAL_FUNNEL])
+    assert {("a", "seen", ""): 3, ("a", "queued", ""): 2, ("a", "run", ""): 1, ("a", "ok", ""): 1} == dict(
+        samples[catalogue.EVAL_FUNNEL]
+    )
+    assert [(("a",), 1_795_600_000.5), (("b",), 0.0)] == samples[catalogue.EVAL_LAST_SUCCESS]
 
 
 def test_reasons_that_plugins_invent_are_bounded(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_machine_is_told_with_its_isolation(monkeypatch: pytest.MonkeyPatc
     found = {each.subject: each for each in await examine_machine()}
 
     assert state == found["open files"].state
-    assert {"data plane", "extra evaluation", "extra demo"} <= set(found)
+    assert {"data plane", "extra demo"} <= set(found)
     assert (BAD, True) == (found["isolation"].state, "no room" in found["isolation"].word)
 
 

@@ -230,3 +230,22 @@ def test_a_file_of_prices_is_checked(root: Path) -> None:
     status, out, _ = run()
     assert 0 == status
     assert f"newer ones from {root / 'mine.json'} (sound) every 3600 s" in out
+
+
+def test_evaluator_that_cannot_be_loaded_is_a_problem(root: Path) -> None:
+    """It would not stop `serve`, and yet nobody wants to find out from its log that it never gave a score."""
+    section = '[[evaluators]]\nname = "greets"\nuse = "contains"\nparams = {}\n'
+    (root / "config.toml").write_text(section.format('{ must_match = ["hello"] }'))
+    edit.add_team(root, "search")
+    unused = run()
+    with (root / "teams" / "search.toml").open("a") as file:
+        file.write('[evaluation]\nevaluators = ["greets", "refusal"]\n')
+    sound, as_json = run(), msgspec.json.decode(run("--json")[1])
+    (root / "config.toml").write_text(section.format("{ of = 3 }"))
+    status, _, err = run()
+
+    assert (0, 0) == (unused[0], sound[0])
+    assert "evaluators" not in unused[1]
+    assert "evaluators, which could all be loaded: greets, refusal\n" in sound[1]
+    assert ["greets", "refusal"] == as_json["evaluators"]
+    assert (1, True) == (status, "config.toml: evaluators[0].params.of: " in err)

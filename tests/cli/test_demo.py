@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import demo_model
 from gateway.cli.demo import CALL_COUNT, agent_environment, check_rows, connections, demo
-from gateway.cli.demo_gateway import DemoFailed, Place
+from gateway.cli.demo_gateway import EVALUATORS, DemoFailed, Place
 
 PLACE = Place(Path("/nowhere"), 8080, 8081, "sk-tollway-x")
 
@@ -26,14 +26,17 @@ def row(**changes: Any) -> dict[str, object]:
 
 @pytest.mark.slow
 def test_demo_once_runs_through() -> None:
-    """The first thing that a visitor runs starts everything, shows tokens, cost and metrics, and ends with 0."""
+    """The first thing that a visitor runs starts everything, shows tokens, cost, metrics, scores, and ends with 0."""
     done = subprocess.run(
-        [sys.executable, "-m", "gateway", "demo", "--once"], capture_output=True, text=True, timeout=180, check=False
+        [sys.executable, "-m", "gateway", "demo", "--once"], capture_output=True, text=True, timeout=300, check=False
     )
 
     assert (0, "") == (done.returncode, done.stderr), done.stdout + done.stderr
-    for number in range(1, 7):
-        assert f"{number}/6" in done.stdout
+    for number in range(1, 8):
+        assert f"{number}/7" in done.stdout
+    scores = done.stdout.partition("6/7")[2]
+    for evaluator in EVALUATORS:
+        assert f"\n{evaluator} " in scores
     assert "tollway_requests_total{" in done.stdout
     assert "All steps passed." in done.stdout
 

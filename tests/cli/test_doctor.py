@@ -25,7 +25,7 @@ def test_fit_machine_has_no_problem(folder: Path) -> None:
     result = run(folder, "doctor")
 
     assert (0, "") == (result.code, result.err)
-    for part in ("config", "a key for openai", "data_dir", "disk", "listen", "admin", "open files", "extra evaluation"):
+    for part in ("config", "a key for openai", "data_dir", "disk", "listen", "admin", "open files"):
         assert part in result.text
     assert "sk-secret" not in result.text
     if sys.platform == "linux":

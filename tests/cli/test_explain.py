@@ -12,6 +12,7 @@ from gateway.exchange.books import price
 from gateway.policies.explained import explain, public_bill
 from tests.cli.commands import Result, run, store
 from tests.records import NOON_MS, finished, record
+from tests.scores import evaluation
 
 CONFIG = '[server]\ndata_dir = "data"\n[providers.openai]\n[providers.anthropic]\n[providers.gemini]\n'
 SNAPSHOT = from_sources({"config.toml": CONFIG}, "/", {}, 1)
@@ -136,6 +137,7 @@ def test_json_is_one_object(tmp_path: Path) -> None:
         "trouble": None,
         "bill": public_bill(explain(one)),
         "evaluations": [],
+        "evaluators": [],
     } == found
 
 
@@ -269,3 +271,33 @@ def test_ids_that_name_nothing(tmp_path: Path) -> None:
 
     assert 1 == run(tmp_path, "explain", "ffff").code
     assert 2 == run(tmp_path, "explain", "zz").code
+
+
+EVALUATED = '[evaluation]\nevaluators = ["refusal", "json_valid"]\n'
+
+
+def test_says_why_nobody_evaluated_it(tmp_path: Path) -> None:
+    """For each evaluator of its team that has not looked at it; those that have stand with their scores."""
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "teams" / "search.toml").write_text(EVALUATED)
+    (tmp_path / "config.toml").write_text(CONFIG)
+    one = record()
+    store(tmp_path, [one], [evaluation(one.id)])
+    text = run(tmp_path, "explain", one.id).text
+    [found] = run(tmp_path, "explain", one.id, "--json").lines
+
+    assert "refusal  not_seen  no evaluator has run here yet" in text
+    assert "json_valid  not_seen" not in text
+    assert {"refusal": "not_seen", "json_valid": "evaluated"} == {
+        each["evaluator"]: each["state"] for each in found["evaluators"]
+    }
+
+
+def test_unreadable_queue_hides_nothing_else(tmp_path: Path) -> None:
+    """What stands in the log is told, and that the evaluator's file cannot be read."""
+    (tmp_path / "data" / "evaluation").mkdir(parents=True)
+    (tmp_path / "data" / "evaluation" / "queue.db").write_bytes(b"no database" * 100)
+    result = shown(tmp_path, record())
+
+    assert (0, True) == (result.code, "queue.db cannot be read" in result.err)
+    assert "search/ci" in result.text

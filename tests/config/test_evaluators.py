@@ -163,3 +163,13 @@ def test_usual_judge_is_to_blame_once(root: Path) -> None:
         compiled(company, '[evaluation]\nevaluators=["a", "refusal"]', root)
 
     assert ["evaluation.judge"] == [problem.where for problem in told.value.problems]
+
+
+def test_evaluator_that_is_only_used_otherwise_is_not_there_as_it_comes(tmp_path: Path) -> None:
+    """It would be loaded for nobody, and may lack what a team's parameters say. One with a section stays."""
+    team = '[evaluation]\nevaluators = ["contains", "mine"]\n'
+    team += '[evaluation.of.contains.params]\nmust_match = ["x"]\n[evaluation.of.mine.params]\nmust_match = ["y"]\n'
+    company = '[[evaluators]]\nname = "mine"\nuse = "contains"\n'
+    found = compiled(company, team, tmp_path)
+
+    assert {"contains@search", "mine", "mine@search"} == set(found.plugins)

@@ -131,7 +131,7 @@ class Work:
         self.stage = stage
         self.folder = folder
         self.found: dict[str, Found] = {}
-        self.queue = Queue(folder / "evaluation")
+        self.queue = Queue(folder / "evaluation", lambda: self.now_s)
         self.outbox = Outbox(folder / "journal", "process")
         self.asked: list[tuple[Asking, str]] = []
         self.scheduler = Scheduler(

@@ -80,3 +80,13 @@ def test_streams(data: bytes, expected: list[dict[str, Any]] | None) -> None:
     found = events(data)
 
     assert expected == (None if found is None else list(found))
+
+
+def test_whether_a_coded_body_is_whole() -> None:
+    """It is not where its coding is damaged; of one that nobody knows the bytes are there as they are."""
+    coded = gzip.compress(b"abc" * 100)
+    damaged = coded[:30] + b"\xff" * 30
+
+    assert Body(b"abc" * 100, True, 300) == body_of([(0, coded)], len(coded), "gzip")
+    assert Body(b"\x01", True, 1) == body_of([(0, b"\x01")], 1, "snappy")
+    assert body_of([(0, damaged)], len(damaged), "gzip").data in (damaged, b"abc" * 100)

@@ -135,3 +135,13 @@ def test_a_score_is_always_a_valid_one(told: list[tuple[str, Any, float | None]]
         assert score.confidence is None or 0 <= score.confidence <= 1
         assert (score.value is not None) + (score.text is not None) + (score.label is not None) == 1
         assert msgspec.json.decode(msgspec.json.encode(score), type=Score) == score
+
+
+def test_bounds_may_be_reached() -> None:
+    """Exactly as much as is allowed is allowed."""
+    evidence = {"a": "x" * (8192 - len('{"a":""}'))}
+    made = scores(
+        [Result(True, evidence=evidence, comment="x" * 4096, label="x" * 128), Result("x" * 8192, name="note")]
+    )
+
+    assert 8192 == len(bytes(made[0].evidence)) == len(made[1].text or "")

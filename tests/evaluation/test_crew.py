@@ -15,7 +15,7 @@ SHARE = Share((plugin("a"), plugin("b")), 1)
 
 def task(number: int, evaluator: str = "a", exchange: str | None = None) -> Task:
     """Make one."""
-    return Task(number, sampled_of(evaluator, exchange or new_id()), 0)
+    return Task(number, sampled_of(evaluator, exchange or new_id()), 0, 0)
 
 
 class Desk:

@@ -163,7 +163,7 @@ def test_a_judge_must_be_named(tmp_path: Path) -> None:
     [
         ({"mots": 3}, "params.mots: mine has no such parameter; it has: most, words, share"),
         ({"most": 0}, "params.most: Input should be greater than 0"),
-        ({"words": ["a", 7]}, "params.words.1: "),
+        ({"words": ["a", 7], "share": "x"}, "params.words.1: "),
         ([1], "params: must be a table"),
         ({"words": [{"file": "../outside.txt"}]}, "is not below"),
         ({"words": [{"file": "none.txt"}]}, "No such file"),

@@ -1,28 +1,19 @@
 """What people found bad is taken, later, without a probability; nobody else's word counts."""
 
-import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID, uuid4
 
 import pytest
 
+from gateway.core.score import Evaluation, Score
 from gateway.evaluation.feedback import DELAY_MS, Words, is_negative
 from gateway.policies.evaluating import Always, Stratum
 from tests.evaluation.conftest import MakePlace
 from tests.evaluation.looking import Place, evaluating, rule
 from tests.records import NOON_MS, new_id, record
+from tests.scores import evaluated, evaluation, feedback
 
 LATER_MS = NOON_MS + 10_000
-# The tables of evaluations, as far as they are read here, in files that have none of their own.
-TABLES = """
-CREATE TABLE IF NOT EXISTS strata (stratum INTEGER PRIMARY KEY, source TEXT, team TEXT);
-CREATE TABLE IF NOT EXISTS evaluations (
-    exchange BLOB, evaluation BLOB, seq INTEGER, stratum INTEGER, created_us INTEGER, said INTEGER, target TEXT
-);
-CREATE TABLE IF NOT EXISTS scores (
-    exchange BLOB, evaluation BLOB, type TEXT, value REAL, label TEXT, passing INTEGER
-);
-"""
 
 
 @pytest.mark.parametrize(
@@ -46,21 +37,20 @@ def test_what_is_negative(score: tuple[str, float | None, str | None, int | None
     assert expected == is_negative(*score)
 
 
-def say(place: Place, exchange: str, *, team: str = "search", session: str | None = None, **fields: object) -> None:
-    """Let somebody say something, as the store keeps it."""
-    day = sqlite3.connect(place.folder / "store" / "2026-11-23.db", isolation_level=None)
-    day.executescript(TABLES)
-    usual = {"source": "user", "said": 1, "value": 0.0, "created_ms": NOON_MS, **fields}
-    key, word = UUID(exchange).bytes, uuid4().bytes
-    (seq,) = day.execute("SELECT coalesce(max(seq), 0) + 1 FROM evaluations").fetchone()
-    day.execute("INSERT INTO strata VALUES (?, ?, ?)", (seq, usual["source"], team))
-    created_us = int(str(usual["created_ms"])) * 1000
-    day.execute(
-        "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (key, word, seq, seq, created_us, usual["said"], session),
-    )
-    day.execute("INSERT INTO scores VALUES (?, ?, 'boolean', ?, NULL, NULL)", (key, word, usual["value"]))
-    day.close()
+def say(place: Place, exchange: str, value: bool = False, *, at_ms: int = NOON_MS, **fields: object) -> None:
+    """Let somebody say something, and the store keep it."""
+    created_at = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    tell(place, feedback(exchange, value, created_at=created_at, **fields))
+
+
+def say_of_session(place: Place, session: str) -> None:
+    """Let somebody find all of a session bad."""
+    say(place, new_id(NOON_MS), target_type="conversation", target=session, conversation=session)
+
+
+def tell(place: Place, one: Evaluation) -> None:
+    """Let the store keep an evaluation."""
+    place.store.commit([], {}, [evaluated(one)])
 
 
 CONFIG = evaluating(
@@ -78,13 +68,13 @@ def test_what_somebody_found_bad_is_taken_once(make_place: MakePlace) -> None:
     bad, good, foreign, failed = record(), record(), record(team="web"), record(outcome="timeout")
     place.store_all(bad, good, foreign, failed)
     say(place, bad.id)
-    say(place, good.id, value=1.0)
+    say(place, good.id, value=True)
     say(place, foreign.id)
     say(place, failed.id)
     say(place, new_id(NOON_MS))
-    say(place, good.id, said=0)
-    say(place, good.id, said=3)
-    say(place, good.id, source="human")
+    say(place, good.id, team="web")
+    say(place, good.id, source="human", author="ada")
+    tell(place, evaluation(good.id, scores=[Score(name="x", type="boolean", value=0.0, passing=False)]))
     place.look(LATER_MS)
     found = place.targets()
     place.look(LATER_MS + 60_000)
@@ -102,8 +92,8 @@ def test_word_about_a_session_is_for_evaluators_of_conversations(make_place: Mak
     place.look()
     first, last = record(NOON_MS, session="s[1]"), record(NOON_MS + 1, session="s[1]")
     place.store_all(first, last, record(NOON_MS + 2, session="s[1]", team="web"), record(NOON_MS + 3, session="s1"))
-    say(place, new_id(NOON_MS), session="s[1]")
-    say(place, new_id(NOON_MS), session="nobody")
+    say_of_session(place, "s[1]")
+    say_of_session(place, "nobody")
     place.look(LATER_MS)
 
     assert [("talk", "conversation", "s[1]", last.id)] == [
@@ -133,7 +123,7 @@ def test_word_is_read_when_its_exchange_is_stored(make_place: MakePlace) -> None
     place.store_all(old, new)
     say(place, old.id)
     place.look()
-    say(place, new.id, created_ms=NOON_MS + 6_000)
+    say(place, new.id, at_ms=NOON_MS + 6_000)
     words = Words(place.folder / "store")
     at = place.queue.heard()
 
@@ -141,10 +131,10 @@ def test_word_is_read_when_its_exchange_is_stored(make_place: MakePlace) -> None
     assert [new.id] == [word.exchange for word in words.read(at, NOON_MS + 6_001 + DELAY_MS).words]
 
 
-def test_files_without_such_tables_hold_no_words(make_place: MakePlace, tmp_path: Path) -> None:
-    """Where nobody has evaluated anything yet."""
+def test_files_without_words_hold_none(make_place: MakePlace, tmp_path: Path) -> None:
+    """Where nobody has said anything yet."""
     place = make_place(CONFIG, UNITS)
     place.store_all(record())
 
     assert ([], {}) == Words(tmp_path / "store").read({}, LATER_MS)
-    assert {} == Words(tmp_path / "store").end()
+    assert {0} == {*Words(tmp_path / "store").end().values()}

@@ -10,7 +10,7 @@ from tests.evaluation.looking import sampled
 
 def task(number: int) -> Task:
     """Make a task."""
-    return Task(number, sampled(number), 0)
+    return Task(number, sampled(number), 0, 0)
 
 
 def _never(*_: object) -> list[Task]:

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.record import decode
 from gateway.evaluation.follow import Follow
 from gateway.evaluation.lookup import HELD_BYTES, Found, Lookup
 from gateway.evaluation.outcome import GONE, NO_CONTENT
 from gateway.evaluation.protocol import Kept
 from gateway.evaluation.task import Sampled
+from gateway.metrics.totals import Tally
+from gateway.store.sqlite import SqliteStore
 from tests.evaluation.at_work import sampled_of
-from tests.records import new_id
+from tests.records import NOON_MS, finished, new_id, record
+from tests.scores import evaluated, feedback
 
 DAY = "2026-11-23"
 
@@ -114,3 +118,21 @@ def test_what_cannot_be_read_is_nothing(caplog: pytest.LogCaptureFixture) -> Non
 
     assert [] == found.kept
     assert "cannot be read" in caplog.text
+
+
+def test_conversation_comes_with_what_was_said_of_it(tmp_path: Path) -> None:
+    """In order, up to the exchange that ended it; of an exchange alone nothing that was said is told."""
+    store = SqliteStore(tmp_path, Tally().count)
+    first, last = record(NOON_MS, session="s"), record(NOON_MS + 1, session="s")
+    about = {"target_type": "conversation", "target": "s"}
+    words = [feedback(new_id(), "bad", "mood", **about), feedback(last.id, True, "solved")]
+    store.commit([finished(first), finished(last)], {}, [evaluated(each) for each in words])
+    store.close()
+    lookup = Lookup(Follow(tmp_path))
+    where = {"seq": Follow(tmp_path).place(last.id, DAY), "day": DAY}
+    talk = lookup.look([sampled_of("a", last.id, target_type="conversation", target="s", **where)])
+    alone = lookup.look([sampled_of("a", last.id, conversation="s", **where)])
+
+    assert [first.id, last.id] == [decode(each.record).id for each in talk.kept]
+    assert ("s", {"mood": "bad", "solved": True}) == (talk.session, talk.feedback)
+    assert ("s", {}) == (alone.session, alone.feedback)

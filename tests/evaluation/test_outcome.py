@@ -9,7 +9,7 @@ from gateway.evaluation.task import Task
 from tests.evaluation.at_work import bad, good, loaded, sampled_of
 from tests.records import new_id
 
-TASK = Task(1, sampled_of("a", new_id()), 0)
+TASK = Task(1, sampled_of("a", new_id()), 0, 0)
 MAKER = Maker(loaded("a"), "f" * 64)
 
 

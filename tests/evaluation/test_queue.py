@@ -123,6 +123,44 @@ def test_funnel_adds_up(queue: Queue, tmp_path: Path) -> None:
     assert {"refusal": 0} == queue.waiting()
 
 
+def test_last_success_is_when_scores_were_written(tmp_path: Path) -> None:
+    """Whatever else comes after it, and over restarts; never: there is none."""
+    now_s = NOON_MS / 1000
+    queue = Queue(tmp_path, lambda: now_s)
+    reader = QueueReader(tmp_path)
+    queue.admit(admitted(*map(sampled, range(1, 5)), sampled(9, "slo")), backlog=10)
+    one, two, three, four, slo = queue.due(10, NOON_MS, ())
+    queue.finish([Done(slo, "skipped", "no_schema", 0), Done(one, "error", "crash", 0)])
+    never = reader.last_ok()
+    for task in (two, three):
+        now_s += 1
+        queue.finish([Done(task, "ok", None, 1)])
+    now_s += 1
+    queue.finish([Done(four, "error", "crash", 0)])
+    queue.close()
+
+    assert ({}, {"refusal": NOON_MS + 2_000}) == (never, reader.last_ok())
+
+
+def test_task_knows_since_when_it_waits(tmp_path: Path) -> None:
+    """Also one that was tried, and one that is read back after a restart: not since when its exchange is there."""
+    now_s = NOON_MS / 1000
+    queue = Queue(tmp_path, lambda: now_s)
+    queue.admit(admitted(sampled(1)), backlog=10)
+    now_s += 1
+    queue.admit(admitted(sampled(2)), backlog=10)
+    first, second = queue.due(10, NOON_MS, ())
+    queue.retry(first, NOON_MS + 1, "busy")
+    queue.close()
+    now_s += 100
+    again = Queue(tmp_path, lambda: now_s)
+    found = [*again.due(1, NOON_MS, ()), *again.due(1, NOON_MS + 1, ())]
+    again.close()
+
+    assert [NOON_MS, NOON_MS + 1_000] == [first.queued_ms, second.queued_ms]
+    assert [second, first._replace(attempts=1)] == found
+
+
 def test_mean_cost_is_learned_from_what_judges_cost(queue: Queue) -> None:
     """Nothing counts, too, once there was a cost: a cached verdict is free."""
     queue.admit(admitted(*map(sampled, range(1, 5)), sampled(9, "slo")), backlog=10)

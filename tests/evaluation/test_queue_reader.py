@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.evaluation.queue import Queue
+from gateway.evaluation.queue import Queue, QueueRefused
 from gateway.evaluation.queue_reader import QueueReader, StrataQuery, Trace
+from gateway.evaluation.queue_schema import FILE
 from gateway.evaluation.task import Admitted, Held, OpenConversation, StratumCount
 from gateway.evaluation.windows import Candidate
 from tests.evaluation.looking import sampled
@@ -22,6 +23,7 @@ def test_without_a_file_everything_is_empty(tmp_path: Path) -> None:
         reader.funnel(), reader.strata(StrataQuery()), reader.definitions(), reader.waiting(), reader.quarantines(),
         reader.costs(), reader.runs(), reader.cursors(),
     )  # fmt: skip
+    assert {} == reader.last_ok()
     assert (None, None) == (reader.began_ms(), reader.trace("refusal", "x"))
     assert [] == list(tmp_path.iterdir())
 
@@ -71,3 +73,12 @@ def test_trace_of_an_exchange(tmp_path: Path) -> None:
     assert Trace("open") == reader.trace("refusal", four.exchange, ("search", "s"))
     assert [None, None] == [reader.trace("refusal", four.exchange), reader.trace("slo", one.exchange)]
     queue.close()
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
+def test_file_that_cannot_be_read_is_refused(content: bytes, tmp_path: Path) -> None:
+    """In one way, whatever is wrong with it, and by its name."""
+    (tmp_path / FILE).write_bytes(content)
+
+    with pytest.raises(QueueRefused, match=r"queue\.db cannot be read"):
+        QueueReader(tmp_path).funnel()

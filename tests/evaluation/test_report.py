@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from gateway.evaluation.report import Line, Report, public_line
+import pytest
+
+from gateway.evaluation.report import Line, Report, dimensions_of, public_line
+from gateway.store.filters import BadFilter
 from gateway.store.judgements import Scored
 
 USUAL = dict.fromkeys(Scored._fields) | {
@@ -121,3 +124,26 @@ def test_programs_get_everything() -> None:
 
     assert ("json_valid", "m", {"no_format": 1}) == (told["name"], told["model"], told["reasons"])
     assert {"n", "conversations", "mean", "standard_error", "n_eff", "low", "high"} == told["value"].keys()
+
+
+def test_conversations_that_are_held_are_counted() -> None:
+    """Whatever a score's type: memory grows with them."""
+    report = Report()
+    report.add([row(conversation=name) for name in ("a", "a", "b")])
+    report.add([row(name="tone", type="categorical", value=None, label="x", normalised=None, passing=None)])
+
+    assert 3 == report.conversations
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", []), ("model", ["model"]), ("model,team,model", ["model", "team"])]
+)
+def test_dimensions_as_people_write_them(text: str, expected: list[str]) -> None:
+    """Commas between them; each once."""
+    assert expected == dimensions_of(text)
+
+
+def test_unknown_dimension_is_refused() -> None:
+    """With those that there are."""
+    with pytest.raises(BadFilter, match="there is no 'colour'; there are team, model"):
+        dimensions_of("colour")

@@ -6,10 +6,11 @@ import pytest
 
 from gateway.evaluation.queue import Queue
 from gateway.evaluation.queue_reader import QueueReader
-from gateway.evaluation.runs import NoEvaluator, Run, cancel, order
+from gateway.evaluation.runs import NoEvaluator, Run, cancel, order, order_pair
 from gateway.evaluation.task import Admitted, RunStep
 from gateway.policies.evaluating import Always, Stratum
 from tests.evaluation.looking import rule
+from tests.records import NOON_MS, new_id
 
 RULE = rule(strata=(Stratum(0.5, model=("gpt-*",)),), always=(Always("cost_usd", 5.0),), only=Stratum(1.0))
 
@@ -22,6 +23,18 @@ def test_order_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     assert [Run(id=run, rule=RULE, since_ms=10, until_ms=20, day="2026-11-23", seq=7, created_ms=30)] == queue.runs()
     assert queue.runs() == QueueReader(tmp_path).runs()
+    queue.close()
+
+
+def test_pair_is_ordered_as_a_run(tmp_path: Path) -> None:
+    """Of the instant in which its first exchange began."""
+    queue = Queue(tmp_path)
+    one, other = new_id(), new_id()
+    run = order_pair(tmp_path, RULE, one, other, 30)
+
+    assert [Run(id=run, rule=RULE, since_ms=NOON_MS, until_ms=NOON_MS, created_ms=30, pair=f"{one}|{other}")] == (
+        queue.runs()
+    )
     queue.close()
 
 

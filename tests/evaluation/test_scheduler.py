@@ -9,9 +9,12 @@ from gateway.core.score import evaluation_id
 from gateway.evaluation.lookup import Found
 from gateway.evaluation.protocol import Given, Job, Told
 from gateway.evaluation.quarantine import FATAL_IN_A_ROW, FIRST_MS, PATIENCE_MS
+from gateway.evaluation.quarantine import LONGEST_MS as LONGEST_QUARANTINE_MS
 from gateway.evaluation.quarantine import decode as decode_quarantine
 from gateway.evaluation.retrying import ATTEMPTS, LONGEST_MS
-from tests.evaluation.at_work import NOTHING_KEPT, Stage, bad, evaluating, good, loaded, plugin, working
+from gateway.evaluation.task import Admitted
+from tests.evaluation.at_work import NOTHING_KEPT, Stage, bad, evaluating, good, loaded, plugin, sampled_of, working
+from tests.records import new_id
 
 
 async def test_tasks_of_an_exchange_are_one_job_and_each_has_its_evaluation(tmp_path: Path) -> None:
@@ -182,6 +185,22 @@ async def test_what_waits_a_day_for_quarantine_is_skipped(tmp_path: Path) -> Non
     assert [(exchange, "skipped", "quarantined") for exchange in old] == [
         (one.exchange, one.result, one.reason) for one in written
     ]
+
+
+async def test_backfill_of_old_traffic_is_not_old_itself(tmp_path: Path) -> None:
+    """It has waited since it was ordered: a quarantine of a day skips only what it kept waiting for a day."""
+    stage = Stage(loads={"a": loaded("a", problem="import", detail="No module named numpy")})
+    async with working(tmp_path, stage) as work:
+        await work.scheduler.follow(evaluating(plugin("a")))
+        work.now_s += PATIENCE_MS / 1000 + 1
+        years_ago = int((work.now_s - 1e8) * 1e6)
+        work.queue.admit(Admitted({}, [sampled_of("a", new_id(), seq=years_ago)], {}, {}), backlog=9)
+        work.scheduler.feed()
+        stage.loads.clear()
+        work.now_s += LONGEST_QUARANTINE_MS / 1000
+        (one,) = await work.until_empty()
+
+    assert "ok" == one.result
 
 
 async def test_what_could_not_be_loaded_is_loaded_again_when_its_time_has_come(tmp_path: Path) -> None:

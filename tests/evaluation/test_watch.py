@@ -1,6 +1,8 @@
 """One look after another: what comes is taken once, minutes close, sessions end, the past is worked off."""
 
-from gateway.evaluation.runs import order
+import pytest
+
+from gateway.evaluation.runs import order, order_pair
 from gateway.policies.evaluating import Always
 from gateway.policies.sampling import draw
 from tests.evaluation.conftest import MakePlace
@@ -151,6 +153,25 @@ def test_past_of_conversations_is_refused(make_place: MakePlace) -> None:
 
     assert {"talk": "refused", "late": "open"} == {each.rule.evaluator: each.state for each in place.queue.runs()}
     assert [] == place.targets()
+
+
+@pytest.mark.parametrize(
+    ("is_there", "unit", "state", "targets"),
+    [(True, "pair", "done", 1), (False, "pair", "refused", 0), (True, "exchange", "refused", 0)],
+)
+def test_pair_that_was_ordered(is_there: bool, unit: str, state: str, targets: int, make_place: MakePlace) -> None:
+    """It is taken once, whatever the rule says; refused where it cannot be, so that nobody waits for it."""
+    place = make_place(evaluating(rule("pairwise", sample=0.0)), {"pairwise": unit})
+    one, other = record(), record()
+    if is_there:
+        place.store_all(one, other)
+    place.look()
+    order_pair(place.folder / "evaluation", rule("pairwise"), one.id, other.id, NOON_MS)
+    for _ in range(2):
+        place.look()
+
+    assert [state] == [each.state for each in place.queue.runs()]
+    assert [f"{one.id}|{other.id}"] * targets == [each.target for each in place.targets()]
 
 
 def test_clock_that_is_set_back_holds_nobody_up(make_place: MakePlace) -> None:

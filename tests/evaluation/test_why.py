@@ -4,13 +4,15 @@ from pathlib import Path
 
 from gateway.core.record import Record
 from gateway.evaluation.follow import Follow
+from gateway.evaluation.protocol import Loaded
 from gateway.evaluation.queue_reader import QueueReader
-from gateway.evaluation.why import STATES, Asked, Why, why
+from gateway.evaluation.why import STATES, Asked, Why, asked_of, public_why, why
 from gateway.policies.evaluating import Stratum
 from gateway.policies.sampling import draw
 from tests.evaluation.conftest import MakePlace
 from tests.evaluation.looking import MINUTE_MS, Place, evaluating, rule
 from tests.records import NOON_MS, record
+from tests.scores import evaluation, feedback
 
 
 def asked(place: Place, one: Record, evaluated: tuple[str, ...] = ()) -> dict[str, Why]:
@@ -18,6 +20,24 @@ def asked(place: Place, one: Record, evaluated: tuple[str, ...] = ()) -> dict[st
     found = why(Asked(one, place.units, evaluated), place.config, place.follow, place.reader)
     assert {each.state for each in found} <= {*STATES}
     return {each.evaluator: each for each in found}
+
+
+def test_asks_by_what_is_loaded_and_what_is_in_the_log(make_place: MakePlace) -> None:
+    """The newest definition says what an evaluator looks at; people's words are no evaluator's."""
+    place = make_place(evaluating(rule("talk")))
+    for number, unit in enumerate(("exchange", "conversation")):
+        place.queue.define(f"f{number}", Loaded(evaluator="talk", unit=unit), None, number)
+    one = record()
+    found = asked_of(one, [evaluation(one.id, "slo"), feedback(one.id)], place.reader)
+
+    assert Asked(one, {"talk": "conversation"}, {"slo"}) == found
+
+
+def test_shape_for_programs() -> None:
+    """By the names of its fields."""
+    assert {"evaluator": "a", "state": "open", "told": "it is", "draw": 0.5, "rate": 1.0, "reasons": ["rate"]} == (
+        public_why(Why("a", "open", "it is", 0.5, 1.0, ("rate",)))
+    )
 
 
 def test_what_became_of_one_exchange(make_place: MakePlace) -> None:
@@ -72,6 +92,18 @@ def test_open_conversation_is_told(make_place: MakePlace) -> None:
     assert ("open", "waiting", "gone") == (during, after, asked(place, one)["talk"].state)
 
 
+def test_what_is_not_taken_as_it_comes(make_place: MakePlace) -> None:
+    """Pairs are chosen by somebody; for conversations of the past nobody is sent to a backfill, which is refused."""
+    place = make_place(evaluating(rule("two"), rule("talk")), {"two": "pair", "talk": "conversation"})
+    old = record(NOON_MS - 5_000, duration_ms=1.0, session="s")
+    place.store_all(old)
+    place.look()
+    found = asked(place, old)
+
+    assert ("of_pairs", "before_start") == (found["two"].state, found["talk"].state)
+    assert "backfill" not in found["talk"].told
+
+
 def test_judges_calls_and_what_was_there_before(make_place: MakePlace) -> None:
     """Neither is ever looked at."""
     place = make_place(evaluating(rule("all")))
@@ -79,7 +111,7 @@ def test_judges_calls_and_what_was_there_before(make_place: MakePlace) -> None:
     place.store_all(old)
     place.look()
 
-    assert "before_start" == asked(place, old)["all"].state
+    assert ("before_start", True) == (asked(place, old)["all"].state, "backfill" in asked(place, old)["all"].told)
     assert "judge_call" == asked(place, record(team="evaluation"))[""].state
 
 

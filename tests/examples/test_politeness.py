@@ -1,4 +1,4 @@
-"""A package of somebody else, installed into a fresh environment, is found, listed and checked there."""
+"""A package of somebody else, installed into a fresh environment, is found, checked and run there."""
 
 import json
 import os
@@ -11,6 +11,16 @@ from typing import Any
 
 import pytest
 
+from tests.gateway import Gateway, provider_tables, running, team_file, write_config
+from tests.provider import answer, providing, until
+
+LIMIT_S = 60.0
+ANSWER = answer(
+    b'{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"finish_reason":"stop","message":'
+    b'{"role":"assistant","content":"Go away, you fool."}}],"usage":{"prompt_tokens":9,"completion_tokens":9}}'
+)
+# An operator allows what did not come with Tollway.
+ALLOWED = '[[evaluators]]\nname = "politeness"\nuse = "politeness"\nparams = { words = ["fool"] }\n'
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "tollway-politeness"
 
@@ -56,6 +66,26 @@ def test_it_conforms(python: Path) -> None:
 
     assert (0, True) == (good.returncode, "It conforms." in good.stdout.decode())
     assert (1, True) == (bad.returncode, "params.words" in bad.stderr.decode())
+
+
+def test_it_runs_in_a_gateway(python: Path, tmp_path: Path) -> None:
+    """Traffic of a team that uses it is scored, in a process of its own."""
+    with providing() as provider:
+        provider.otherwise = lambda _: ANSWER
+        team = team_file(more='[evaluation]\nevaluators = ["politeness"]\n')
+        write_config(tmp_path, provider_tables({"openai": provider.url}), more=ALLOWED, teams={"search": team})
+        with running(tmp_path, python) as run:
+            run.post("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "hi"}]})
+            judged = until(lambda: evaluations(run), "it is scored", LIMIT_S)
+
+    assert [("politeness", "ok", False)] == [
+        (each["evaluator"], each["result"], each["scores"][0]["passing"]) for each in judged
+    ]
+
+
+def evaluations(run: Gateway) -> list[dict[str, Any]]:
+    """Return what was judged so far."""
+    return list((run.api("/api/evaluations") or {}).get("evaluations", []))
 
 
 def test_its_own_tests_pass(python: Path) -> None:

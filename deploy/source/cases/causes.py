@@ -15,6 +15,7 @@ def _contract(stored: str, *, dropped: bool) -> tuple[tuple[str, str], ...]:
 
 
 _ATTEMPTS = "tollway_upstream_attempts_total"
+_LAST_SUCCESS = "tollway_eval_last_success_timestamp_seconds"
 _OPENAI = 'provider="openai"'
 
 CAUSES = (
@@ -305,6 +306,31 @@ CAUSES = (
         ),
         (),
         (45, 80),
+    ),
+    Case(
+        "TollwayEvaluationWithoutScores",
+        "from the tenth minute on there are only errors, until the hundredth",
+        (
+            (series(_LAST_SUCCESS, 'evaluator="judge"'), "0+60x9 540x89 6000+60x40"),
+            (series("tollway_eval_funnel_total", 'evaluator="judge",step="error",reason="judge"'), "0+1x130"),
+        ),
+        (90,),
+        (5, 65, 120),
+        joined('evaluator="judge"'),
+    ),
+    Case(
+        "TollwayEvaluationWithoutScores",
+        "one skips all that it is given, another is in quarantine",
+        (
+            (series(_LAST_SUCCESS, 'evaluator="tools"'), "0x130"),
+            (series("tollway_eval_funnel_total", 'evaluator="tools",step="error",reason="crash"'), "1x130"),
+            (series("tollway_eval_funnel_total", 'evaluator="tools",step="skipped",reason="no_tools"'), "0+1x130"),
+            (series(_LAST_SUCCESS, 'evaluator="judge"'), "0x130"),
+            (series("tollway_eval_funnel_total", 'evaluator="judge",step="error",reason="judge"'), "0+1x130"),
+            (series("tollway_eval_quarantined", 'evaluator="judge"'), "1x130"),
+        ),
+        (),
+        (70, 90, 120),
     ),
     *rise(
         "TollwayEvaluationDropped",

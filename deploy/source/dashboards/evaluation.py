@@ -24,6 +24,18 @@ _WORK = Row(
             stacked=True,
         ),
         Panel(
+            "Since the last score",
+            TIMESERIES,
+            "s",
+            "How long ago each evaluator gave scores last. One that never did is left out.",
+            (
+                Query(
+                    "time() - max by (instance, evaluator) (tollway_eval_last_success_timestamp_seconds{$S} > 0)",
+                    "{{instance}} {{evaluator}}",
+                ),
+            ),
+        ),
+        Panel(
             "In quarantine",
             TIMESERIES,
             "short",

@@ -159,3 +159,9 @@ def test_an_error_ends_it_badly(error: dict[str, Any]) -> None:
 
     assert ("Hel", "error") == (said(found.document).choices[0].text, said(found.document).finish)
     assert not found.has_ended
+
+
+def test_an_answer_without_items() -> None:
+    """Whoever answered with nothing has answered; whoever failed has not."""
+    assert (Message("assistant"),) == said({"status": "completed", "output": []}).choices
+    assert () == said({"status": "failed", "output": []}).choices
