@@ -18,7 +18,7 @@ from gateway.core.ids import IdMaker
 from gateway.exchange.books import Entry
 from gateway.exchange.destination import check_price, find_way
 from gateway.exchange.farewell import Farewell, as_refusal, refusal_of, write_down
-from gateway.exchange.feedback import Aside, Feedback
+from gateway.exchange.feedback import Aside, Feedback, feedback_allowance
 from gateway.exchange.gate import Gate
 from gateway.exchange.intake import Intake, framed
 from gateway.exchange.introduction import Introduction, introduce
@@ -58,6 +58,7 @@ class Proxy:
         self.ids = ids
         self.gate = gate
         self.stamps = Stamps()
+        self.feedback = feedback_allowance()
 
     def use(self, snapshot: Snapshot, lanes: dict[str, Lane]) -> None:
         """Serve every request that begins from now on by this config."""
@@ -192,9 +193,8 @@ class Flight:
         entry = self._entry = self._opened(intro)
         place = intro.place
         if place is None:
-            self._farewell = Feedback(
-                self._client, Aside(self.id, request, intro, self._intake), self._proxy, self._say_no
-            )
+            aside = Aside(self.id, request, intro, self._intake)
+            self._farewell = Feedback(self._client, aside, self._proxy, self._say_no)
             self._entry = None  # it is no exchange
             return
         self._place = place

@@ -97,6 +97,7 @@ class Evaluator:
             if news is not None:
                 await self._apply(news)
             is_behind = self._engine.turn()
+            self._judging.tidy()
             await asyncio.sleep(0 if is_behind else POLL_S)
 
     async def _apply(self, snapshot: Snapshot) -> None:

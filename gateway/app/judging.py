@@ -24,10 +24,15 @@ class Judging:
 
     async def use(self, snapshot: Snapshot) -> None:
         """Take a config over, and what was told with it."""
+        self._cache.keep(snapshot.retention.shortest_days)
         self._price_of = pricing(snapshot.routing, snapshot.prices, time.time)
         plugins = snapshot.evaluating.plugins.values()
         seats = benches(plugins, self.told.keys, snapshot.routing)
         await self._desk.use(self.told.url, seats, self.told.ca_file)
+
+    def tidy(self) -> None:
+        """Remove verdicts whose time is over; to be called all the time."""
+        self._cache.tidy()
 
     async def ask(self, asking: Asking, team: str) -> Answered:
         """Get a verdict about something of a team; never raises."""

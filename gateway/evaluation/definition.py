@@ -19,6 +19,7 @@ from gateway.evaluation.api import Evaluator, Judge
 from gateway.evaluation.canonical import NotJson, canonical
 from gateway.evaluation.code import code_hash
 from gateway.evaluation.declared import problems, problems_of_scores, specs_of
+from gateway.evaluation.named_files import Outside, named_file
 from gateway.evaluation.protocol import DETAIL_BYTES, Loaded, Loading
 from gateway.wire.scan import UNREADABLE
 
@@ -85,7 +86,7 @@ def find(use: str) -> Found:
 def params_of(cls: type[Evaluator[Any]], loading: Loading) -> BaseModel:
     """Read the parameters, `{file = "PATH"}` as what stands in that file; raise CannotLoad."""
     try:
-        given = _with_files(_decode(loading.params.encode()), Path(loading.root).resolve())
+        given = _with_files(_decode(loading.params.encode()), loading.root)
         if not isinstance(given, dict):
             raise CannotLoad("params: must be a table of names and values")
         params = cls.Params.model_validate(given)
@@ -188,22 +189,22 @@ def _hash(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-def _with_files(value: Any, root: Path) -> Any:
+def _with_files(value: Any, root: str) -> Any:
     """Put what stands in files in their place: the text, or what a `.json` holds."""
     if isinstance(value, list):
         return [_with_files(each, root) for each in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"file"} and isinstance(value["file"], str):
-        return _file(root / value["file"], root)
+        return _file(value["file"], root)
     return {name: _with_files(inner, root) for name, inner in value.items()}
 
 
-def _file(path: Path, root: Path) -> Any:
-    """Read a file beside the configuration; nothing outside of it, whoever writes a team's file."""
-    path = path.resolve()
-    if not path.is_relative_to(root):
-        raise CannotLoad(f"params: {path} is not below {root}")
+def _file(name: str, root: str) -> Any:
+    try:
+        path = named_file(root, name)
+    except Outside as error:
+        raise CannotLoad(f"params: {error}") from None
     try:
         with path.open("rb") as file:
             data = file.read(_FILE_BYTES + 1)

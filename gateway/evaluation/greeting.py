@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isfinite
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from gateway.evaluation.definition import FILE
+from gateway.evaluation.named_files import Outside, named_file
 from gateway.evaluation.process import Ended, PluginProcess
 from gateway.evaluation.protocol import Confined, Confining, Garbled, Loaded, Loading, Measure, ToParent
 from gateway.policies.evaluating import Plugin
@@ -155,7 +156,9 @@ def _files_of(plugin: Plugin) -> Iterator[str]:
     """Yield what a plugin must read besides installed code: its own file, and those that its parameters name."""
     if plugin.use.startswith(FILE):
         yield plugin.use.removeprefix(FILE).rpartition(":")[0]
-    yield from (str(Path(plugin.root) / name) for name in _named(msgspec.json.decode(plugin.params)))
+    for name in _named(msgspec.json.decode(plugin.params)):
+        with suppress(Outside):  # it is told when the parameters are read
+            yield str(named_file(plugin.root, name))
 
 
 def _named(value: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ import asyncio
 import faulthandler
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping
 from itertools import count
@@ -37,6 +38,8 @@ from gateway.evaluation.running import Held, Runner, trace
 
 _READ_BYTES: Final = 1 << 18
 TOLD_BYTES: Final = 1 << 20  # one evaluator's results
+# Of the time of an evaluator: a judge that takes longer is the judge's fault, and not told as the evaluator's.
+JUDGE_SHARE: Final = 0.85
 _FAILURES: Final = {"skip": Skip, "retry": Retryable}
 
 
@@ -114,6 +117,7 @@ class HostJudge:
                 max_tokens=max_tokens,
                 temperature=temperature,
                 nth=self._host.asked,
+                within_s=max(0.0, self._loaded.wall_s * JUDGE_SHARE - (time.monotonic() - self._host.begun_s)),
             )
         )
         if answer.failure is not None:
@@ -128,7 +132,8 @@ class HostJudge:
 
 
 class Host:
-    """`number`: of the job that is being done; `asked`: how often its running evaluator has asked its judge.
+    """`number`: of the job that is being done; its running evaluator: `begun_s` when it began, in monotonic time, and
+    `asked` how often it has asked its judge.
 
     `calls`: numbers for questions, never used twice, so that a late answer is nobody else's.
     """
@@ -136,6 +141,7 @@ class Host:
     def __init__(self, line: Line) -> None:
         self.number = 0
         self.asked = 0
+        self.begun_s = 0.0
         self.calls = count()
         self._line = line
         self._runner = Runner()
@@ -215,6 +221,7 @@ class Host:
         for name in job.evaluators:
             held = self._held[name]
             self.asked = 0
+            self.begun_s = time.monotonic()
             self._cpu.allow(held.loaded.cpu_s)
             self._line.say(framed(Begun(number=job.number, evaluator=name)))
             self._line.flush()

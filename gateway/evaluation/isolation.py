@@ -135,7 +135,8 @@ def _be_alone() -> str:
 
 def _have_no_network(*, allowed: bool) -> str:
     if allowed:
-        raise OSError("allowed by `network = true`")
+        seccomp.install(seccomp.internet_rules())
+        raise OSError("allowed by `network = true`: sockets of the internet, none of services of this machine")
     seccomp.install(seccomp.network_rules())
     return "opens no sockets (seccomp)"
 

@@ -23,7 +23,8 @@ from gateway.evaluation.protocol import Answered, Asking
 from gateway.wire.scan import UNREADABLE
 
 ATTEMPTS: Final = 4
-CALL_S: Final = 300.0
+CALL_S: Final = 120.0
+ASK_S: Final = 500.0  # all calls for one verdict: llm_judge and pairwise may wait for 510 s
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
 MOST_BYTES: Final = 8 << 20  # of an answer
@@ -70,6 +71,14 @@ class _Reply:
     provider: str | None
 
 
+@dataclass(slots=True)
+class _Flight:
+    """A verdict that is being asked for. `is_heard`: somebody was told of it, and of what it cost."""
+
+    task: asyncio.Task[Answered]
+    is_heard: bool = False
+
+
 class JudgeDesk:
     """Answers `Asking`s. `benches`: by evaluator, to be replaced at a reload. One for the whole evaluator process."""
 
@@ -80,6 +89,7 @@ class JudgeDesk:
         self._url = ""
         self._benches: Mapping[str, Bench] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._flights: dict[bytes, _Flight] = {}  # what is being asked, by its key in the cache
         self._unstructured: set[str] = set()  # models whose provider cannot be told a form
 
     async def use(self, url: str, benches: Mapping[str, Bench], ca_file: str | None = None) -> None:
@@ -99,31 +109,53 @@ class JudgeDesk:
         bench = self._benches.get(asking.evaluator)
         if bench is None:
             return _answer(asking, failure="error", reason="no_judge")
+        key = _cache_key(asking, bench, team)
+        if (known := self._cache.get(key)) is not None:
+            return _once_more(known, asking)
+        flight = self._flights.get(key) or self._begun(key, asking, bench)
+        # Who cannot wait any longer leaves it under way: whoever asks again finds it, or its verdict.
+        await asyncio.wait([flight.task], timeout=asking.within_s if 0 <= asking.within_s <= ASK_S else ASK_S)
+        if not flight.task.done() or flight.task.cancelled():
+            return _answer(asking, bench, failure="retry", reason="judge_timeout")
+        if flight.is_heard:
+            return _once_more(flight.task.result(), asking)
+        flight.is_heard = True
+        return msgspec.structs.replace(flight.task.result(), number=asking.number, call=asking.call)
+
+    async def close(self) -> None:
+        """Let go of the connections, and of who still asks by them."""
+        for flight in self._flights.values():
+            flight.task.cancel()
+        await asyncio.gather(*(flight.task for flight in self._flights.values()), return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _begun(self, key: bytes, asking: Asking, bench: Bench) -> "_Flight":
+        flight = _Flight(asyncio.create_task(self._asked(key, asking, bench), name="a judge's verdict"))
+        self._flights[key] = flight
+        flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
+        return flight
+
+    async def _asked(self, key: bytes, asking: Asking, bench: Bench) -> Answered:
+        """Ask, keep what is said, and tell what fails."""
         bill = _Bill()
         try:
-            return await self._answer(asking, bench, team, bill)
+            async with asyncio.timeout(ASK_S):
+                form = form_of(asking.schema)
+                is_told = bench.model not in self._unstructured
+                prompt = replace(prompt_of(asking, bench.model, form), structured=is_told)
+                verdict = await self._verdict(bench, prompt, bill)
         except _Failed as failed:
             return _answer(asking, bench, bill, failure=failed.failure, reason=failed.reason)
+        except TimeoutError:
+            return _answer(asking, bench, bill, failure="retry", reason="judge_timeout")
         except BadForm as error:
             log.error("a judge's form cannot be used", extra={"evaluator": asking.evaluator, "error": error})
             return _answer(asking, bench, bill, failure="error", reason="judge_form")
         except Exception:  # else the plugin would wait for ever, and be charged for it
             log.exception("a judge could not be asked", extra={"evaluator": asking.evaluator})
             return _answer(asking, bench, bill, failure="error", reason="judge_failed")
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    async def _answer(self, asking: Asking, bench: Bench, team: str, bill: "_Bill") -> Answered:
-        form = form_of(asking.schema)
-        key = _cache_key(asking, bench, team)
-        if (known := self._cache.get(key)) is not None:
-            return msgspec.structs.replace(known, number=asking.number, call=asking.call, cached=True, cost_nano_usd=0)
-        prompt = replace(prompt_of(asking, bench.model, form), structured=bench.model not in self._unstructured)
-        verdict = await self._verdict(bench, prompt, bill)
         answered = _answer(asking, bench, bill, verdict=msgspec.json.encode(verdict))
         self._cache.put(key, answered)
         return answered
@@ -243,6 +275,11 @@ def _answer(asking: Asking, bench: Bench | None = None, bill: _Bill | None = Non
         cost_nano_usd=bill.nano_usd if bill else 0,
         **said,
     )
+
+
+def _once_more(known: Answered, asking: Asking) -> Answered:
+    """Tell what was asked and paid for already."""
+    return msgspec.structs.replace(known, number=asking.number, call=asking.call, cached=True, cost_nano_usd=0)
 
 
 def _checked(said: Any, schema: Mapping[str, Any]) -> tuple[Any, str | None]:

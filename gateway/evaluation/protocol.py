@@ -140,7 +140,7 @@ class Told(msgspec.Struct, tag="told", kw_only=True):
 
 class Asking(msgspec.Struct, tag="ask", kw_only=True):
     """Host to parent: an evaluator asks its judge. `schema`: JSON. `call`: never the same in one process; `nth`: which
-    of its questions about this target, the same whenever that is looked at again."""
+    of its questions about this target, the same whenever that is looked at again. `within_s`: how long it can wait."""
 
     number: int
     evaluator: str
@@ -151,6 +151,7 @@ class Asking(msgspec.Struct, tag="ask", kw_only=True):
     max_tokens: int
     temperature: float
     nth: int = 1
+    within_s: float = 600.0
 
 
 class Answered(msgspec.Struct, tag="answer", kw_only=True):

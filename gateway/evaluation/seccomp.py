@@ -22,6 +22,7 @@ _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
 _CLONE_THREAD: Final = 0x00010000
 _X32: Final = 0x40000000  # the other numbering of x86_64 would lead around every rule
 _SOCK_STREAM: Final = 1
+_INTERNET: Final = (2, 10)  # AF_INET, AF_INET6: the same numbers on every machine
 
 
 class _Machine(NamedTuple):
@@ -125,6 +126,11 @@ def process_rules(pid: int) -> dict[str, Block]:
 def network_rules() -> dict[str, Block]:
     """Return the rules of a process that speaks with nobody but through what is open already."""
     return {**{name: _refuse() for name in _SOCKETS}, "socketpair": _STREAM_PAIRS, "sendto": _NO_ADDRESS}
+
+
+def internet_rules() -> dict[str, Block]:
+    """Return the rules of a process that may use the internet, and no socket of the services of this machine."""
+    return {"socket": _only(0, _INTERNET), "socketpair": _STREAM_PAIRS}
 
 
 def assemble(rules: dict[str, Block], machine: str) -> bytes:

@@ -5,13 +5,14 @@ It stands aside: it is no exchange, it goes to no provider, and nobody waits for
 
 import re
 import time
+from math import ceil
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
 
 from gateway.core.clock import Stamps
-from gateway.core.errors import Refusal
+from gateway.core.errors import Advice, Refusal
 from gateway.core.ids import IdMaker, started_ms
 from gateway.core.score import Evaluation, encode, evaluation_id
 from gateway.core.score import said as word
@@ -23,6 +24,7 @@ from gateway.http.reader import Request
 from gateway.http.server import ServerConnection
 from gateway.journal.frame import SCORE
 from gateway.journal.writer import Journal
+from gateway.policies.allowance import Allowance
 from gateway.policies.redaction import Effort
 
 PATH: Final = "/v1/feedback"
@@ -30,6 +32,10 @@ MOST_BYTES: Final = 16 * 1024
 COMMENT_BYTES: Final = 2048
 LABEL_CHARS: Final = 100
 SESSION_CHARS: Final = 256
+# Of one key, in each worker. Nobody pays for feedback, and each word of it is a write.
+PER_S: Final = 10
+BURST: Final = 50
+_DAY_MS: Final = 86_400_000
 # So much the clock of another host may be ahead of ours.
 AHEAD_MS: Final = 5_000
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
@@ -53,9 +59,10 @@ _decode: Final = msgspec.json.Decoder(Said).decode
 
 
 class Scribe(Protocol):
-    """Where it is written down, and how ids and instants are made."""
+    """Where it is written down, how ids and instants are made, and what each key may still say."""
 
     journal: Journal
+    feedback: Allowance
     ids: IdMaker
     stamps: Stamps
 
@@ -73,6 +80,11 @@ class Aside(NamedTuple):
     request: Request
     intro: Introduction
     intake: Intake
+
+
+def feedback_allowance() -> Allowance:
+    """Make what holds each key of one worker to its rate."""
+    return Allowance(PER_S, BURST)
 
 
 class Feedback(Farewell):
@@ -96,6 +108,7 @@ class Feedback(Farewell):
         now_ns = time.time_ns()
         scribe = self._scribe
         try:
+            _check_rate(self._aside.intro, scribe)
             one = evaluation(self._aside.intake.release(), self._aside.intro, scribe, now_ns)
             if not scribe.journal.append(SCORE, encode(one)):
                 raise Refusal("journal_down", "The feedback could not be written down: the disk is full or failing.")
@@ -119,6 +132,13 @@ def _check_head(request: Request, intro: Introduction) -> None:
         raise Refusal("body_too_large", f"Feedback is at most {MOST_BYTES} bytes.")
 
 
+def _check_rate(intro: Introduction, scribe: Scribe) -> None:
+    wait_s = scribe.feedback.take((intro.principal.team, intro.principal.key), time.monotonic())
+    if wait_s:
+        message = f"A key may send {PER_S} words of feedback a second, {BURST} at once. Please try again in a moment."
+        raise Refusal("rate_limited", message, advice=Advice(retry_after_ms=ceil(wait_s * 1000)))
+
+
 def evaluation(body: bytes, intro: Introduction, scribe: Scribe, now_ns: int) -> Evaluation:
     """Make of a body what is kept of it. Raises Refusal."""
     said = _read(body)
@@ -126,6 +146,7 @@ def evaluation(body: bytes, intro: Introduction, scribe: Scribe, now_ns: int) ->
     value = _kept(said.value, intro) if isinstance(said.value, str) else said.value
     team, key = intro.principal.team, intro.principal.key
     target_type, target, exchange = _target(said, scribe, now_ns)
+    _check_day(exchange, intro, now_ns)
     return Evaluation(
         id=evaluation_id("online", target_type, target, f"user|{team}|{key}|{said.name}"),
         created_at=scribe.stamps.text(now_ns),
@@ -171,6 +192,14 @@ def _target(said: Said, scribe: Scribe, now_ns: int) -> tuple[str, str, str]:
     if exchange[14:15] != "7" or started_ms(exchange) > now_ns // 1_000_000 + AHEAD_MS:
         raise Refusal("bad_request", "id: the x-tollway-request-id of an answer.", param="id")
     return "exchange", exchange, exchange
+
+
+def _check_day(exchange: str, intro: Introduction, now_ns: int) -> None:
+    """Refuse what is about a day that is removed, or about to be."""
+    days = intro.snapshot.retention.of(intro.principal.team).rows_days
+    age_days = now_ns // 1_000_000 // _DAY_MS - started_ms(exchange) // _DAY_MS
+    if days is not None and age_days > days:
+        raise Refusal("bad_request", f"id: exchanges are kept for {days} days, and this one is older.", param="id")
 
 
 def _kept(text: str, intro: Introduction) -> str:

@@ -60,6 +60,14 @@ class Retention:
         """Return what is kept of a team's exchanges."""
         return self.teams.get(team, self.company)
 
+    @property
+    def shortest_days(self) -> int | None:
+        """For how many days anybody's bodies are kept at least; None: all for good. Bodies go with their rows."""
+        keeps = (self.company, *self.teams.values())
+        return min(
+            (days for keep in keeps for days in (keep.rows_days, keep.bodies_days) if days is not None), default=None
+        )
+
     def due(self, age_days: int) -> Due:
         """Say what is to be removed of a day that began so many days before today began.
 

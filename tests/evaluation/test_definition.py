@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from gateway.evaluation.definition import CannotLoad, fingerprint, load, names
+from gateway.evaluation.named_files import EVALUATION_FOLDER
 from gateway.evaluation.protocol import Loaded, Loading, Spec
 
 PLUGIN = """
@@ -165,8 +166,8 @@ def test_a_judge_must_be_named(tmp_path: Path) -> None:
         ({"most": 0}, "params.most: Input should be greater than 0"),
         ({"words": ["a", 7], "share": "x"}, "params.words.1: "),
         ([1], "params: must be a table"),
-        ({"words": [{"file": "../outside.txt"}]}, "is not below"),
-        ({"words": [{"file": "none.txt"}]}, "No such file"),
+        ({"words": [{"file": "evaluation/../config.toml"}]}, "is not below"),
+        ({"words": [{"file": "evaluation/none.txt"}]}, "No such file"),
     ],
 )
 def test_wrong_parameters_are_named(tmp_path: Path, params: Any, expected: str) -> None:
@@ -176,17 +177,19 @@ def test_wrong_parameters_are_named(tmp_path: Path, params: Any, expected: str) 
 
 def test_a_parameter_may_stand_in_a_file(tmp_path: Path) -> None:
     """The text, or what a .json holds; when the file changes, so does the hash."""
-    (tmp_path / "word.txt").write_text("hello")
-    (tmp_path / "words.json").write_text('["hello"]')
+    folder = tmp_path / EVALUATION_FOLDER
+    folder.mkdir()
+    (folder / "word.txt").write_text("hello")
+    (folder / "words.json").write_text('["hello"]')
     use = write(tmp_path)
     hashes = {
         loaded(use, {"words": given}, root=str(tmp_path)).params_hash
-        for given in (["hello"], [{"file": "word.txt"}], {"file": "words.json"})
+        for given in (["hello"], [{"file": "evaluation/word.txt"}], {"file": "evaluation/words.json"})
     }
-    (tmp_path / "word.txt").write_text("good day")
+    (folder / "word.txt").write_text("good day")
 
     assert 1 == len(hashes)
-    assert loaded(use, {"words": [{"file": "word.txt"}]}, root=str(tmp_path)).params_hash not in hashes
+    assert loaded(use, {"words": [{"file": "evaluation/word.txt"}]}, root=str(tmp_path)).params_hash not in hashes
 
 
 def test_parameters_that_mean_the_same_are_the_same(tmp_path: Path) -> None:

@@ -10,14 +10,15 @@ from tests.evaluation.lanes import linux, plugin
 
 
 def test_process_may_read_the_files_that_are_named() -> None:
-    """The plugin's own, and those of its parameters, wherever they stand in them; nothing else that looks like one."""
-    params = {"rubric": {"file": "rubrics/one.txt"}, "more": [{"file": "two.json"}], "text": "config.toml"}
+    """The plugin's own, and those of its parameters, wherever they stand in them; nothing that those may not name."""
+    named = ("evaluation/one.txt", "evaluation/two.json", "config.toml", "evaluation/../secret", "evaluation/\0")
+    params = {"rubric": {"file": named[0]}, "more": [{"file": name} for name in named[1:]], "text": "evaluation/no.md"}
     mine = Plugin(
         name="a", use="file:/plugins/mine.py:Mine", params=msgspec.json.encode(params).decode(), root="/etc/t"
     )
     confining = confining_of([mine, Plugin(name="b", use="json_valid")], "/own")
 
-    assert ["/plugins/mine.py", "/etc/t/rubrics/one.txt", "/etc/t/two.json"] == confining.readable
+    assert ["/plugins/mine.py", "/etc/t/evaluation/one.txt", "/etc/t/evaluation/two.json"] == confining.readable
     assert ("/own", False) == (confining.folder, confining.network)
 
 

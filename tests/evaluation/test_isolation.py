@@ -83,3 +83,25 @@ while True: pass
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 
     assert ("within\n", -signal.SIGXCPU) == (done.stdout, done.returncode)
+
+
+@linux
+def test_who_may_use_the_network_finds_names_and_no_service_of_the_machine(tmp_path: Path) -> None:
+    """Names are looked up, an event loop runs; a socket of Unix, by which services are reached, is not opened."""
+    said = alone(
+        f"""
+import asyncio, socket
+from gateway.evaluation import isolation
+from gateway.evaluation.protocol import Confining
+isolation.confine(Confining(folder="{tmp_path}", network=True))
+flags = socket.AI_ADDRCONFIG | socket.AI_NUMERICSERV
+print(bool(socket.getaddrinfo("localhost", 80, flags=flags)), asyncio.run(asyncio.sleep(0, "runs")))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+try:
+    socket.socket(socket.AF_UNIX)
+except PermissionError:
+    print("not of this machine")
+"""
+    )
+
+    assert ["True runs", "not of this machine"] == said.splitlines()

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from gateway.evaluation.judge import ATTEMPTS, Bench
+from gateway.evaluation.api import Evaluator
+from gateway.evaluation.host import JUDGE_SHARE
+from gateway.evaluation.judge import ASK_S, ATTEMPTS, CALL_S, Bench
+from gateway.evaluation.running import SOFT_SHARE
+from gateway_plugins.llm_judge import LlmJudge
+from gateway_plugins.pairwise import Pairwise
 from tests.evaluation.judging import USED, YES, asking, desk, said
 from tests.gateway import Gateway, standing_before, team_file
 from tests.provider import Answer, Provider, answer, providing
@@ -251,3 +256,47 @@ async def test_question_is_known_by_its_number_within_the_evaluation(
             await one.ask(question, "search")
 
     assert 2 == len(provider.asked)
+
+
+async def test_question_under_way_is_not_asked_again(provider: Provider, run: Gateway, tmp_path: Path) -> None:
+    """Who asks the same at the same time waits for the same verdict, which one of them pays; a failure, too."""
+    provider.play(said(YES), said("no"), said("no"))
+    async with desk(tmp_path, run, lambda *_: 7) as one:
+        good = await asyncio.gather(*(one.ask(asking("shared", call), "search") for call in (3, 4)))
+        bad = await asyncio.gather(*(one.ask(asking("shared, bad", call), "search") for call in (3, 4)))
+
+    assert [(3, 7, False), (4, 0, True)] == [(each.call, each.cost_nano_usd, each.cached) for each in good]
+    assert [("judge_format", 14), ("judge_format", 0)] == [(each.reason, each.cost_nano_usd) for each in bad]
+    assert 3 == len(provider.asked)
+
+
+async def test_who_cannot_wait_is_told_to_come_again(provider: Provider, run: Gateway, tmp_path: Path) -> None:
+    """In time for it to end by itself; the verdict that was under way is there the next time."""
+    provider.play(said(YES))
+    async with desk(tmp_path, run) as one:
+        hurried = asking("in a hurry")
+        hurried.within_s = 0.0
+        first, second = await one.ask(hurried, "search"), await one.ask(asking("in a hurry"), "search")
+
+    assert ("retry", "judge_timeout") == (first.failure, first.reason)
+    assert ({"verdict": "yes"}, 1) == (json.loads(second.verdict), len(provider.asked))
+
+
+async def test_desk_that_closes_asks_no_more(provider: Provider, run: Gateway, tmp_path: Path) -> None:
+    """Whoever waits is told, and nothing is left behind."""
+    async with desk(tmp_path, run) as one:
+        hurried = asking("left behind")
+        hurried.within_s = 0.0
+        await one.ask(hurried, "search")
+        waiting = asyncio.create_task(one.ask(asking("left behind"), "search"))
+        await asyncio.sleep(0)
+        await one.close()
+        told = await waiting
+
+    assert ("retry", "judge_timeout") == (told.failure, told.reason)
+
+
+@pytest.mark.parametrize("cls", [LlmJudge, Pairwise])
+def test_judges_that_ship_wait_longer_than_a_verdict_takes(cls: type[Evaluator[Any]]) -> None:
+    """So a slow judge is told as a slow judge, and its verdict is not lost."""
+    assert CALL_S * ATTEMPTS <= ASK_S <= cls.needs.wall_s * JUDGE_SHARE < cls.needs.wall_s * SOFT_SHARE

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from gateway.evaluation import lane as module
+from gateway.evaluation.api import Needs
+from gateway.evaluation.host import JUDGE_SHARE
 from gateway.evaluation.lane import Lane
 from gateway.evaluation.protocol import MAX_BYTES, Answered, Asking, Kept, Told
 from gateway.policies.evaluating import Plugin
@@ -87,6 +89,7 @@ async def test_judge_is_asked_through_the_parent(tmp_path: Path, calls: int, exp
 
     assert expected == (told.result, told.reason)
     assert [f"question {n}" for n in range(min(calls, 3))] == [each.user for each in asked]
+    assert all(0 < each.within_s <= JUDGE_SHARE * Needs().wall_s for each in asked)  # in time to be told of a failure
 
 
 async def test_question_has_the_same_number_when_its_target_is_looked_at_again(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from gateway.evaluation.seccomp import _CALLS, _MACHINES, assemble, network_rules, process_rules
+from gateway.evaluation.seccomp import _CALLS, _MACHINES, Block, assemble, internet_rules, network_rules, process_rules
 
 PID = 4242
 ALLOW, EPERM, ENOSYS = 0x7FFF0000, 0x00050001, 0x00050026
@@ -12,13 +12,15 @@ THREAD = 0x00010000
 RULES = process_rules(PID) | network_rules()
 
 
-def decide(machine: str, call: str | int, *arguments: int, audit: int | None = None) -> int:
+def decide(
+    machine: str, call: str | int, *arguments: int, audit: int | None = None, rules: dict[str, Block] = RULES
+) -> int:
     """Run the filter as the kernel does."""
     kind = _MACHINES[machine]
     number = call if isinstance(call, int) else _CALLS[call][kind.column]
     padded = [argument & (1 << 64) - 1 for argument in (*arguments, *[0] * (6 - len(arguments)))]
     data = struct.pack("=IIQ6Q", number, audit or kind.audit, 0, *padded)
-    code = assemble(RULES, machine)
+    code = assemble(rules, machine)
     program = [struct.unpack_from("=HBBI", code, at) for at in range(0, len(code), 8)]
     accumulator, at = 0, 0
     for _ in range(len(program)):
@@ -63,6 +65,16 @@ def test_refused(machine: str, call: tuple[str, int]) -> None:
 def test_let_pass(machine: str, call: tuple[str, int]) -> None:
     """Threads, signals to itself, its own limits, its own pair of sockets, and everything that nobody named."""
     assert ALLOW == decide(machine, *call)
+
+
+@pytest.mark.parametrize("machine", _MACHINES)
+def test_network_means_the_internet(machine: str) -> None:
+    """Who may use it opens sockets of IPv4 and IPv6, and none of Unix, netlink, packets and the others."""
+    families = [family for family in range(64) if decide(machine, "socket", family, 1, rules=internet_rules()) == ALLOW]
+
+    assert [2, 10] == families
+    assert [ALLOW, EPERM] == [decide(machine, "socketpair", 1, kind, rules=internet_rules()) for kind in (1, 2)]
+    assert [ALLOW, ALLOW] == [decide(machine, call, 3, rules=internet_rules()) for call in ("connect", "bind")]
 
 
 @pytest.mark.parametrize("call", ["clone3", "io_uring_setup", "io_uring_enter"])

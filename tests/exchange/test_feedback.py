@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.exchange.feedback import BURST
 from tests.client import Reply
 from tests.gateway import KEY, Gateway, standing_before, team_file
 from tests.provider import Provider, providing, until
@@ -13,11 +14,15 @@ from tests.provider import Provider, providing, until
 OTHER = "tw-other-key"
 REDACTED = "tw-redacted-key"
 SILENT = "tw-silent-key"
+BUSY = "tw-busy-key"
+BRIEF = "tw-brief-key"
 TEAMS = {
     "search": team_file((KEY, "tw-second-key")),
     "web": team_file((OTHER,)),
     "careful": team_file((REDACTED,), '[logging]\nbodies = "redacted"\n'),
     "silent": team_file((SILENT,), '[logging]\nbodies = "none"\n'),
+    "busy": team_file((BUSY,)),
+    "brief": team_file((BRIEF,), "[logging]\nretention_days = 1\n"),
 }
 
 
@@ -216,3 +221,27 @@ def test_the_connection_goes_on(gateway: Gateway) -> None:
         statuses.append(client.ask("POST", "/v1/feedback", headers, body).status)
 
     assert [202, 400, 202] == statuses
+
+
+def test_a_key_is_held_to_a_rate(gateway: Gateway) -> None:
+    """A burst goes through, then it is refused as by a limit; no other key feels it."""
+    body = json.dumps({"session": "s", "name": "a", "value": True}).encode()
+    usual = [("Content-Type", "application/json"), ("Authorization", f"Bearer {BUSY}")]
+    with gateway.client() as client:
+        replies = [client.ask("POST", "/v1/feedback", usual, body) for _ in range(BURST)]
+        while replies[-1].status == 202 and len(replies) < 100 * BURST:
+            replies.append(client.ask("POST", "/v1/feedback", usual, body))
+        other = client.ask("POST", "/v1/feedback", [usual[0], ("Authorization", f"Bearer {KEY}")], body)
+    refused = dict(replies[-1].headers)
+
+    assert [202] * BURST == [each.status for each in replies[:BURST]]
+    assert ("rate_limited", "1", 202) == (refused["x-tollway-error"], refused["retry-after"], other.status)
+
+
+def test_what_is_no_longer_kept_is_refused(gateway: Gateway) -> None:
+    """By the retention of the team that speaks; one that keeps for good may speak of any day."""
+    old = "01800000-0000-7000-8000-000000000001"
+    brief, usual = say(gateway, BRIEF, id=old), say(gateway, id=old)
+
+    assert (400, "id") == (brief.status, json.loads(brief.body)["error"]["param"])
+    assert [202, 202] == [usual.status, say(gateway, BRIEF, id=asked(gateway, BRIEF)).status]

@@ -43,3 +43,13 @@ def test_everybody_and_nobody_are_known_as_such() -> None:
     assert not Retention(Keep(1), {"a": Keep()}).due(9).rows.is_everybody
     assert Retention(Keep(), {"a": Keep(9)}).due(5).rows.is_nobody
     assert Teams(("a",), others=True) == Retention(Keep(1), {"a": Keep()}).due(9).rows
+
+
+def test_the_shortest_time_of_anybody_is_known() -> None:
+    """Of bodies, which go with their rows at the latest; None where everything stays."""
+    assert None is Retention(Keep(), {"a": Keep()}).shortest_days
+    assert [7, 3, 2] == [
+        Retention(Keep(7, 9)).shortest_days,
+        Retention(Keep(), {"a": Keep(30, 3), "b": Keep(8)}).shortest_days,
+        Retention(Keep(bodies_days=2), {"a": Keep(30, 3)}).shortest_days,
+    ]
