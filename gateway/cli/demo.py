@@ -54,7 +54,8 @@ def demo(
     if missing:
         console.print(f"not installed: {', '.join(missing)}. Run:\n  {demo_model.ADVICE}", markup=False)
         raise typer.Exit(1)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell lets what runs in the background ignore Ctrl-C
+        signal.signal(number, _interrupt)
     try:
         with ExitStack() as cleanup:
             _run(console, cleanup, once=once)
