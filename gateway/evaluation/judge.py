@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -87,6 +88,7 @@ class JudgeDesk:
         self._price = price
         self._sleep = sleep
         self._url = ""
+        self._trusted = b""  # the certificate itself: it is renewed under the same name
         self._benches: Mapping[str, Bench] = {}
         self._session: aiohttp.ClientSession | None = None
         self._flights: dict[bytes, _Flight] = {}  # what is being asked, by its key in the cache
@@ -95,11 +97,13 @@ class JudgeDesk:
     async def use(self, url: str, benches: Mapping[str, Bench], ca_file: str | None = None) -> None:
         """Take a new config. `url`: the data port's."""
         self._benches = dict(benches)
-        if self._session is not None and url == self._url:
+        trusted = await asyncio.to_thread(_bytes_of, ca_file)
+        if self._session is not None and url == self._url and trusted in (self._trusted, b""):
             return
-        await self.close()
         verify = _context(ca_file) if ca_file else True
+        await self.close()
         self._url = url
+        self._trusted = trusted
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=verify, limit=0), timeout=aiohttp.ClientTimeout(total=CALL_S)
         )
@@ -324,6 +328,14 @@ def _retry_after_s(text: str | None) -> float | None:
     except ValueError:
         return None
     return FIRST_WAIT_S
+
+
+def _bytes_of(file: str | None) -> bytes:
+    """Read a file; nothing where there is none, or none for the moment."""
+    try:
+        return Path(file).read_bytes() if file else b""
+    except OSError:
+        return b""
 
 
 def _context(ca_file: str) -> ssl.SSLContext:

@@ -2,12 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+import shutil
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from bench.provider import Certificate, make_certificate
 from gateway.evaluation.api import Evaluator
 from gateway.evaluation.host import JUDGE_SHARE
 from gateway.evaluation.judge import ASK_S, ATTEMPTS, CALL_S, Bench
@@ -15,7 +20,7 @@ from gateway.evaluation.running import SOFT_SHARE
 from gateway_plugins.llm_judge import LlmJudge
 from gateway_plugins.pairwise import Pairwise
 from tests.evaluation.judging import USED, YES, asking, desk, said
-from tests.gateway import Gateway, standing_before, team_file
+from tests.gateway import KEY, Gateway, standing_before, team_file
 from tests.provider import Answer, Provider, answer, providing
 
 NANO = 10**9
@@ -300,3 +305,45 @@ async def test_desk_that_closes_asks_no_more(provider: Provider, run: Gateway, t
 def test_judges_that_ship_wait_longer_than_a_verdict_takes(cls: type[Evaluator[Any]]) -> None:
     """So a slow judge is told as a slow judge, and its verdict is not lost."""
     assert CALL_S * ATTEMPTS <= ASK_S <= cls.needs.wall_s * JUDGE_SHARE < cls.needs.wall_s * SOFT_SHARE
+
+
+@asynccontextmanager
+async def behind_tls(certificate: Certificate) -> AsyncIterator[str]:
+    """Serve a judge that always says yes, over TLS."""
+
+    async def yes(_: web.Request) -> web.Response:
+        return web.json_response({"model": "judge-1", "choices": [{"finish_reason": "stop", "message": YES_MESSAGE}]})
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    served = web.Application()
+    served.router.add_post("/v1/chat/completions", yes)
+    runner = web.AppRunner(served)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    try:
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+YES_MESSAGE = {"role": "assistant", "content": YES}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+async def test_renewed_certificate_is_trusted(run: Gateway, tmp_path: Path) -> None:
+    """Also under the name of the old one, once the config is taken anew; one that is away changes nothing."""
+    made = []
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        made.append(await asyncio.to_thread(make_certificate, tmp_path / name))
+    trusted, told = tmp_path / "ca.pem", []
+    async with behind_tls(made[1]) as url, desk(tmp_path, run) as one:
+        for authority in (*(each.authority.read_bytes() for each in made), None):
+            trusted.unlink(missing_ok=True)
+            if authority is not None:
+                trusted.write_bytes(authority)
+            await one.use(url, {"helpful": Bench(KEY, "judge-1", "openai")}, str(trusted))
+            told.append((await one.ask(asking(f"trusted {len(told)}"), "search")).reason)
+
+    assert ["judge_unreachable", None, None] == told
