@@ -27,8 +27,8 @@ class Check(BaseModel):
 
 
 class LlmJudgeParams(BaseModel):
-    """`rubric`: what is judged, one criterion; from a file with `{ file = "evaluation/helpful.md" }`. `scale`: boolean |
-    ordinal | numeric | categorical | checks. `levels`: what each level of an ordinal scale means, the worst first.
+    """`rubric`: what is judged, one criterion; from a file with `{ file = "evaluation/helpful.md" }`. `scale`: boolean
+    | ordinal | numeric | categorical | checks. `levels`: what each level of an ordinal scale means, the worst first.
     `low`, `high`: of a number. `labels`, `passing`: of a category. `checks`: of a list. `show`: answer | question |
     conversation. `explain`: the judge gives evidence and reasons first. `samples`: ask so often, and take the middle.
     """
