@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.evaluation.api import Exchange, Message, Result, ScoreSpec, Skip
-from gateway.evaluation.text import Found, TooCostly
+from gateway.evaluation.text import Found
 from gateway_plugins._answer import answer_of
 from gateway_plugins._text import capped, normal
 
@@ -51,10 +51,7 @@ def judged(exchange: Exchange, find: Find, params: LeakParams) -> list[Result]:
     """Look through an answer; also one that broke off, as what was said was said."""
     answer = answer_of(exchange)
     evidence: dict[str, Any] = {}
-    try:
-        hits = list(_hits(exchange, answer, find, evidence))
-    except TooCostly:
-        raise Skip("too_costly") from None
+    hits = list(_hits(exchange, answer, find, evidence))
     counted = [hit for hit in hits if params.fail_on == "any" or not hit.is_echoed]
     if exchange.is_truncated and not counted:
         raise Skip("body_cut")
