@@ -42,17 +42,12 @@ api_keys = ["file:provider.key"]
 models = ["{model}"]
 prices = {{ "{model}" = {{ input = "0.10", output = "0.40" }} }}
 
-# What a strict budget must know of a model that nobody else does.
-[models."{model}"]
-context_window = 8192
-max_output_tokens = 8192
-
-# The judge is the same model: one so small only shows the path.
+# The judge is the same model: one so small only shows the path. (With a budget a day the evaluator takes exchanges at the
+# end of each minute, when it is known how many there were; without one it takes them at once.)
 [[evaluators]]
 name = "{judged}"
 use = "llm_judge"
 judge = "local/{model}"
-budget_usd_per_day = "0.10"
 params = {{ rubric = "The answer answers the question.", explain = false, max_tokens = 32 }}
 
 [[evaluators]]
