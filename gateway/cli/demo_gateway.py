@@ -42,8 +42,8 @@ api_keys = ["file:provider.key"]
 models = ["{model}"]
 prices = {{ "{model}" = {{ input = "0.10", output = "0.40" }} }}
 
-# The judge is the same model: one so small only shows the path. (With a budget a day the evaluator takes exchanges at the
-# end of each minute, when it is known how many there were; without one it takes them at once.)
+# The judge is the same model: one so small only shows the path. (With a budget a day an evaluator takes exchanges at
+# the end of each minute, when it is known how many there were; without one it takes them at once.)
 [[evaluators]]
 name = "{judged}"
 use = "llm_judge"
