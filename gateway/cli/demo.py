@@ -17,6 +17,7 @@ from rich.console import Console
 from gateway.cli import demo_model
 from gateway.cli.demo_gateway import (
     EVALUATORS,
+    JUDGED,
     TEAM,
     DemoFailed,
     Place,
@@ -41,6 +42,7 @@ SHOWN_METRICS = (
 # The promise is one second; the rest is for a machine that is busy with a language model.
 LOG_LIMIT_S = 15.0
 SCORE_LIMIT_S = 120.0
+ENDS = ("n_ok", "n_skipped", "n_error")
 
 
 def demo(
@@ -185,6 +187,8 @@ def wait_for_scores(place: Place) -> None:
     def complete() -> bool:
         lines = [msgspec.json.decode(line) for line in tollway(place, "eval", "report", "--json").splitlines()]
         found.update({line["name"]: line["n_ok"] for line in lines})
+        # A judge may say that it cannot judge: one as small as this does now and then.
+        found.update({line["name"]: sum(line[n] for n in ENDS) for line in lines if line["name"] == JUDGED})
         return all(found.get(name) == CALL_COUNT for name in EVALUATORS)
 
     if not until(complete, SCORE_LIMIT_S):
