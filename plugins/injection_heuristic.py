@@ -18,7 +18,6 @@ from gateway_plugins._injections import WEIGHTS, signs
 from gateway_plugins._patterns import compiled
 from gateway_plugins._text import MOST_BYTES, capped
 
-_MOST_TOLD: Final = 20
 # URLs, e-mail addresses, hosts, and what is run in a shell; 8 characters or more.
 _TRACE: Final = compiled(
     r"https?://[^\s\"'<>)\]\\]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b|"

@@ -5,12 +5,12 @@ reads what is stored first, and what was accepted after that, never finds more s
 an instant of quiet (everything written was read and stored, and no worker began or ended anything meanwhile) is lost.
 """
 
-import os
 import threading
 import time
 from typing import NamedTuple
 
 from gateway.metrics import board, catalogue
+from gateway.metrics.alive import is_alive
 from gateway.metrics.board import SLOTS, Board, Slot
 from gateway.metrics.debts import TotalKey
 
@@ -64,7 +64,7 @@ class Reckoning:
 
     def running(self, slot: Slot) -> int:
         """Count what a worker is at."""
-        return _running(slot) if _lives(slot.get(board.PID)) else 0
+        return _running(slot) if is_alive(slot.get(board.PID)) else 0
 
     def look(self, quiet: Quiet) -> None:
         """Find out what is lost, if this is an instant to tell; called between two turns that found nothing new."""
@@ -110,7 +110,7 @@ class Reckoning:
         return Books(accepted, running, stored, accepted - running - stored - lost, dropped)
 
     def _living(self) -> list[Slot]:
-        return [slot for slot in self._slots if _lives(slot.get(board.PID))]
+        return [slot for slot in self._slots if is_alive(slot.get(board.PID))]
 
     def _seen(self) -> _Sight:
         ended = sum(slot.get(board.ENDED) for slot in self._slots)
@@ -122,16 +122,3 @@ def _running(slot: Slot) -> int:
     # What ended is read first; and a worker whose supervisor was killed may end what it was at in the row of the next.
     ended = slot.get(board.ENDED)
     return max(0, slot.get(board.ACCEPTED) - ended)
-
-
-def _lives(pid: int) -> bool:
-    """Whether a worker's process is there; what a dead one had begun does not run any more."""
-    if not pid:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,7 +1,7 @@
 """What an evaluation leaves behind: one set of names in the journal, the store, the CLI, the API and reports."""
 
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
@@ -82,14 +82,9 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Evaluation).decode
 
 
-def evaluation_id(run: str, target_type: str, target: str, maker: str, replicate: int = 0) -> str:
+def evaluation_id(run: str, target_type: str, target: str, maker: str) -> str:
     """Name the evaluation of a target by a maker: an evaluator's fingerprint, or who gave which feedback."""
-    return str(uuid5(_SPACE, f"{run}|{target_type}|{target}|{maker}|{replicate}"))
-
-
-def score_key(evaluation: str, name: str) -> bytes:
-    """Return the 16 bytes by which a score is known: its evaluation and its name."""
-    return uuid5(UUID(evaluation), name).bytes
+    return str(uuid5(_SPACE, f"{run}|{target_type}|{target}|{maker}"))
 
 
 def said(name: str, value: bool | float | str, comment: str | None = None) -> Score:

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from gateway.metrics.alive import is_alive
+
 PROCESSES: Final = 128
 # Above the plugin's own limit: the limits of the process itself tell better what happened.
 MARGIN_MB: Final = 128
@@ -65,7 +67,7 @@ def sweep() -> None:
     for place in _places():
         for folder in place.glob(f"{_PREFIX}*"):
             pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-            if not Path(f"/proc/{pid}").exists():
+            if not (pid.isdigit() and is_alive(int(pid))):
                 with contextlib.suppress(OSError):
                     folder.rmdir()
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 from gateway.evaluation import cgroup
 from gateway.evaluation.cgroup import Cgroup
 from gateway.evaluation.protocol import DETAIL_BYTES, SAID_BYTES, Frames, Garbled, ToHost, ToParent, framed
+from gateway.metrics.alive import is_alive
 
 WORDS_BYTES: Final = DETAIL_BYTES  # kept of what a process printed
 _READ_BYTES: Final = 64 << 10
@@ -221,7 +222,7 @@ def sweep() -> None:
     cgroup.sweep()
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdigit() and not _is_alive(int(pid)):
+        if pid.isdigit() and not is_alive(int(pid)):
             remove(folder)
 
 
@@ -248,16 +249,6 @@ def _opened(folder: Path) -> list[Path]:
 
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _command(fd: int, names: str) -> list[str]:

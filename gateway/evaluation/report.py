@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from gateway.evaluation.statistics import FEW, Mean, Shares, Sums
+from gateway.evaluation.statistics import Mean, Shares, Sums
 from gateway.store.filters import BadFilter
 from gateway.store.interface import ScoreQuery
 from gateway.store.judgements import Scored
@@ -53,12 +53,6 @@ class Line:
     good: Mean | None = None
     passed: Mean | None = None
     labels: Mapping[str, Mean] = field(default_factory=dict)
-
-    @property
-    def is_thin(self) -> bool:
-        """Whether so little was seen that the mean says little."""
-        main = self.value or self.passed
-        return main is None or main.n_eff < FEW
 
 
 class Report:

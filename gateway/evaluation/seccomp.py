@@ -11,8 +11,6 @@ import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-_PR_SET_SECCOMP: Final = 22
-_MODE_FILTER: Final = 2
 _SET_MODE_FILTER, _TSYNC = 1, 1  # of the system call `seccomp`: for all threads
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _EPERM, _ENOSYS = 1, 38

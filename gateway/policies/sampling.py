@@ -92,11 +92,6 @@ class Sieve:
         self._rates: dict[Kind, float | None] = {}
 
     @property
-    def has_always(self) -> bool:
-        """Whether some are taken at any rate."""
-        return bool(self._always)
-
-    @property
     def has_rate(self) -> bool:
         """Whether a rate takes any at all."""
         return self.rule.sample > 0 or any(stratum.sample > 0 for stratum in self.rule.strata)
