@@ -95,7 +95,7 @@ def start_all(names: list[str], provider: Provider, cleanup: ExitStack) -> dict[
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            process_group=0,
         )
         cleanup.callback(stop, process)
         if answers(launch, process):

@@ -1,11 +1,12 @@
 """Do questions to the log, or retention, slow traffic down? One gateway over a large store, one steady load.
 
     python -m bench.store --rows 1000000 --folder DIR --parts write
-    python -m bench.beside --folder DIR [--rate 100] [--seconds 20]
+    python -m bench.beside --folder DIR [--rate 100] [--seconds 20] [--rounds 3]
 
 Requests come at random instants, so many in a second, whether or not earlier ones were answered. Prints p50 and p99 of
-their latency alone, while questions are asked one after the other at the admin port, alone again, and while retention
-removes bodies, rows and days; and the ratios to the first. DIR loses what retention removes.
+their latency alone, beside another program of the lowest priority, beside questions that are asked one after the other
+at the admin port, and, behind all rounds, while retention removes bodies, rows and days; and the ratios to the first.
+DIR loses what retention removes.
 """
 
 import argparse
@@ -19,11 +20,13 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
 import aiohttp
 
+from bench.busy import busy
 from bench.cases import write_bodies
 from bench.contenders import CHAT
 from bench.gateway_config import KEY, Setup, write
@@ -40,13 +43,16 @@ QUESTIONS = (
 SETTLE_S = 3.0
 
 
-class Latency(NamedTuple):
-    """What requests took, in milliseconds, and how much else was done meanwhile."""
+@dataclass
+class Latency:
+    """What requests took, in milliseconds, and how much else was done meanwhile, in all rounds."""
 
-    p50: float
-    p99: float
-    requests: int
-    beside: int
+    took_ms: list[float] = field(default_factory=list)
+    beside: int = 0
+
+    def share(self, percent: int) -> float:
+        """Return what so many of a hundred requests took at most."""
+        return sorted(self.took_ms)[len(self.took_ms) * percent // 100]
 
 
 async def load(url: str, body: bytes, rate: float, seconds: float, failed: list[int] | None = None) -> list[float]:
@@ -107,29 +113,41 @@ async def nothing(_admin: str, until: asyncio.Event) -> int:
     return 0
 
 
-async def phase(
-    address: tuple[str, str], body: bytes, rate: float, seconds: float, beside: Callable[..., Awaitable[int]]
-) -> Latency:
+async def background(_admin: str, until: asyncio.Event) -> int:
+    """Have another program run in the background."""
+    with busy(1):
+        await until.wait()
+    return 1
+
+
+async def phase(address: tuple[str, str], body: bytes, rate: float, seconds: float, name: str, all_of: Latency) -> None:
     """Load the gateway while something else is done."""
     over = asyncio.Event()
-    other = asyncio.ensure_future(beside(address[1], over))
-    took_ms = sorted(await load(address[0] + CHAT, body, rate, seconds))
+    other = asyncio.ensure_future(BESIDE[name](address[1], over))
+    all_of.took_ms += await load(address[0] + CHAT, body, rate, seconds)
     over.set()
-    return Latency(took_ms[len(took_ms) // 2], took_ms[len(took_ms) * 99 // 100], len(took_ms), await other)
+    all_of.beside += await other
 
 
-async def measure(address: tuple[str, str], body: bytes, rate: float, seconds: float) -> None:
+async def measure(address: tuple[str, str], body: bytes, rate: float, seconds: float, rounds: int) -> None:
     """Go through the phases and print what comes out."""
     begun_s = time.monotonic()
     await load(address[0] + CHAT, body, rate, SETTLE_S)
-    first: Latency | None = None
-    for name, beside in (("alone", nothing), ("questions", questions), ("alone", nothing), ("retention", retention)):
-        if beside is retention:
-            await asyncio.sleep(max(0.0, begun_s + FIRST_S + SETTLE_S - time.monotonic()))
-        one = await phase(address, body, rate, seconds, beside)
-        first = first or one
-        ratios = f"{one.p50 / first.p50:.2f} and {one.p99 / first.p99:.2f} times the first"
-        print(f"{name:10} p50 {one.p50:6.2f} ms, p99 {one.p99:6.2f} ms: {ratios}; {one.beside:,} {name}", flush=True)
+    found = {name: Latency() for name in BESIDE}
+    for _ in range(rounds):
+        for name in list(BESIDE)[:-1]:
+            await phase(address, body, rate, seconds, name, found[name])
+    await asyncio.sleep(max(0.0, begun_s + FIRST_S + SETTLE_S - time.monotonic()))
+    await phase(address, body, rate, seconds, "retention", found["retention"])
+    alone = found["alone"]
+    for name, one in found.items():
+        ratios = f"{one.share(50) / alone.share(50):.2f} and {one.share(99) / alone.share(99):.2f} times"
+        print(f"{name:10} p50 {one.share(50):6.2f} ms, p99 {one.share(99):6.2f} ms: {ratios}; {one.beside:,} {name}")
+
+
+BESIDE: Final[dict[str, Callable[[str, asyncio.Event], Awaitable[int]]]] = {
+    "alone": nothing, "background": background, "questions": questions, "retention": retention,
+}  # fmt: skip
 
 
 def configured(folder: Path, store: Path, provider: Provider) -> tuple[Path, tuple[str, str]]:
@@ -157,10 +175,10 @@ async def ready(admin: str, patience_s: float = 60.0) -> None:
     raise TimeoutError("the gateway does not become ready")
 
 
-async def run(address: tuple[str, str], body: bytes, rate: float, seconds: float) -> None:
+async def run(address: tuple[str, str], body: bytes, rate: float, seconds: float, rounds: int) -> None:
     """Wait for the gateway and measure."""
     await ready(address[1])
-    await measure(address, body, rate, seconds)
+    await measure(address, body, rate, seconds, rounds)
 
 
 def main() -> None:
@@ -169,6 +187,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
@@ -178,9 +197,10 @@ def main() -> None:
         config, address = configured(folder, arguments.folder, provider)
         words = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
         log = cleanup.enter_context((folder / "gateway.log").open("wb"))
-        gateway = subprocess.Popen(words, start_new_session=True, stdout=log, stderr=log, env=os.environ | {})
+        gateway = subprocess.Popen(words, process_group=0, stdout=log, stderr=log, env=os.environ | {})
         cleanup.callback(stop, gateway)
-        asyncio.run(run(address, (folder / "json.json").read_bytes(), arguments.rate, arguments.seconds))
+        body = (folder / "json.json").read_bytes()
+        asyncio.run(run(address, body, arguments.rate, arguments.seconds, arguments.rounds))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def rss_mb(pid: int) -> float:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process that leads its own session, and everything in it."""
+    """End a process that leads its own group, and everything in it."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)

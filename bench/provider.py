@@ -48,7 +48,7 @@ class Provider:
         words = [str(compiled(folder, tls=tls)), str(port)]
         if certificate:
             words += [str(certificate.certificate), str(certificate.key)]
-        provider = cls(subprocess.Popen(words, start_new_session=True), port, certificate)
+        provider = cls(subprocess.Popen(words, process_group=0), port, certificate)
         for _ in range(50):
             try:
                 provider.set_interval_ms(0)

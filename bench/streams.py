@@ -192,7 +192,7 @@ def start_gateway(folder: Path, upstream: int, cleanup: ExitStack) -> tuple[int,
     config = write(folder, setup)
     log = cleanup.enter_context((folder / "log").open("wb"))
     words = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+    process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, process_group=0)
     cleanup.callback(stop, process)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end_s = time.monotonic() + START_LIMIT_S

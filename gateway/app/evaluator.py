@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from gateway.app.sole import sole
 from gateway.app.vitals import Vitals
 from gateway.config.problems import ConfigError
 from gateway.evaluation.engine import Engine, Places
+from gateway.evaluation.priority import yield_to_others
 from gateway.evaluation.process import sweep
 from gateway.evaluation.queue import QueueRefused
 from gateway.metrics.board import EVALUATOR, GENERATION, HEARTBEAT_MS, PID, RELOADED_AT_MS, SUPERVISOR, Board
@@ -25,7 +27,6 @@ from gateway.policies.snapshot import Snapshot
 
 POLL_S: Final = 0.2
 BEAT_S: Final = 0.5
-LOWEST_PRIORITY: Final = 19
 
 logger = logging.getLogger("tollway.evaluator")
 
@@ -147,7 +148,8 @@ async def run() -> int:
 def main() -> None:
     """Run the evaluator, as the supervisor starts it."""
     log.begin("evaluator")
-    os.nice(LOWEST_PRIORITY)  # and with it all plugins: traffic comes first
+    with suppress(OSError):
+        yield_to_others()  # and with it all plugins, from their first instruction: traffic comes first
     sys.exit(asyncio.run(run()))
 
 

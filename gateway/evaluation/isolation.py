@@ -5,16 +5,19 @@ A measure that is missing stops nothing; docs/isolation.md says what each is for
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import platform
 import resource
 import signal
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from gateway.evaluation import landlock, seccomp
+from gateway.evaluation.priority import yield_to_others
 from gateway.evaluation.privileges import drop_user
 from gateway.evaluation.protocol import Confining, Measure
 from gateway.evaluation.readable import rules_for
@@ -34,8 +37,9 @@ def confine(wanted: Confining) -> list[Measure]:
     The order matters: what needs a right comes before what takes it away.
     """
     told = [
-        _taken("priority", _yield_to_others),
+        _taken("priority", yield_to_others),
         _taken("oom", _die_first),
+        _taken("terminal", _have_no_terminal),
         _taken("privileges", _no_new_privileges),
         _taken("files", lambda: _only_own_files(wanted)),
     ]
@@ -82,19 +86,23 @@ def _taken(name: str, measure: Callable[[], str]) -> Measure:
         return Measure(name=name, in_force=False, word=str(error))
 
 
-def _yield_to_others() -> str:
-    os.nice(19)
-    if not hasattr(os, "SCHED_IDLE"):
-        return "nice 19"
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    return "runs when a processor has nothing else to do (SCHED_IDLE)"
-
-
 def _die_first() -> str:
     if platform.system() != "Linux":
         raise OSError("only Linux has it")
     Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     return "is ended first where the machine has no memory left (oom_score_adj 1000)"
+
+
+def _have_no_terminal() -> str:
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return "there is none"
+    try:
+        fcntl.ioctl(terminal, termios.TIOCNOTTY)
+    finally:
+        os.close(terminal)
+    return "given up"
 
 
 def _no_new_privileges() -> str:

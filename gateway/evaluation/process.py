@@ -67,7 +67,7 @@ class PluginProcess:
                 env=environment(self._folder, os.environ, sys.path),
                 cwd=self._folder,
                 pass_fds=(theirs.fileno(),),
-                start_new_session=True,
+                process_group=0,  # not a session: Linux gives each its full share of the processors (autogroup)
             )
             self._cgroup = Cgroup.make(Path(self._folder).name.rpartition("-")[2], memory_mb)
             if self._cgroup is not None:
@@ -170,7 +170,7 @@ class PluginProcess:
             self.gone()
 
     def _kill(self) -> None:
-        """End its session and group. Who left both, without seccomp and control groups, ends with the line at best."""
+        """End its group. Who left that, without seccomp and control groups, ends with the line at best."""
         if self._cgroup is not None:
             self._cgroup.kill()
         if self._process is not None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.app.channel import CONTROL_FD, Applied, Channel, Config, Drain, Judges, Ready
-from gateway.app.evaluator import LOWEST_PRIORITY
+from gateway.evaluation import priority
 from gateway.metrics import board
 from gateway.metrics.board import Board
 
@@ -73,7 +73,9 @@ async def test_it_takes_its_config_works_and_drains(tmp_path: Path) -> None:
         assert (one.process.pid, 1) == (row.get(board.PID), row.get(board.GENERATION))
         assert row.get(board.HEARTBEAT_MS)
         assert row.get(board.MEMORY_BYTES)
-        assert LOWEST_PRIORITY == os.getpriority(os.PRIO_PROCESS, one.process.pid)
+        assert priority.LOWEST == os.getpriority(os.PRIO_PROCESS, one.process.pid)
+        if sys.platform == "linux":
+            assert os.SCHED_IDLE == os.sched_getscheduler(one.process.pid)
         one.configure(2, team=TEAM.replace("truncated", "empty_answer"))
         assert Applied(2) == await one.hears(Applied)
         one.channel.send(Drain())

@@ -10,7 +10,8 @@ from tests.evaluation.alone import ROOT, alone
 from tests.evaluation.lanes import linux
 
 NAMES = [
-    "priority", "oom", "privileges", "files", "user", "limits", "threads", "orphans", "processes", "network", "cgroup",
+    "priority", "oom", "terminal", "privileges", "files", "user", "limits", "threads", "orphans", "processes",
+    "network", "cgroup",
 ]  # fmt: skip
 
 
@@ -22,7 +23,7 @@ async def test_every_measure_is_told_with_a_word() -> None:
     assert NAMES == [each.name for each in measures]
     assert all(each.word for each in measures)
     in_force = {each.name for each in measures if each.in_force}
-    assert {"priority", "oom", "privileges", "limits", "orphans", "processes", "network"} <= in_force
+    assert {"priority", "oom", "terminal", "privileges", "limits", "orphans", "processes", "network"} <= in_force
 
 
 @linux
@@ -45,6 +46,34 @@ for each in isolation.confine(Confining(folder="{tmp_path}")):
         name for name, in_force in told.items() if in_force == "False"
     }
     assert "True" == told["limits"]
+
+
+@linux
+def test_terminal_is_given_up() -> None:
+    """Nothing can be typed into the terminal of who started the gateway; others keep it."""
+    inner = """
+import os
+from gateway.evaluation import isolation
+os.close(os.open("/dev/tty", os.O_RDWR))
+told = isolation._have_no_terminal()
+try:
+    os.open("/dev/tty", os.O_RDWR)
+except OSError:
+    print(told)
+"""
+    said = alone(
+        f"""
+import fcntl, os, subprocess, termios
+os.setsid()
+_, terminal = os.openpty()
+fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+inner = [sys.executable, "-c", {inner!r}]
+print(subprocess.run(inner, cwd={str(ROOT)!r}, capture_output=True, text=True, check=True).stdout)
+os.close(os.open("/dev/tty", os.O_RDWR))
+"""
+    )
+
+    assert "given up" == said
 
 
 @linux

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.evaluation import process as module
 from gateway.evaluation.process import PluginProcess, _Ring, environment, how, sweep
-from tests.evaluation.lanes import linux
+from tests.evaluation.lanes import linux, processes_of
 
 
 def test_environment_holds_nothing_that_was_not_named() -> None:
@@ -53,6 +53,18 @@ def test_ring_keeps_the_end() -> None:
 
     assert ring.text(100).endswith("line 9998\nline 9999")
     assert module.WORDS_BYTES >= len(ring.text(1 << 20))
+
+
+@linux
+async def test_it_leads_a_group_within_the_session() -> None:
+    """A session of its own would get a full share of the processors from Linux, whatever its priority in it is."""
+    process = PluginProcess(lambda _: None, lambda: None)
+    await process.start("of-a-group", 64)
+    (pid,) = map(int, processes_of({"of-a-group"}))
+    led, session = os.getpgid(pid), os.getsid(pid)
+    await process.end(at_once=True)
+
+    assert (pid, os.getsid(0)) == (led, session)
 
 
 @linux
