@@ -41,6 +41,8 @@ QUESTIONS = (
     "series?step=day&since=30d",
 )  # fmt: skip
 SETTLE_S = 3.0
+# Does something at the admin port until an event, and returns how much.
+Beside = Callable[[str, asyncio.Event], Awaitable[int]]
 
 
 @dataclass
@@ -120,10 +122,12 @@ async def background(_admin: str, until: asyncio.Event) -> int:
     return 1
 
 
-async def phase(address: tuple[str, str], body: bytes, rate: float, seconds: float, name: str, all_of: Latency) -> None:
+async def phase(
+    address: tuple[str, str], body: bytes, rate: float, seconds: float, beside: Beside, all_of: Latency
+) -> None:
     """Load the gateway while something else is done."""
     over = asyncio.Event()
-    other = asyncio.ensure_future(BESIDE[name](address[1], over))
+    other = asyncio.ensure_future(beside(address[1], over))
     all_of.took_ms += await load(address[0] + CHAT, body, rate, seconds)
     over.set()
     all_of.beside += await other
@@ -133,21 +137,20 @@ async def measure(address: tuple[str, str], body: bytes, rate: float, seconds: f
     """Go through the phases and print what comes out."""
     begun_s = time.monotonic()
     await load(address[0] + CHAT, body, rate, SETTLE_S)
-    found = {name: Latency() for name in BESIDE}
+    found = {name: Latency() for name in (*BESIDE, "retention")}
     for _ in range(rounds):
-        for name in list(BESIDE)[:-1]:
-            await phase(address, body, rate, seconds, name, found[name])
+        for name, beside in BESIDE.items():
+            await phase(address, body, rate, seconds, beside, found[name])
     await asyncio.sleep(max(0.0, begun_s + FIRST_S + SETTLE_S - time.monotonic()))
-    await phase(address, body, rate, seconds, "retention", found["retention"])
+    await phase(address, body, rate, seconds, retention, found["retention"])
     alone = found["alone"]
     for name, one in found.items():
         ratios = f"{one.share(50) / alone.share(50):.2f} and {one.share(99) / alone.share(99):.2f} times"
         print(f"{name:10} p50 {one.share(50):6.2f} ms, p99 {one.share(99):6.2f} ms: {ratios}; {one.beside:,} {name}")
 
 
-BESIDE: Final[dict[str, Callable[[str, asyncio.Event], Awaitable[int]]]] = {
-    "alone": nothing, "background": background, "questions": questions, "retention": retention,
-}  # fmt: skip
+# What is done in each round; retention, which does it but once, comes behind them.
+BESIDE: Final[dict[str, Beside]] = {"alone": nothing, "background": background, "questions": questions}
 
 
 def configured(folder: Path, store: Path, provider: Provider) -> tuple[Path, tuple[str, str]]:

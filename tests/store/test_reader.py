@@ -90,66 +90,29 @@ async def test_pages_cover_everything_once_newest_first(store: SqliteStore, read
 
 def various() -> list[Finished]:
     """Exchanges that differ in everything that can be filtered by, each named by its agent."""
+    b = record(
+        NOON_MS + 1, agent="b", team="web", model_requested="fast", route="cheap", client="claude-cli/2.0",
+        tags=["x", "y", "x"], duration_ms=99.0,
+    )  # fmt: skip
+    c = record(
+        NOON_MS + 2, agent="c", key="cron", provider="anthropic", model_served="claude-x", cost_nano_usd=2_000_000,
+        endpoint="messages", finish_reason="tool_use", tool_calls=2, tags=["z"], response_id="resp_1",
+        usage=Usage(input_total=990, output_total=10),
+    )  # fmt: skip
+    d = record(
+        NOON_MS + 3, agent="d", status=429, outcome="rate_limited", cost_nano_usd=0, error="connection reset",
+        bodies="none", usage=None,
+    )  # fmt: skip
+    e = record(
+        NOON_MS + 4, agent="e", session="s1", user="ann", duration_ms=9000.0, usage_source="estimated", stream=True,
+        first_token_ms=15.0, trace_id="0af7651916cd43dd8448eb211c80319c",
+    )  # fmt: skip
     return [
         finished(record(NOON_MS, agent="a", tags=["x"], metadata={"ticket": "4711"}), b"a needle in hay"),
-        finished(
-            record(
-                NOON_MS + 1,
-                agent="b",
-                team="web",
-                model_requested="fast",
-                route="cheap",
-                client="claude-cli/2.0",
-                tags=["x", "y", "x"],
-                duration_ms=99.0,
-            ),
-            None,
-            b'{"x":"caf\\u00e9"}',
-        ),
-        finished(
-            record(
-                NOON_MS + 2,
-                agent="c",
-                key="cron",
-                provider="anthropic",
-                model_served="claude-x",
-                cost_nano_usd=2_000_000,
-                endpoint="messages",
-                finish_reason="tool_use",
-                tool_calls=2,
-                tags=["z"],
-                response_id="resp_1",
-                usage=Usage(input_total=990, output_total=10),
-            )
-        ),
-        finished(
-            record(
-                NOON_MS + 3,
-                agent="d",
-                status=429,
-                outcome="rate_limited",
-                cost_nano_usd=0,
-                error="connection reset",
-                bodies="none",
-                usage=None,
-            ),
-            None,
-            None,
-        ),
-        finished(
-            record(
-                NOON_MS + 4,
-                agent="e",
-                session="s1",
-                user="ann",
-                duration_ms=9000.0,
-                usage_source="estimated",
-                stream=True,
-                first_token_ms=15.0,
-                trace_id="0af7651916cd43dd8448eb211c80319c",
-            ),
-            b'{"t":"say \\"hi\\""}',
-        ),
+        finished(b, None, b'{"x":"caf\\u00e9"}'),
+        finished(c),
+        finished(d, None, None),
+        finished(e, b'{"t":"say \\"hi\\""}'),
     ]
 
 
