@@ -1,28 +1,27 @@
-"""Do questions to the log, or retention, slow traffic down? One gateway over a large store, one steady load.
+"""Do questions to the log, or retention, slow traffic down? A gateway over a large store, one steady load.
 
     python -m bench.store --rows 1000000 --folder DIR --parts write
     python -m bench.beside --folder DIR [--rate 100] [--seconds 20] [--rounds 3]
 
 Requests come at random instants, so many in a second, whether or not earlier ones were answered. Prints p50 and p99 of
 their latency alone, beside another program of the lowest priority, beside questions that are asked one after the other
-at the admin port, and, behind all rounds, while retention removes bodies, rows and days; and the ratios to the first.
-DIR loses what retention removes.
+at the admin port, and, behind all rounds and started anew, while retention removes bodies, rows and days; and the
+ratios to the first. DIR loses what retention removes.
 """
 
 import argparse
 import asyncio
-import os
 import random
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiohttp
 
@@ -43,6 +42,14 @@ QUESTIONS = (
 SETTLE_S = 3.0
 # Does something at the admin port until an event, and returns how much.
 Beside = Callable[[str, asyncio.Event], Awaitable[int]]
+
+
+class Load(NamedTuple):
+    """How many requests a second, how long each time, and how often."""
+
+    rate: float
+    seconds: float
+    rounds: int
 
 
 @dataclass
@@ -122,45 +129,63 @@ async def background(_admin: str, until: asyncio.Event) -> int:
     return 1
 
 
-async def phase(
-    address: tuple[str, str], body: bytes, rate: float, seconds: float, beside: Beside, all_of: Latency
-) -> None:
+async def phase(address: tuple[str, str], body: bytes, load_of: Load, beside: Beside, all_of: Latency) -> None:
     """Load the gateway while something else is done."""
     over = asyncio.Event()
     other = asyncio.ensure_future(beside(address[1], over))
-    all_of.took_ms += await load(address[0] + CHAT, body, rate, seconds)
+    all_of.took_ms += await load(address[0] + CHAT, body, load_of.rate, load_of.seconds)
     over.set()
     all_of.beside += await other
 
 
-async def measure(address: tuple[str, str], body: bytes, rate: float, seconds: float, rounds: int) -> None:
-    """Go through the phases and print what comes out."""
-    begun_s = time.monotonic()
-    await load(address[0] + CHAT, body, rate, SETTLE_S)
-    found = {name: Latency() for name in (*BESIDE, "retention")}
-    for _ in range(rounds):
+async def rounds_of(address: tuple[str, str], body: bytes, load_of: Load, found: dict[str, Latency]) -> None:
+    """Measure what is done in rounds."""
+    await ready(address[1])
+    await load(address[0] + CHAT, body, load_of.rate, SETTLE_S)
+    for _ in range(load_of.rounds):
         for name, beside in BESIDE.items():
-            await phase(address, body, rate, seconds, beside, found[name])
+            await phase(address, body, load_of, beside, found[name])
+
+
+async def while_removing(address: tuple[str, str], body: bytes, load_of: Load, found: dict[str, Latency]) -> None:
+    """Measure beside retention, once: it begins by itself, some time after the start."""
+    await ready(address[1])
+    begun_s = time.monotonic()
+    await load(address[0] + CHAT, body, load_of.rate, SETTLE_S)
     await asyncio.sleep(max(0.0, begun_s + FIRST_S + SETTLE_S - time.monotonic()))
-    await phase(address, body, rate, seconds, retention, found["retention"])
-    alone = found["alone"]
-    for name, one in found.items():
-        ratios = f"{one.share(50) / alone.share(50):.2f} and {one.share(99) / alone.share(99):.2f} times"
-        print(f"{name:10} p50 {one.share(50):6.2f} ms, p99 {one.share(99):6.2f} ms: {ratios}; {one.beside:,} {name}")
+    await phase(address, body, load_of, retention, found["retention"])
 
 
-# What is done in each round; retention, which does it but once, comes behind them.
+# What is done in each round.
 BESIDE: Final[dict[str, Beside]] = {"alone": nothing, "background": background, "questions": questions}
 
 
-def configured(folder: Path, store: Path, provider: Provider) -> tuple[Path, tuple[str, str]]:
-    """Write a configuration; return its file, and where agents and people connect."""
+def shown(found: dict[str, Latency]) -> Iterator[str]:
+    """Say what came out."""
+    alone = found["alone"]
+    for name, one in found.items():
+        ratios = f"{one.share(50) / alone.share(50):.2f} and {one.share(99) / alone.share(99):.2f} times"
+        yield f"{name:10} p50 {one.share(50):6.2f} ms, p99 {one.share(99):6.2f} ms: {ratios}; {one.beside:,} {name}"
+
+
+@contextmanager
+def served(store: Path, provider: Provider, *, removes: bool) -> Iterator[tuple[str, str]]:
+    """Run a gateway over a store; say where agents and people connect. `removes`: it keeps only the newest days."""
     agents, people = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    config = write(folder, Setup(upstream=f"{provider.url}/v1", listen=agents, admin=people))
-    days = f'[store]\nurl = "sqlite:{store.resolve()}"\nretention_days = 20\nbody_retention_days = 5\n'
-    config.write_text(config.read_text() + days)
-    (folder / "teams" / f"{TEAMS[0]}.toml").write_text("[logging]\nretention_days = 10\n")
-    return config, (f"http://{agents}", f"http://{people}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = write(folder, Setup(upstream=f"{provider.url}/v1", listen=agents, admin=people))
+        kept = "retention_days = 20\nbody_retention_days = 5\n" if removes else ""
+        config.write_text(f'{config.read_text()}[store]\nurl = "sqlite:{store.resolve()}"\n{kept}')
+        if removes:
+            (folder / "teams" / f"{TEAMS[0]}.toml").write_text("[logging]\nretention_days = 10\n")
+        words = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
+        with (folder / "gateway.log").open("wb") as log:
+            gateway = subprocess.Popen(words, process_group=0, stdout=log, stderr=log)
+        try:
+            yield f"http://{agents}", f"http://{people}"
+        finally:
+            stop(gateway)
 
 
 async def ready(admin: str, patience_s: float = 60.0) -> None:
@@ -178,12 +203,6 @@ async def ready(admin: str, patience_s: float = 60.0) -> None:
     raise TimeoutError("the gateway does not become ready")
 
 
-async def run(address: tuple[str, str], body: bytes, rate: float, seconds: float, rounds: int) -> None:
-    """Wait for the gateway and measure."""
-    await ready(address[1])
-    await measure(address, body, rate, seconds, rounds)
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -192,18 +211,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    load_of = Load(arguments.rate, arguments.seconds, arguments.rounds)
+    found = {name: Latency() for name in (*BESIDE, "retention")}
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
         write_bodies(folder)
         provider = Provider.start(folder, tls=False)
         cleanup.callback(provider.stop)
-        config, address = configured(folder, arguments.folder, provider)
-        words = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
-        log = cleanup.enter_context((folder / "gateway.log").open("wb"))
-        gateway = subprocess.Popen(words, process_group=0, stdout=log, stderr=log, env=os.environ | {})
-        cleanup.callback(stop, gateway)
         body = (folder / "json.json").read_bytes()
-        asyncio.run(run(address, body, arguments.rate, arguments.seconds, arguments.rounds))
+        with served(arguments.folder, provider, removes=False) as address:
+            asyncio.run(rounds_of(address, body, load_of, found))
+        with served(arguments.folder, provider, removes=True) as address:
+            asyncio.run(while_removing(address, body, load_of, found))
+    print(*shown(found), sep="\n")
 
 
 if __name__ == "__main__":
