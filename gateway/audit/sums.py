@@ -16,7 +16,7 @@ from gateway.metrics.totals import Tally
 from gateway.store import schema
 from gateway.store.dayview import FileSums
 from gateway.store.interface import TotalKey
-from gateway.store.moves import amounts_of, bucket_of
+from gateway.store.moves import amounts_of, bucket_of, highest
 
 _AT_ONCE = 500  # records that are counted together, as a commit does
 # Which models have a series of their own is a matter of history, so it is left out of what is compared; and so is what
@@ -38,6 +38,7 @@ class Recount:
         self._rollups: dict[tuple[int, int, int], list[int]] = {}
         self._claims: dict[int, list[int]] = {}
         self._tags: dict[tuple[str, str, str], list[int]] = {}
+        self._peaks: dict[int, tuple[int, ...]] = {}
 
     def add(self, record: Record, columns: Mapping[str, Any]) -> None:
         """Count a row. `columns`: those that it has in the file."""
@@ -51,6 +52,8 @@ class Recount:
         for tag in set(record.tags) or ("",):
             _add(self._tags, (tag, record.team, record.key), amounts)
         _add(self._spent, record.team, amounts)
+        minute_s, peak = at_s // schema.PEAK_S * schema.PEAK_S, highest([amounts])
+        self._peaks[minute_s] = tuple(map(max, peak, self._peaks.get(minute_s, peak)))
         self._waiting.append(record)
         if len(self._waiting) >= _AT_ONCE:
             self._count()
@@ -77,10 +80,10 @@ class Recount:
         _compare("spend of", spend, self._spent, found)
 
     def compare_sums(self, stored: FileSums, found: Findings, team: str | None = None) -> None:
-        """Compare with the sums of the file by hour and day, caller and tag; of a team only where only its rows were
-        counted."""
+        """Compare with the sums of the file by hour and day, caller and tag, and with the peaks of minutes; of a team
+        only where only its rows were counted."""
         kinds = {kind for _, _, kind in self._rollups}
-        rollups, claims, tags = stored
+        rollups, claims, tags, peaks = stored
         if team is not None:
             rollups = {which: amounts for which, amounts in rollups.items() if which[2] in kinds}
             claims = {which: amounts for which, amounts in claims.items() if which in self._claims}
@@ -91,6 +94,10 @@ class Recount:
         _compare("rollup (seconds, start, kind)", rollups, self._rollups, found)
         _compare("claim", claims, self._claims, found)
         _compare("tag", tags, counted, found)
+        for start_s, real in self._peaks.items():
+            for name, recorded, recomputed in zip_longest(schema.PEAK, peaks.get(start_s, ()), real, fillvalue=0):
+                found.look_into("sums")  # too high only costs a look, too low hides what is there
+                found.expect("sums", f"peak of minute {start_s}: {name}", recorded, max(recorded, recomputed))
 
     def _count(self) -> None:
         self._totals.update(self._tally.count(self._waiting))

@@ -37,11 +37,13 @@ class Row(NamedTuple):
 
 
 class FileSums(NamedTuple):
-    """The sums of a file. `rollups`: by step, start and kind; `claims`: by claim; `tags`: by tag, team and key."""
+    """The sums of a file. `rollups`: by step, start and kind; `claims`: by claim; `tags`: by tag, team and key;
+    `peaks`: by the second at which a minute starts."""
 
     rollups: dict[tuple[int, int, int], tuple[int, ...]]
     claims: dict[int, tuple[int, ...]]
     tags: dict[tuple[str, str, str], tuple[int, ...]]
+    peaks: dict[int, tuple[int, ...]]
 
 
 class DayView:
@@ -94,10 +96,12 @@ class DayView:
         rollups = await self._all(f"SELECT step_s, start_s, kind, {measures}, {', '.join(schema.BUCKETS)} FROM rollups")  # noqa: S608 names of ours
         claims = await self._all(f"SELECT claim, {measures} FROM claims")  # noqa: S608 names of ours
         tags = await self._all(f"SELECT tag, team, key, {measures} FROM tags")  # noqa: S608 names of ours
+        peaks = await self._all("SELECT * FROM peaks")
         return FileSums(
             {(step_s, start_s, kind): tuple(amounts) for step_s, start_s, kind, *amounts in rollups},
             {claim: tuple(amounts) for claim, *amounts in claims},
             {(tag, team, key): tuple(amounts) for tag, team, key, *amounts in tags},
+            {start_s: tuple(amounts) for start_s, *amounts in peaks},
         )
 
     async def _all(self, statement: str, values: Sequence[object] = ()) -> list[Any]:

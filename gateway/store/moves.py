@@ -4,7 +4,7 @@ import operator
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from gateway.core.record import Record
@@ -19,7 +19,10 @@ Groups = defaultdict[K, list[Seen]]
 
 _MEASURED = len(schema.MEASURES)
 _BUCKET, _AT_MS = _MEASURED, _MEASURED + 1
-_HOUR_MS = schema.HOUR_S * 1_000
+_HOUR_MS, _PEAK_MS = schema.HOUR_S * 1_000, schema.PEAK_S * 1_000
+_READ, _WRITTEN, _COST, _DURATION = map(
+    schema.MEASURES.index, ("input_tokens", "output_tokens", "cost_nano_usd", "duration_us")
+)
 _EDGES_US = [edge * 1_000 for edge in schema.EDGES_MS if edge is not None]
 
 
@@ -31,6 +34,7 @@ class Moves:
         self._rollups: Groups[tuple[int, int]] = defaultdict(list)
         self._claims: Groups[int] = defaultdict(list)
         self._tags: Groups[Tag] = defaultdict(list)
+        self._minutes: Groups[int] = defaultdict(list)
 
     def add(self, key: bytes, record: Record, kind: int, claim: int, times: int = 1) -> None:
         """Add what an exchange of this kind and claim counts; -1 times: take it off."""
@@ -38,6 +42,7 @@ class Moves:
         seen = (*amounts_of(record, times), bucket_of(record), at_ms)
         self._rollups[at_ms // _HOUR_MS, kind].append(seen)
         self._claims[claim].append(seen)
+        self._minutes[at_ms // _PEAK_MS].append(seen)
         for tag in set(record.tags) if record.tags else ("",):
             self._tags[tag, record.team, record.key].append(seen)
 
@@ -57,6 +62,8 @@ class Moves:
         sql.executemany(schema.MOVE_CLAIM, known)
         tags = [(start_s, *self._naming.tag(*names), *_spanned(seen)) for names, seen in self._tags.items()]
         sql.executemany(schema.ADD_TAG, tags)
+        peaks = ((minute * schema.PEAK_S, *highest(seen)) for minute, seen in self._minutes.items())
+        sql.executemany(schema.RAISE_PEAK, peaks)
 
     def _rollup_rows(self, day_s: int) -> Iterator[tuple[int, ...]]:
         days: dict[int, list[int]] = {}
@@ -103,3 +110,10 @@ def _spread(seen: list[Seen]) -> list[int]:
     for one in seen:
         buckets[one[_BUCKET]] += one[0]
     return added(seen)[:_MEASURED] + buckets[:-1]
+
+
+def highest(seen: Sequence[Sequence[int]]) -> tuple[int, int, int]:
+    """Return the most that any of these amounts has of each of schema.PEAK."""
+    columns = list(zip(*seen, strict=True))
+    tokens = map(operator.add, columns[_READ], columns[_WRITTEN])
+    return max(columns[_COST]), max(tokens), max(columns[_DURATION])

@@ -1,7 +1,7 @@
 """Which exchanges of a day match, newest first? The sums tell where there can be any; only there rows are looked at."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from gateway.core.record import Record, decode
@@ -11,9 +11,16 @@ from gateway.store.interface import Query
 
 _ROWS = "exchanges CROSS JOIN contents USING (seq)"
 _HOUR_MS = schema.HOUR_S * 1000
+_PEAK_MS = schema.PEAK_S * 1000
 _NEVER_MS = 1 << 48
 # Table of sums -> the filters by which it tells when somebody was seen.
 _WHO = {"claims": ("session", "user", "agent", "client"), "tags": ("any_tag", "all_tags")}
+# Filter -> what a minute's peak must be at least, and how many of its unit make one of the filter's.
+_PEAKS = {
+    "min_cost_nano_usd": ("cost_nano_usd", 1),
+    "min_tokens": ("tokens", 1),
+    "min_duration_ms": ("duration_us", 1000),
+}
 _WHERE = "exchanges.id >= ? AND exchanges.id < ? AND"
 
 
@@ -28,28 +35,63 @@ def stretches(sql: sqlite3.Connection, query: Query) -> list[Stretch]:
     """Return where in a day there may be exchanges that match, newest first.
 
     Hours that follow each other are one stretch; but where bodies are read for a text, it is hour by hour, so that one
-    can go on there.
+    can go on there. Minutes in which nothing was so dear, large or slow as is asked are left out.
     """
+    found = list(_hours(sql, query))
+    asked = {column: (getattr(query, name) or 0) * factor for name, (column, factor) in _PEAKS.items()}
+    peaks = {column: round(least) for column, least in asked.items() if least > 0}
+    return [part for each in found for part in _high_minutes(sql, each, peaks)] if peaks else found
+
+
+def _hours(sql: sqlite3.Connection, query: Query) -> Iterable[Stretch]:
     span = _span(sql, query)
     kinds = named(query, "kinds").perhaps
     by_hour = query.text is not None and _looked_up(sql, query) is None
     if kinds.sql == "1" and not by_hour:
-        return [span] if span.first_ms < span.end_ms else []
-    hours = sql.execute(
+        return _within(span, [span])
+    starts = sql.execute(
         "SELECT DISTINCT start_s FROM rollups WHERE step_s = ? "  # noqa: S608 clauses are ours, values are bound
         f"AND kind IN (SELECT kind FROM kinds WHERE {kinds.sql}) ORDER BY start_s DESC",
         (schema.HOUR_S, *kinds.values),
     )
-    found: list[Stretch] = []
-    for (start_s,) in hours:
-        hour = Stretch(max(start_s * 1000, span.first_ms), min(start_s * 1000 + _HOUR_MS, span.end_ms))
-        if hour.first_ms >= hour.end_ms:
-            continue
-        if found and found[-1].first_ms == hour.end_ms and not by_hour:
-            found[-1] = Stretch(hour.first_ms, found[-1].end_ms)
+    hours = _within(span, (_beginning(start_s, schema.HOUR_S) for (start_s,) in starts))
+    return hours if by_hour else _joined(hours)
+
+
+def _high_minutes(sql: sqlite3.Connection, stretch: Stretch, peaks: dict[str, int]) -> Iterator[Stretch]:
+    """Give what is left of a stretch where each of these columns must have come to so much."""
+    high = " AND ".join(f"{column} >= ?" for column in peaks)
+    starts = sql.execute(
+        f"SELECT start_s FROM peaks WHERE start_s > ? AND start_s < ? AND {high} ORDER BY start_s DESC",  # noqa: S608 as above
+        (stretch.first_ms // 1000 - schema.PEAK_S, -(-stretch.end_ms // 1000), *peaks.values()),
+    )
+    return _joined(_within(stretch, (_beginning(start_s, schema.PEAK_S) for (start_s,) in starts)))
+
+
+def _beginning(start_s: int, length_s: int) -> Stretch:
+    return Stretch(start_s * 1000, (start_s + length_s) * 1000)
+
+
+def _within(span: Stretch, parts: Iterable[Stretch]) -> Iterator[Stretch]:
+    """Give what of these lies in a span."""
+    for part in parts:
+        cut = Stretch(max(part.first_ms, span.first_ms), min(part.end_ms, span.end_ms))
+        if cut.first_ms < cut.end_ms:
+            yield cut
+
+
+def _joined(parts: Iterator[Stretch]) -> Iterator[Stretch]:
+    """Make one of those that follow each other; the newest is first."""
+    last = next(parts, None)
+    if last is None:
+        return
+    for part in parts:
+        if part.end_ms == last.first_ms:
+            last = Stretch(part.first_ms, last.end_ms)
         else:
-            found.append(hour)
-    return found
+            yield last
+            last = part
+    yield last
 
 
 def matches(sql: sqlite3.Connection, query: Query, where: Stretch, limit: int) -> Iterator[Record]:

@@ -12,7 +12,7 @@ from gateway.store import score_schema
 from gateway.store.bodies import pack
 from gateway.store.interface import TotalKey
 
-VERSION = 3
+VERSION = 4
 HOUR_S = 3_600
 DAY_S = 86_400
 DAY_MS = 86_400_000
@@ -86,6 +86,14 @@ CREATE TABLE IF NOT EXISTS charges (
 CREATE INDEX IF NOT EXISTS late_charges ON charges (late) WHERE late != 0;
 """
 
+# The most that any exchange of a minute came to: where nothing is so dear, large or slow as is asked for, no row is
+# looked at. It is never lowered; what is removed or amended leaves it too high, which only costs a look.
+PEAK = ("cost_nano_usd", "tokens", "duration_us")
+PEAK_S = 60
+PEAKS = f"""
+CREATE TABLE IF NOT EXISTS peaks (start_s INTEGER PRIMARY KEY, {_columns(PEAK, "INTEGER NOT NULL")});
+"""
+
 WATERMARKS = """
 CREATE TABLE IF NOT EXISTS watermarks (segment TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -134,6 +142,7 @@ CREATE TABLE IF NOT EXISTS removed (
     + WATERMARKS
     + TOTALS
     + SUMS
+    + PEAKS
     + CHARGES
     + score_schema.TABLES
 )
@@ -211,6 +220,8 @@ FOLD_BOOKS = (
 INSERT_KIND = f"INSERT INTO kinds VALUES ({_marks(1 + len(KIND))})"  # noqa: S608 names of ours
 ADD_ROLLUP = f"""INSERT INTO rollups VALUES ({_marks(3 + len(MEASURES) + len(BUCKETS))})
     ON CONFLICT (step_s, start_s, kind) DO UPDATE SET {_adding(MEASURES + BUCKETS)}"""  # noqa: S608 names of ours
+RAISE_PEAK = f"""INSERT INTO peaks VALUES ({_marks(1 + len(PEAK))})
+    ON CONFLICT (start_s) DO UPDATE SET {", ".join(f"{name} = max({name}, excluded.{name})" for name in PEAK)}"""  # noqa: S608 names of ours
 _SPAN = "first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms)"
 INSERT_CLAIM = f"INSERT INTO claims VALUES ({_marks(4 + len(CLAIM) + len(MEASURES))})"  # noqa: S608 names of ours
 SELECT_CLAIMS = f"SELECT {', '.join(CLAIM)} FROM claims"  # noqa: S608 names of ours

@@ -1,9 +1,10 @@
 """What do all files together say of what was used? Sums of days, put together by group and by step of time."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -42,23 +43,23 @@ def spending(
         raise BadFilter("step", f"one of {', '.join(STEPS)}, not {step!r}")
     buckets = step is not None and (by is None or "kinds" in GROUPS[by])
     asked = Asked(query, by, None if step is None else min(_SECONDS[step], schema.DAY_S), buckets)
-    found: dict[_Group, list[int]] = {}
+    found: dict[_Group, Sequence[int]] = {}
     sources: dict[_Group, dict[str, int]] = {}
     for start_s, name, source, amounts in _rows(folder, asked, step, deadline):
         group = 0 if step is None else step_start_s(start_s, step), name
         known = found.get(group)
-        found[group] = list(amounts) if known is None else list(map(add, known, amounts))
+        found[group] = amounts if known is None else list(map(add, known, amounts))
         if source:
             told = sources.setdefault(group, {})
             told[source] = told.get(source, 0) + amounts[0]
     # In order of time, and the dearest first.
-    order = sorted(found, key=lambda group: (group[0], -found[group][_COST], group[1]))
+    most = len(found) if step is not None or limit is None else limit
     shown = [
         _spend(None if step is None else group[0], group[1], found[group], sources.get(group, {}))
-        for group in (order if step is not None else order[:limit])
+        for group in nsmallest(most, found, key=lambda group: (group[0], -found[group][_COST], group[1]))
     ]
     total = _spend(None, "total", list(map(sum, zip(*found.values(), strict=True))), {})
-    return Spending(shown, total, len(order) - len(shown))
+    return Spending(shown, total, len(found) - len(shown))
 
 
 def _rows(folder: Path, asked: Asked, step: str | None, deadline: Deadline) -> Iterable[Row]:
@@ -135,9 +136,9 @@ def percentile_ms(buckets: Iterable[int], share: float) -> float | None:
     return None
 
 
-def _spend(start_s: int | None, name: str, amounts: list[int], sources: dict[str, int]) -> Spend:
+def _spend(start_s: int | None, name: str, amounts: Sequence[int], sources: dict[str, int]) -> Spend:
     measured: dict[str, Any] = dict(zip(schema.MEASURES, amounts, strict=False))
-    return Spend(name=name, start_s=start_s, buckets=amounts[_MEASURED:], sources=sources, **measured)
+    return Spend(name=name, start_s=start_s, buckets=list(amounts[_MEASURED:]), sources=sources, **measured)
 
 
 def _day_ms(path: Path) -> int:

@@ -9,6 +9,7 @@ from gateway.audit.findings import Findings
 from gateway.audit.sums import Recount
 from gateway.core.record import Record
 from gateway.metrics.totals import Tally
+from gateway.store import schema
 from gateway.store.dayview import FileSums
 from tests.records import DAY_MS, NOON_MS, record
 
@@ -127,6 +128,7 @@ def sums() -> FileSums:
         {(3600, noon, 1): search, (86400, day, 1): search, (3600, noon, 2): web, (86400, day, 2): web},
         {5: SPEND["search"], 6: SPEND["web"]},
         {("", "search", "ci"): SPEND["search"], ("other", "web", "ci"): SPEND["web"]},
+        {noon: (7, 120, 812_345)},
     )
 
 
@@ -146,3 +148,15 @@ def test_sums_by_hour_day_caller_and_tag_are_counted_again() -> None:
             ((what, (recorded, recomputed)),) = differences(found).items()
             assert what.endswith(f"{which}: cost_nano_usd")
             assert 1 == recorded - recomputed
+
+
+def test_a_peak_may_be_too_high_but_never_too_low() -> None:
+    """What was removed leaves it as it was; one that is missing would hide every exchange of its minute."""
+    found = Findings()
+    minute = NOON_MS // 1000
+    for peak in ({minute: (9, 900, 900_000)}, {minute: (7, 119, 812_345)}, {}):
+        counted(RECORDS).compare_sums(sums()._replace(peaks=peak), found)
+    told = [(each.what, each.recorded, each.recomputed) for each in found.take() if each.what.startswith("peak")]
+    names = [f"peak of minute {minute}: {name}" for name in schema.PEAK]
+
+    assert [(names[1], 119, 120), (names[0], 0, 7), (names[1], 0, 120), (names[2], 0, 812_345)] == told

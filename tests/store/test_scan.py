@@ -17,11 +17,12 @@ from tests.records import DAY_MS, NOON_MS, finished, record
 
 HOUR_MS = 3_600_000
 MIDNIGHT_MS = NOON_MS - DAY_MS // 2
+MINUTE_MS = 60_000
 RECORDS = [
-    record(MIDNIGHT_MS + 1 * HOUR_MS + 5, team="web", session="s1"),
-    record(MIDNIGHT_MS + 2 * HOUR_MS + 5, team="web", session="s2"),
-    record(MIDNIGHT_MS + 7 * HOUR_MS + 5, team="web", tags=["rare"]),
-    record(MIDNIGHT_MS + 9 * HOUR_MS + 5, team="ads", session="s2"),
+    record(MIDNIGHT_MS + 1 * HOUR_MS + 5, team="web", session="s1", cost_nano_usd=7, duration_ms=2000.0),
+    record(MIDNIGHT_MS + 2 * HOUR_MS + 5, team="web", session="s2", cost_nano_usd=5),
+    record(MIDNIGHT_MS + 7 * HOUR_MS + 5, team="web", tags=["rare"], cost_nano_usd=0),
+    record(MIDNIGHT_MS + 9 * HOUR_MS + 5, team="ads", session="s2", cost_nano_usd=0),
 ]
 
 
@@ -64,6 +65,64 @@ def test_callers_are_looked_for_from_first_to_last(sql: sqlite3.Connection) -> N
 
     assert [span] == scan.stretches(sql, Query(session="s2"))
     assert [rare] == scan.stretches(sql, Query(any_tag=("rare",)))
+
+
+def minutes(first: int, end: int, hour: int) -> Stretch:
+    """Write a stretch of an hour in whole minutes."""
+    start_ms = MIDNIGHT_MS + hour * HOUR_MS
+    return Stretch(start_ms + first * MINUTE_MS, start_ms + end * MINUTE_MS)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(min_cost_nano_usd=5), [minutes(0, 1, hour=2), minutes(0, 1, hour=1)]),
+        (Query(min_cost_nano_usd=6), [minutes(0, 1, hour=1)]),
+        (Query(min_cost_nano_usd=8), []),
+        (Query(min_cost_nano_usd=5, team="ads"), []),
+        (
+            Query(min_cost_nano_usd=5, until_ms=MIDNIGHT_MS + HOUR_MS + 9),
+            [Stretch(MIDNIGHT_MS + HOUR_MS, MIDNIGHT_MS + HOUR_MS + 9)],
+        ),
+        (
+            Query(min_cost_nano_usd=5, since_ms=MIDNIGHT_MS + 2 * HOUR_MS + 3),
+            [Stretch(MIDNIGHT_MS + 2 * HOUR_MS + 3, MIDNIGHT_MS + 2 * HOUR_MS + MINUTE_MS)],
+        ),
+        (Query(min_duration_ms=2000.0), [minutes(0, 1, hour=1)]),
+        (Query(min_duration_ms=2000.1), []),
+        (Query(min_cost_nano_usd=5, min_duration_ms=2000.0), [minutes(0, 1, hour=1)]),
+    ],
+)
+def test_minutes_without_a_high_one_are_skipped(sql: sqlite3.Connection, query: Query, expected: list[Stretch]) -> None:
+    """Dear, large or slow ones are few, and spread over a day."""
+    assert expected == scan.stretches(sql, query)
+
+
+def test_minutes_that_follow_each_other_are_one_stretch(tmp_path: Path) -> None:
+    """Where most are high, the rows are gone through as if nothing had been asked for."""
+    store = SqliteStore(tmp_path, Tally().count)
+    store.commit([finished(record(MIDNIGHT_MS + at * MINUTE_MS, cost_nano_usd=1)) for at in (1, 2, 3, 5)], {})
+    store.close()
+    with opened(tmp_path / "2026-11-23.db", Deadline(60.0)) as sql:
+        found = scan.stretches(sql, Query(min_cost_nano_usd=1))
+
+    assert [minutes(5, 6, hour=0), minutes(1, 4, hour=0)] == found
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_amendment_raises_the_peak(tmp_path: Path, at_once: bool) -> None:
+    """What became known late is found, too, whatever it was before."""
+    first = record(MIDNIGHT_MS, cost_nano_usd=0, outcome="error", duration_ms=1.0)
+    amended = record(id=first.id, cost_nano_usd=9, duration_ms=90.0)
+    batch = [finished(first), finished(amended, None, None, amends=True)]
+    store = SqliteStore(tmp_path, Tally().count)
+    for each in [batch] if at_once else [[one] for one in batch]:
+        store.commit(each, {})
+    store.close()
+
+    with opened(tmp_path / "2026-11-23.db", Deadline(60.0)) as sql:
+        for query in (Query(min_cost_nano_usd=9), Query(min_duration_ms=90.0)):
+            assert [minutes(0, 1, hour=0)] == scan.stretches(sql, query)
 
 
 def test_cursor_and_id_bound_the_time(sql: sqlite3.Connection) -> None:
