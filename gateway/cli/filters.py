@@ -17,6 +17,7 @@ FILTERS = {
     "route": ("NAME", "Only by this route."),
     "endpoint": ("NAME", "Only this kind of call: chat, messages, embeddings, …"),
     "status": ("STATUS", "Only with this status: 429, or 5xx."),
+    "ok": ("true|false", "Only what ended well, or only what did not."),
     "outcome": ("OUTCOME", "Only with this outcome: ok, client_error, upstream_error, …"),
     "error": ("TEXT", "Only where the error says this."),
     "finish_reason": ("WORD", "Only where the model stopped for this reason: stop, length, …"),

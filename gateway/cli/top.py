@@ -30,7 +30,6 @@ TABLES_EVERY_S: Final = 10.0
 _FAILURES: Final = 20
 _BALANCES: Final = 5  # of each budget
 _ONCE: Final = (100, 40)  # of a pipe, which has no size
-_NOT_OK: Final = "*e*"  # the outcomes that have an e in them: all but `ok`
 _OPTIONS: Final = {"by": "--by"}
 
 By = Literal["team", "model", "key", "user", "session", "agent", "provider"]
@@ -114,7 +113,7 @@ class Watch:
         with self._tolerant("budgets"):
             view.budgets = balances(port.ask("/api/budgets", {"limit": _BALANCES})["budgets"])
         with self._tolerant("failures"):
-            found = port.ask("/api/exchanges", {"outcome": _NOT_OK, "since": SINCE, "limit": _FAILURES})
+            found = port.ask("/api/exchanges", {"ok": "false", "since": SINCE, "limit": _FAILURES})
             view.failures = failures(found["exchanges"])
 
     @contextlib.contextmanager

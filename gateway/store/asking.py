@@ -161,6 +161,7 @@ _READERS: Readers = {
         )
     },
     "outcome": ("outcome", _outcome),
+    "ok": ("ok", truth),
     "usage_source": ("usage_source", _one_of(USAGE_SOURCES)),
     "bodies": ("bodies", _one_of(BODIES)),
     "stream": ("stream", truth),

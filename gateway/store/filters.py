@@ -81,7 +81,9 @@ def named(query: Query, table: str) -> Named:
 
 # Table of sums -> the filters that it can answer.
 TABLES = {
-    "kinds": frozenset({"team", "key", "provider", "route", "endpoint", "outcome", "usage_source", "status", "model"}),
+    "kinds": frozenset(
+        {"team", "key", "provider", "route", "endpoint", "outcome", "ok", "usage_source", "status", "model"}
+    ),
     "claims": frozenset({"team", "key", "session", "user", "agent", "client"}),
     "tags": frozenset({"team", "key"}),
 }
@@ -135,6 +137,7 @@ def _json(wanted: Sequence[str]) -> str:
 # Field of Query -> in which columns its names stand, how they are compared; `{}` is `=` or GLOB, as the value asks.
 _OF_NAMES: dict[str, tuple[tuple[str, ...], str, Bind]] = {
     **{name: ((name,), "{} ?", _one) for name in sorted(TABLES["kinds"] | TABLES["claims"])},
+    "ok": (("outcome",), "= 'ok' = ?", _one),  # (outcome = 'ok') is what is asked for
     "status": (("status",), "BETWEEN ? AND ?", _status_range),
     "model": (("model_served", "model_requested"), "{} ?", _one),
 }

@@ -111,6 +111,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str | None = None
     status: str | None = None
     outcome: str | None = None
+    ok: bool | None = None
     error: str | None = None
     finish_reason: str | None = None
     usage_source: str | None = None

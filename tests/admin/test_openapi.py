@@ -70,7 +70,7 @@ VALUES = {
     "trace_id": "t", "min_tokens": "1", "max_tokens": "9", "max_duration": "2.5s", "min_first_token": "1ms",
     "max_first_token": "1m", "count": "true", "step": "week", "score": "a:fail,b:<0.5,c:missing", "scores": "true",
     "evaluator": "a*", "name": "a", "source": "judge", "result": "ok", "author": "ann", "run": "online", "policy": "p",
-    "fingerprint": "f", "prompt_version": "v",
+    "fingerprint": "f", "prompt_version": "v", "ok": "false",
 }  # fmt: skip
 
 # An order for each path that takes another one than `who` and `why`.

@@ -64,6 +64,7 @@ FILTERS: dict[str, tuple[str, str, object]] = {
     "usage_source": ("partial", "usage_source", "partial"),
     "bodies": ("none", "bodies", "none"),
     "stream": ("true", "stream", True),
+    "ok": ("false", "ok", False),
     "tool_calls": ("false", "has_tool_calls", False),
     "agent": ("planner", "agent", "planner"),
     "client": ("claude-cli*", "client", "claude-cli*"),

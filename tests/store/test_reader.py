@@ -128,6 +128,8 @@ def various() -> list[Finished]:
         (Query(status="429"), "d"),
         (Query(status="4xx"), "d"),
         (Query(outcome="rate_limited"), "d"),
+        (Query(ok=False), "d"),
+        (Query(ok=True), "abce"),
         (Query(session="s1"), "e"),
         (Query(user="ann"), "e"),
         (Query(min_cost_nano_usd=1_000_000), "c"),

@@ -29,6 +29,8 @@ QUERIES = (
     Query(session="s1"),
     Query(any_tag=("x",)),
     Query(user="ann", team="web"),
+    Query(ok=False),
+    Query(min_cost_nano_usd=900, min_duration_ms=700.0),
 )
 
 
@@ -63,6 +65,9 @@ def matches(one: Record, query: Query) -> bool:
         and query.session in (None, one.session)
         and query.user in (None, one.user)
         and (query.any_tag is None or bool({*query.any_tag} & {*one.tags}))
+        and query.ok in (None, one.outcome == "ok")
+        and one.cost_nano_usd >= (query.min_cost_nano_usd or 0)
+        and (one.duration_ms or 0) >= (query.min_duration_ms or 0)
     )
 
 
