@@ -43,21 +43,22 @@ def spending(
         raise BadFilter("step", f"one of {', '.join(STEPS)}, not {step!r}")
     buckets = step is not None and (by is None or "kinds" in GROUPS[by])
     asked = Asked(query, by, None if step is None else min(_SECONDS[step], schema.DAY_S), buckets)
-    found: dict[_Group, Sequence[int]] = {}
-    sources: dict[_Group, dict[str, int]] = {}
+    # Nothing but tuples of numbers and texts: hundreds of thousands of lists would keep the garbage collector busy.
+    found: dict[_Group, tuple[int, ...]] = {}
+    by_source: dict[str, dict[_Group, int]] = {}
     for start_s, name, source, amounts in _rows(folder, asked, step, deadline):
         group = 0 if step is None else step_start_s(start_s, step), name
         known = found.get(group)
-        found[group] = amounts if known is None else list(map(add, known, amounts))
+        found[group] = amounts if known is None else tuple(map(add, known, amounts))
         if source:
-            told = sources.setdefault(group, {})
-            told[source] = told.get(source, 0) + amounts[0]
+            requests = by_source.setdefault(source, {})
+            requests[group] = requests.get(group, 0) + amounts[0]
     # In order of time, and the dearest first.
     most = len(found) if step is not None or limit is None else limit
-    shown = [
-        _spend(None if step is None else group[0], group[1], found[group], sources.get(group, {}))
-        for group in nsmallest(most, found, key=lambda group: (group[0], -found[group][_COST], group[1]))
-    ]
+    shown = []
+    for group in nsmallest(most, found, key=lambda group: (group[0], -found[group][_COST], group[1])):
+        sources = {source: requests[group] for source, requests in by_source.items() if group in requests}
+        shown.append(_spend(None if step is None else group[0], group[1], found[group], sources))
     total = _spend(None, "total", list(map(sum, zip(*found.values(), strict=True))), {})
     return Spending(shown, total, len(found) - len(shown))
 

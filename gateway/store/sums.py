@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 
 # When it starts, the group's name, who says so, measures and buckets.
-Row = tuple[int, str, str, Sequence[int]]
+Row = tuple[int, str, str, tuple[int, ...]]
 
 
 class Asked(NamedTuple):
@@ -138,9 +138,10 @@ def _from_sums(
         f"WHERE {of_step[0]} start_s >= ? AND start_s < ? AND {names.sql} {'GROUP BY 1, 2, 3' if grouped else ''}",
         (*of_step[1], -(-first_ms // 1000), -(-end_ms // 1000), *names.values),
     )
-    for start_s, name, source, *amounts in rows:
-        if amounts[0]:
-            yield start_s, name, source, amounts
+    for row in rows:
+        start_s, name, source = row[:3]
+        if row[3]:
+            yield start_s, name, source, row[3:]
 
 
 def _from_rows(sql: sqlite3.Connection, asked: Asked, spans: Iterator[Span]) -> Iterator[Row]:
@@ -161,7 +162,7 @@ def _from_rows(sql: sqlite3.Connection, asked: Asked, spans: Iterator[Span]) -> 
     for span in _narrowed(spans, scan.stretches(sql, asked.query)):
         keys = schema.first_key(span.first_ms), schema.first_key(span.end_ms)
         for name, source_name, *amounts in sql.execute(statement, (*keys, *clause.values)):
-            yield span.start_s, name, source_name or "", amounts
+            yield span.start_s, name, source_name or "", tuple(amounts)
 
 
 def _narrowed(spans: Iterator[Span], where: Sequence[Stretch]) -> Iterator[Span]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,8 +18,16 @@ def on_uvloop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
             async with asyncio.timeout(20):
                 await test(*arguments, **named)
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        try:
             runner.run(bounded())
+        finally:
+            # As an error the warning would keep uvloop from closing what a test that failed has left open, and it would
+            # wait for that for ever.
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always", ResourceWarning)
+                runner.close()
+        assert not told, f"left open: {[str(each.message) for each in told]}"
 
     return run
 

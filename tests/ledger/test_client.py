@@ -124,7 +124,7 @@ async def test_something_else_goes_first(tmp_path: Path) -> None:
     authority = await Scripted(tmp_path / "s").start()
     client, ears = calling(tmp_path / "s")
     client.listen(ears)
-    await until(lambda: ears.told)
+    await until(lambda: authority.heard)
     went: list[int] = []
     client.first = lambda: went.append(len(authority.heard))
     client.send(ask(1))
