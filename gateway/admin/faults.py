@@ -12,7 +12,7 @@ from gateway.admin.orders import BadOrder
 from gateway.config.problems import suggestion
 from gateway.evaluation.queue import QueueRefused
 from gateway.store.filters import BadFilter
-from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
+from gateway.store.interface import AmbiguousId, NoAnswer, NoSuchExchange, StoreRefused
 from gateway.store.opening import QueryTimeout
 
 log = logging.getLogger("tollway.admin")
@@ -32,7 +32,7 @@ _ANSWERS: tuple[tuple[tuple[type[Exception], ...], Callable[..., web.Response]],
     ((NoSuchExchange, NoSuchBudget, NoSuchBar, NotThere), _status(404)),
     ((AmbiguousId,), lambda error: refused(409, str(error), param="id")),
     ((NotKept,), _status(410)),
-    ((QueryTimeout, StoreRefused, QueueRefused, NoLedger, NotNow, TooMany), _status(503)),
+    ((QueryTimeout, NoAnswer, StoreRefused, QueueRefused, NoLedger, NotNow, TooMany), _status(503)),
     (
         (sqlite3.DatabaseError,),
         lambda error: refused(503, f"the store cannot be read: {error}. `tollway audit` names the file"),

@@ -15,6 +15,7 @@ from aiohttp import web
 from gateway.admin.api import make_app
 from gateway.admin.sources import Sources
 from gateway.app import log
+from gateway.app.apart import Apart
 from gateway.app.booking import book
 from gateway.app.budget_gauges import BudgetGauges
 from gateway.app.budget_watch import BudgetWatch
@@ -92,11 +93,12 @@ class Recorder:
             reckoning,
         )
         self._teller = Teller(journal_dir)
+        self._apart = Apart()
         self._ratchet = Ratchet(data_dir / "counters.json")
         self._runner = web.AppRunner(
             make_app(
                 Sources(
-                    store=StoreReader(store_dir),
+                    store=StoreReader(store_dir, answering=self._apart),
                     exposition=Exposition(self._totals, self._gauges.samples, self._tally),
                     why_not_ready=self._why_not_ready,
                     token=lambda: self._snapshot.server.admin_token,
@@ -157,6 +159,7 @@ class Recorder:
         for task in (refreshing, watching, orders, ending):
             task.cancel()
         await self._runner.cleanup()
+        await self._apart.close()
         if died:
             logger.error(
                 "recording ended; the journal keeps what happens until it goes on",

@@ -15,8 +15,12 @@ class BadFilter(ValueError):
     """A filter makes no sense; `name` says which."""
 
     def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(name, message)  # both, so that it can be told from process to process
         self.name = name
+
+    def __str__(self) -> str:
+        """Say what makes no sense."""
+        return str(self.args[1])
 
 
 Bind = Callable[[Any], Sequence[object]]

@@ -35,6 +35,10 @@ class StoreBusy(Exception):
     """The store cannot take this batch now (locked, full, gone): keep it and try again."""
 
 
+class NoAnswer(Exception):
+    """What looks for answers cannot be had, or died of the question; the message says what to do."""
+
+
 class StoreRefused(Exception):
     """The store must not be touched by this release; the message says what to run."""
 

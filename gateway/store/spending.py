@@ -32,7 +32,7 @@ _Group = tuple[int, str]
 
 
 def spending(
-    folder: Path, query: Query, by: str | None, step: str | None, deadline: Deadline, *, limit: int | None = None
+    folder: Path, deadline: Deadline, query: Query, by: str | None, step: str | None, limit: int | None = None
 ) -> Spending:
     """Add up what matches, by group and step; of groups without a step the dearest `limit`."""
     if by in STEPS and step is None:
@@ -59,7 +59,8 @@ def spending(
     for group in nsmallest(most, found, key=lambda group: (group[0], -found[group][_COST], group[1])):
         sources = {source: requests[group] for source, requests in by_source.items() if group in requests}
         shown.append(_spend(None if step is None else group[0], group[1], found[group], sources))
-    total = _spend(None, "total", list(map(sum, zip(*found.values(), strict=True))), {})
+    # Measure by measure: adding up all at once would not let other threads in.
+    total = _spend(None, "total", [sum(column) for column in zip(*found.values(), strict=True)], {})
     return Spending(shown, total, len(found) - len(shown))
 
 

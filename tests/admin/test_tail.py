@@ -15,7 +15,8 @@ from gateway.admin.tail import News, Tail
 from gateway.metrics.totals import Tally
 from gateway.store.following import Followed, Following, Position
 from gateway.store.interface import Query
-from gateway.store.reader import QueryTimeout, StoreReader
+from gateway.store.opening import QueryTimeout
+from gateway.store.reader import StoreReader
 from gateway.store.sqlite import SqliteStore
 from tests.http.uv import until
 from tests.records import finished, record

@@ -10,7 +10,7 @@ import typer
 from gateway.cli.reading import answer, instant
 from gateway.store.filters import BadFilter
 from gateway.store.interface import AmbiguousId, NoSuchExchange, StoreRefused
-from gateway.store.reader import QueryTimeout
+from gateway.store.opening import QueryTimeout
 
 
 def failing(error: Exception) -> Coroutine[None, None, NoReturn]:

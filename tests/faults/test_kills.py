@@ -94,6 +94,10 @@ def test_killed_supervisor_takes_its_children_along_and_the_next_resumes(tmp_pat
         load.more(300)
         children = processes(run)
         assert {"recorder", "worker 0", "worker 1"} == children.keys()
+        run.api("/api/exchanges")
+        recorder = children["recorder"]
+        (answerer,) = map(int, Path(f"/proc/{recorder}/task/{recorder}/children").read_text().split())
+        children["answerer"] = answerer
         run.kill()
         until(lambda: not any(map(is_alive, children.values())), "the children end by themselves", 15)
         with running(tmp_path) as second:

@@ -237,7 +237,7 @@ async def test_spend_adds_up_over_days(store: SqliteStore, reader: StoreReader) 
         await reader.spend("colour")
 
 
-async def test_the_last_exchange_of_keys(store: SqliteStore, reader: StoreReader) -> None:
+async def test_the_last_exchange_of_keys(store: SqliteStore, reader: StoreReader, tmp_path: Path) -> None:
     """The newest of each that is asked for; older days are looked at for those that were not found yet."""
     old, new, other, foreign = (
         record(NOON_MS - DAY_MS),
@@ -251,8 +251,7 @@ async def test_the_last_exchange_of_keys(store: SqliteStore, reader: StoreReader
 
     assert {("search", "ci"): new.id, ("search", "other"): other.id} == found
     assert foreign.id == (await reader.last_of_keys(0, keys))["web", "ci"]
-    (store_folder,) = {path.parent for path in reader._days()}
-    (store_folder / "2026-11-22.db").write_bytes(b"no database" * 999)
+    (tmp_path / "2026-11-22.db").write_bytes(b"no database" * 999)
     assert new.id == (await reader.last_of_keys(0, {("search", "ci")}))["search", "ci"]
 
 

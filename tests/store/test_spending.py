@@ -35,7 +35,7 @@ def told(
     folder: Path, by: str | None, step: str | None = None, query: Query | None = None, limit: int | None = None
 ) -> Spending:
     """Ask for sums."""
-    return spending.spending(folder, query or Query(), by, step, Deadline(60.0), limit=limit)
+    return spending.spending(folder, Deadline(60.0), query or Query(), by, step, limit)
 
 
 def test_days_make_weeks_and_months(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""The answerer: `python -m gateway.app.answerer FD` finds answers in the log, when nobody else wants a processor.
+
+It holds nothing but the files it reads and ends with whoever asks it.
+"""
+
+import gc
+import pickle
+import signal
+import socket
+import sys
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from gateway.app.apart import Question, Reply, framed, taken
+from gateway.evaluation.priority import yield_to_others
+from gateway.store.opening import Deadline
+from gateway.store.reader import THREADS
+
+_READ_BYTES: Final = 64 << 10
+
+
+class Answerer:
+    """Takes questions from a socket and lets threads answer them, each within its deadline."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._writing = threading.Lock()
+        self._under_way: dict[int, Deadline] = {}
+        self._threads = ThreadPoolExecutor(THREADS, "answers")
+
+    def run(self) -> None:
+        """Answer until nobody can ask any more."""
+        heard = bytearray()
+        with suppress(ConnectionResetError):
+            while data := self._line.recv(_READ_BYTES):
+                heard += data
+                while (message := taken(heard)) is not None:
+                    self._take(*message)
+        for deadline in list(self._under_way.values()):
+            deadline.call_off()
+
+    def _take(self, number: int, question: Question | None) -> None:
+        if question is not None:
+            deadline = self._under_way[number] = Deadline(question.allowed_s)
+            self._threads.submit(self._answer, number, question, deadline)
+        elif (called_off := self._under_way.get(number)) is not None:
+            called_off.call_off()
+
+    def _answer(self, number: int, question: Question, deadline: Deadline) -> None:
+        found, error = None, None
+        try:
+            found = question.find(question.folder, deadline, *question.given)
+        except Exception as raised:
+            error = raised
+            error.add_note("".join(traceback.format_exception(raised)))  # a traceback stays here, notes go along
+        del self._under_way[number]
+        with self._writing:
+            self._line.sendall(_written(Reply(number, found, error)))
+
+
+def _written(reply: Reply) -> bytes:
+    try:
+        return framed(reply)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        return framed(Reply(reply.number, None, RuntimeError(f"{reply.error or reply.found!r}: {error}")))
+
+
+def main() -> None:
+    """Answer whoever has the other end of the socket."""
+    yield_to_others()
+    # Ctrl-C reaches every process of the terminal; whoever asks decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Everything made until now stays, and an answer is many objects without a cycle.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    Answerer(socket.socket(fileno=int(sys.argv[1]))).run()
+
+
+if __name__ == "__main__":
+    main()
