@@ -105,6 +105,7 @@ class _Line(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.is_gone = False
+        self._is_let_go = False
         self._process: Process | None = None
         self._reaping: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -151,13 +152,15 @@ class _Line(asyncio.Protocol):
 
     def close(self) -> None:
         """Let it go: it ends when nobody can ask it any more."""
-        self.is_gone = True
+        self.is_gone = self._is_let_go = True
         if self._transport is not None:
             self._transport.close()
 
     async def end(self) -> None:
-        """End it."""
+        """End it, whatever it is at: it only reads."""
         self.close()
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
         if self._reaping is not None:
             await self._reaping
 
@@ -184,7 +187,7 @@ class _Line(asyncio.Protocol):
 
     async def _reap(self, process: Process) -> None:
         status = await process.wait()
-        if status:
+        if not self._is_let_go:
             logger.warning("the process that looks for answers has died", extra={"status": status})
 
 

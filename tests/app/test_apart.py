@@ -177,6 +177,27 @@ async def test_who_is_stopped_answers_nobody(tmp_path: Path, monkeypatch: pytest
             os.kill(pid, signal.SIGCONT)
 
 
+async def test_the_end_waits_for_nobody(tmp_path: Path) -> None:
+    """Who gets no processor would keep the recorder from ending."""
+    async with apart() as other:
+        pid = await other.answer(finds.process, tmp_path, LONG_S)
+        os.kill(pid, signal.SIGSTOP)
+
+    assert not is_alive(pid)
+
+
+async def test_a_death_is_told_and_a_leave_is_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, in the recorder's own log."""
+    async with apart() as other:
+        await other.answer(finds.process, tmp_path, LONG_S)
+    assert [] == caplog.messages
+    async with apart() as other:
+        await other.answer(finds.dying, tmp_path, LONG_S, 1)
+        await until(lambda: caplog.messages)
+
+    assert ["the process that looks for answers has died"] == caplog.messages
+
+
 @pytest.mark.parametrize(("deaths", "expected"), [(0, 0), (1, 1)])
 async def test_a_death_is_made_up_for(tmp_path: Path, deaths: int, expected: int) -> None:
     """A question changes nothing, so it can be asked again."""
