@@ -59,7 +59,6 @@ def spending(
     for group in nsmallest(most, found, key=lambda group: (group[0], -found[group][_COST], group[1])):
         sources = {source: requests[group] for source, requests in by_source.items() if group in requests}
         shown.append(_spend(None if step is None else group[0], group[1], found[group], sources))
-    # Measure by measure: adding up all at once would not let other threads in.
     total = _spend(None, "total", [sum(column) for column in zip(*found.values(), strict=True)], {})
     return Spending(shown, total, len(found) - len(shown))
 

@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvloop
@@ -18,18 +19,25 @@ def on_uvloop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
             async with asyncio.timeout(20):
                 await test(*arguments, **named)
 
-        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        try:
+        with uvloop_runner() as runner:
             runner.run(bounded())
-        finally:
-            # As an error the warning would keep uvloop from closing what a test that failed has left open, and it would
-            # wait for that for ever.
-            with warnings.catch_warnings(record=True) as told:
-                warnings.simplefilter("always", ResourceWarning)
-                runner.close()
-        assert not told, f"left open: {[str(each.message) for each in told]}"
 
     return run
+
+
+@contextmanager
+def uvloop_runner() -> Iterator[asyncio.Runner]:
+    """Have a loop of uvloop's, which ends also where what ran on it has failed."""
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    try:
+        yield runner
+    finally:
+        # As an error the warning would keep uvloop from closing what was left open, and it would wait for that without
+        # end.
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", ResourceWarning)
+            runner.close()
+    assert not told, f"left open: {[str(each.message) for each in told]}"
 
 
 async def until(holds: Callable[[], object], *, seconds: float = 5.0) -> None:
