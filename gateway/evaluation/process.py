@@ -20,7 +20,9 @@ from gateway.evaluation.protocol import DETAIL_BYTES, SAID_BYTES, Frames, Garble
 from gateway.metrics.alive import is_alive
 
 WORDS_BYTES: Final = DETAIL_BYTES  # kept of what a process printed
-_READ_BYTES: Final = 64 << 10
+_READ_BYTES: Final = 256 << 10  # all that a socket holds, at once
+# Between two looks at what a process prints: who prints without end waits most of the time, and costs little.
+REST_S: Final = 0.05
 _PREFIX: Final = "tollway-plugin-"
 _PATIENCE_S: Final = 1.0  # from the end of the line to SIGKILL
 _LAST_WORDS_S: Final = 0.2
@@ -121,6 +123,7 @@ class PluginProcess:
                 await self._left()
             self._kill()
             await self._process.wait()
+        self._words.hear_out()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._words.ended.wait(), _LAST_WORDS_S)
         ended = self._ended()
@@ -270,18 +273,22 @@ class _Line(asyncio.Protocol):
 
 
 class _Ring(asyncio.BufferedProtocol):
-    """Reads what a process prints, without end if need be, and keeps the end of it."""
+    """Reads what a process prints, with a rest after each read, and keeps the end of it."""
 
     def __init__(self) -> None:
         self._buffer = bytearray(_READ_BYTES)
         self._kept = b""
         self.ended = asyncio.Event()
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
+        self._resting: asyncio.TimerHandle | None = None
+        self._hears_out = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a socket
         self._transport = transport
 
     def connection_lost(self, _: Exception | None) -> None:
+        self._wake()
         self.ended.set()
 
     def get_buffer(self, _: int) -> bytearray:
@@ -290,10 +297,26 @@ class _Ring(asyncio.BufferedProtocol):
     def buffer_updated(self, count: int) -> None:
         new = bytes(self._buffer[max(0, count - WORDS_BYTES) : count])
         self._kept = (self._kept + new)[-WORDS_BYTES:]
+        if self._transport is not None and not self._hears_out:
+            self._transport.pause_reading()
+            self._resting = asyncio.get_running_loop().call_later(REST_S, self._transport.resume_reading)
+
+    def hear_out(self) -> None:
+        """Rest no more: the process has ended, and what it printed last is to be had at once."""
+        self._hears_out = True
+        self._wake()
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def text(self, most_bytes: int) -> str:
         return self._kept[-most_bytes:].decode("utf-8", "replace").strip()
 
     def close(self) -> None:
+        self._wake()
         if self._transport is not None:
             self._transport.close()
+
+    def _wake(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None

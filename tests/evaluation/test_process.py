@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import tempfile
 from pathlib import Path
 
@@ -53,6 +54,39 @@ def test_ring_keeps_the_end() -> None:
 
     assert ring.text(100).endswith("line 9998\nline 9999")
     assert module.WORDS_BYTES >= len(ring.text(1 << 20))
+
+
+async def test_who_prints_without_end_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a read nothing is read for a while, but what is printed last is had at once when the process has ended."""
+    monkeypatch.setattr(module, "REST_S", 3600.0)
+    ring = _Ring()
+    words, printed = socket.socketpair()
+    await asyncio.get_running_loop().create_unix_connection(lambda: ring, sock=words)
+    printed.sendall(b"first")
+    while not ring.text(100):
+        await asyncio.sleep(0)
+    printed.sendall(b", last")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    heard_meanwhile = ring.text(100)
+    printed.close()
+    ring.hear_out()
+    await ring.ended.wait()
+
+    assert ("first", "first, last") == (heard_meanwhile, ring.text(100))
+
+
+async def test_what_is_printed_is_read_on_after_a_rest() -> None:
+    """Who prints more than a socket holds gets it said in the end."""
+    ring = _Ring()
+    words, printed = socket.socketpair()
+    await asyncio.get_running_loop().create_unix_connection(lambda: ring, sock=words)
+    printed.settimeout(20)
+    await asyncio.to_thread(printed.sendall, b"x" * (1 << 20) + b"the end")
+    printed.close()
+    await ring.ended.wait()
+
+    assert ring.text(100).endswith("xthe end")
 
 
 @linux
