@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from gateway.evaluation.greeting import greet
@@ -17,7 +18,8 @@ Ask = Callable[[Asking], Awaitable[Answered]]
 # a slow answer may be done by another process.
 DEPTH: Final = 8
 AHEAD_BYTES: Final = 1 << 20  # with so much in its hands it gets no more
-TICK_S: Final = 0.1
+TICK_S: Final = 0.1  # between two looks at processes that work
+RESTING_TICK_S: Final = 1.0  # at those that have nothing to do
 JOBS: Final = 50_000  # then a process is replaced: who leaks, leaks slowly
 FULL: Final = 0.8  # so it is when it uses so much of the memory that it may
 DEATHS: Final = 2  # of processes that read a job, before any evaluator began: a third one does not try
@@ -53,6 +55,7 @@ class Lane:
         self._tasks: set[asyncio.Task[None]] = set()
         self._burials: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.TimerHandle | None = None
+        self._tick_s = inf  # which of the two it is; none: `inf`
         self._is_closed = False
 
     async def load(self) -> list[Loaded]:
@@ -161,12 +164,19 @@ class Lane:
     # --- processes go -----------------------------------------------------------------------------------------------
 
     def _tick_later(self) -> None:
-        if self._ticker is None and self._members and not self._is_closed:
-            self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        """Look after the processes again: all lanes at the same instants, so that they wake the evaluator once."""
+        tick_s = TICK_S if any(member.orders for member in self._members) else RESTING_TICK_S
+        if not self._members or self._is_closed or tick_s >= self._tick_s:
+            return
+        if self._ticker is not None:
+            self._ticker.cancel()
+        loop = asyncio.get_running_loop()
+        self._tick_s = tick_s
+        self._ticker = loop.call_at((loop.time() // tick_s + 1) * tick_s, self._tick)
 
     def _tick(self) -> None:
         """Look after the processes."""
-        self._ticker = None
+        self._tick_s = inf
         now_s = asyncio.get_running_loop().time()
         for member in list(self._members):
             if (ended := member.check(now_s)) is not None:

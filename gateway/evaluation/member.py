@@ -78,6 +78,7 @@ class Member:
         self._questions = 0
         self._deadline_s = 0.0
         self._is_overdue = False
+        self._taken_bytes = 0
         self._waited_s = 0.0
         self._now_s = asyncio.get_running_loop().time
 
@@ -117,9 +118,9 @@ class Member:
         waited_s = self.process.waited_s()
         self._deadline_s += waited_s - self._waited_s  # for a processor: nobody's fault
         self._waited_s = waited_s
-        taken_bytes = self.process.memory_bytes() - self._base_bytes
-        if taken_bytes > self._memory_bytes + SLACK_BYTES:
-            return Ended("oom", f"it took {taken_bytes >> 20} MiB; {self._memory_bytes >> 20} MiB are allowed")
+        self._taken_bytes = self.process.memory_bytes() - self._base_bytes
+        if self._taken_bytes > self._memory_bytes + SLACK_BYTES:
+            return Ended("oom", f"it took {self._taken_bytes >> 20} MiB; {self._memory_bytes >> 20} MiB are allowed")
         was_overdue, self._is_overdue = self._is_overdue, bool(self.orders) and now_s > self._deadline_s
         if not (was_overdue and self._is_overdue):
             return None
@@ -128,8 +129,8 @@ class Member:
         return Ended("timeout", f"it ran longer than {self._loaded[self.running].wall_s:g} s, and could not be stopped")
 
     def fills(self, share: float) -> bool:
-        """Whether it uses more than a share of the memory that it may."""
-        return self.process.memory_bytes() - self._base_bytes > share * self._memory_bytes
+        """Whether it used more than a share of the memory that it may when it was checked last."""
+        return self._taken_bytes > share * self._memory_bytes
 
     def _begin(self, begun: Begun) -> None:
         if self.running is not None or not self.orders:

@@ -149,6 +149,33 @@ async def test_process_is_replaced_in_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert "ok" == last.result
 
 
+async def test_who_rests_is_looked_at_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All lanes are looked at together, those that work at every instant: nobody's limit waits for a resting lane."""
+    monkeypatch.setattr(module, "TICK_S", 16.0)
+    monkeypatch.setattr(module, "RESTING_TICK_S", 256.0)
+    async with lane(plugin("good")) as opened:
+        begun_s = asyncio.get_running_loop().time()
+        running = asyncio.create_task(opened.run(job(1, "good")))
+        await asyncio.sleep(0)
+        at_work_s = _next_tick_s(opened)
+        await running
+        opened._tick()
+        at_rest_s = _next_tick_s(opened)
+        running = asyncio.create_task(opened.run(job(2, "good")))
+        await asyncio.sleep(0)
+        again_s = _next_tick_s(opened)
+        await running
+
+    assert (0.0, 0.0) == (at_work_s % 16, at_rest_s % 256)
+    assert at_work_s <= begun_s + 16
+    assert again_s <= at_work_s + 16
+
+
+def _next_tick_s(opened: Lane) -> float:
+    assert opened._ticker is not None
+    return opened._ticker.when()
+
+
 async def test_job_that_cannot_be_sent_is_skipped() -> None:
     """Larger than any message may be."""
     large = job(1, "good")

@@ -63,17 +63,21 @@ async def test_who_prints_without_end_waits(monkeypatch: pytest.MonkeyPatch) -> 
     words, printed = socket.socketpair()
     await asyncio.get_running_loop().create_unix_connection(lambda: ring, sock=words)
     printed.sendall(b"first")
-    while not ring.text(100):
-        await asyncio.sleep(0)
+    await _turns(10)
     printed.sendall(b", last")
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await _turns(10)
     heard_meanwhile = ring.text(100)
     printed.close()
     ring.hear_out()
     await ring.ended.wait()
 
     assert ("first", "first, last") == (heard_meanwhile, ring.text(100))
+
+
+async def _turns(number: int) -> None:
+    """Let the event loop hear what has come."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 async def test_what_is_printed_is_read_on_after_a_rest() -> None:
