@@ -16,7 +16,7 @@ Ask = Callable[[Asking], Awaitable[Answered]]
 
 # Jobs in the hands of a process, so that it need not wait for us. Where a judge is asked, one: what would wait behind
 # a slow answer may be done by another process.
-DEPTH: Final = 8
+DEPTH: Final = 16
 AHEAD_BYTES: Final = 1 << 20  # with so much in its hands it gets no more
 TICK_S: Final = 0.1  # between two looks at processes that work
 RESTING_TICK_S: Final = 1.0  # at those that have nothing to do

@@ -16,13 +16,10 @@ from uuid import uuid4
 
 from gateway.evaluation import cgroup
 from gateway.evaluation.cgroup import Cgroup
+from gateway.evaluation.hearing import Line, Words
 from gateway.evaluation.protocol import DETAIL_BYTES, SAID_BYTES, Frames, Garbled, ToHost, ToParent, framed
 from gateway.metrics.alive import is_alive
 
-WORDS_BYTES: Final = DETAIL_BYTES  # kept of what a process printed
-_READ_BYTES: Final = 256 << 10  # all that a socket holds, at once
-# Between two looks at what a process prints: who prints without end waits most of the time, and costs little.
-REST_S: Final = 0.05
 _PREFIX: Final = "tollway-plugin-"
 _PATIENCE_S: Final = 1.0  # from the end of the line to SIGKILL
 _LAST_WORDS_S: Final = 0.2
@@ -49,7 +46,7 @@ class PluginProcess:
         self._process: Process | None = None
         self._line: asyncio.Transport | None = None
         self._frames: Frames[ToParent] = Frames(ToParent, SAID_BYTES)
-        self._words = _Ring()
+        self._words = Words()
         self._folder = ""
         self._cgroup: Cgroup | None = None
         self._verdict: Ended | None = None
@@ -74,7 +71,7 @@ class PluginProcess:
             self._cgroup = Cgroup.make(Path(self._folder).name.rpartition("-")[2], memory_mb)
             if self._cgroup is not None:
                 self._cgroup.take(self._process.pid)
-            self._line, _ = await loop.create_unix_connection(lambda: _Line(self._hear, self._lost), sock=ours)
+            self._line, _ = await loop.create_unix_connection(lambda: Line(self._hear, self._lost), sock=ours)
             await loop.create_unix_connection(lambda: self._words, sock=words)
         except BaseException:
             for each in (ours, words):
@@ -256,67 +253,3 @@ def _is_folder(path: Path) -> bool:
 
 def _command(fd: int, names: str) -> list[str]:
     return [sys.executable, "-P", "-s", "-m", "gateway.evaluation.host", str(fd), names]
-
-
-class _Line(asyncio.Protocol):
-    """The socket that messages come by."""
-
-    def __init__(self, hear: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        self._hear = hear
-        self._lost = lost
-
-    def data_received(self, data: bytes) -> None:
-        self._hear(data)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._lost()
-
-
-class _Ring(asyncio.BufferedProtocol):
-    """Reads what a process prints, with a rest after each read, and keeps the end of it."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray(_READ_BYTES)
-        self._kept = b""
-        self.ended = asyncio.Event()
-        self._transport: asyncio.Transport | None = None
-        self._resting: asyncio.TimerHandle | None = None
-        self._hears_out = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a socket
-        self._transport = transport
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._wake()
-        self.ended.set()
-
-    def get_buffer(self, _: int) -> bytearray:
-        return self._buffer
-
-    def buffer_updated(self, count: int) -> None:
-        new = bytes(self._buffer[max(0, count - WORDS_BYTES) : count])
-        self._kept = (self._kept + new)[-WORDS_BYTES:]
-        if self._transport is not None and not self._hears_out:
-            self._transport.pause_reading()
-            self._resting = asyncio.get_running_loop().call_later(REST_S, self._transport.resume_reading)
-
-    def hear_out(self) -> None:
-        """Rest no more: the process has ended, and what it printed last is to be had at once."""
-        self._hears_out = True
-        self._wake()
-        if self._transport is not None:
-            self._transport.resume_reading()
-
-    def text(self, most_bytes: int) -> str:
-        return self._kept[-most_bytes:].decode("utf-8", "replace").strip()
-
-    def close(self) -> None:
-        self._wake()
-        if self._transport is not None:
-            self._transport.close()
-
-    def _wake(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None

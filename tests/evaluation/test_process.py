@@ -3,14 +3,12 @@
 import asyncio
 import os
 import signal
-import socket
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from gateway.evaluation import process as module
-from gateway.evaluation.process import PluginProcess, _Ring, environment, how, sweep
+from gateway.evaluation.process import PluginProcess, environment, how, sweep
 from tests.evaluation.lanes import linux, processes_of
 
 
@@ -42,55 +40,6 @@ def test_how_it_ended(status: int | None, ran_out: bool, reason: str, word: str)
 
     assert reason == ended.reason
     assert word in ended.detail
-
-
-def test_ring_keeps_the_end() -> None:
-    """However much is printed, in whatever pieces."""
-    ring = _Ring()
-    for number in range(10_000):
-        data = f"line {number}\n".encode()
-        ring.get_buffer(-1)[: len(data)] = data
-        ring.buffer_updated(len(data))
-
-    assert ring.text(100).endswith("line 9998\nline 9999")
-    assert module.WORDS_BYTES >= len(ring.text(1 << 20))
-
-
-async def test_who_prints_without_end_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a read nothing is read for a while, but what is printed last is had at once when the process has ended."""
-    monkeypatch.setattr(module, "REST_S", 3600.0)
-    ring = _Ring()
-    words, printed = socket.socketpair()
-    await asyncio.get_running_loop().create_unix_connection(lambda: ring, sock=words)
-    printed.sendall(b"first")
-    await _turns(10)
-    printed.sendall(b", last")
-    await _turns(10)
-    heard_meanwhile = ring.text(100)
-    printed.close()
-    ring.hear_out()
-    await ring.ended.wait()
-
-    assert ("first", "first, last") == (heard_meanwhile, ring.text(100))
-
-
-async def _turns(number: int) -> None:
-    """Let the event loop hear what has come."""
-    for _ in range(number):
-        await asyncio.sleep(0)
-
-
-async def test_what_is_printed_is_read_on_after_a_rest() -> None:
-    """Who prints more than a socket holds gets it said in the end."""
-    ring = _Ring()
-    words, printed = socket.socketpair()
-    await asyncio.get_running_loop().create_unix_connection(lambda: ring, sock=words)
-    printed.settimeout(20)
-    await asyncio.to_thread(printed.sendall, b"x" * (1 << 20) + b"the end")
-    printed.close()
-    await ring.ended.wait()
-
-    assert ring.text(100).endswith("xthe end")
 
 
 @linux
