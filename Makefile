@@ -50,6 +50,7 @@ $(BUILT): $(STAMP) setup.py $(SOURCES)
 	    echo "the data plane could not be compiled (above): installing it as it is" >&2; \
 	    rm -f *__mypyc*.so gateway/*.so gateway/*/*.so; \
 	    TOLLWAY_COMPILE=0 $(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .; }
+	@$(BIN)/python -m compileall -q gateway plugins # plugin processes may write no bytecode, and start often
 	@touch $@
 
 # Resolve pyproject.toml anew for every platform and Python >= 3.11. No index address is written down.

@@ -210,6 +210,7 @@ def environment(folder: str, ours: "os._Environ[str] | dict[str, str]", path: Se
         "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in path),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",  # what it prints is there when it crashes
+        "PYDANTIC_DISABLE_PLUGINS": "1",  # they would be imported before this process gives up its rights
         "PYTHONHASHSEED": "0",  # the same target gives the same scores, sets included
         "TMPDIR": folder,
         "HOME": folder,

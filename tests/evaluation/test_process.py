@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +22,17 @@ def test_environment_holds_nothing_that_was_not_named() -> None:
     assert {"OPENAI_API_KEY", "HTTPS_PROXY", "PYTHONSTARTUP"}.isdisjoint(theirs)
     assert ("/bin", "C", "/own", "/own") == tuple(theirs[name] for name in ("PATH", "LANG", "TMPDIR", "HOME"))
     assert f"/a{os.pathsep}/b" == theirs["PYTHONPATH"]
+
+
+def test_no_code_of_others_is_imported_before_rights_are_given_up(tmp_path: Path) -> None:
+    """Packages may hook into pydantic, which plugin processes import first of all."""
+    (tmp_path / "hook.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "hook-1.dist-info").mkdir()
+    (tmp_path / "hook-1.dist-info" / "entry_points.txt").write_text("[pydantic]\nhook = hook:none\n")
+    env = environment(str(tmp_path), {}, [*sys.path, str(tmp_path)])
+    ended = subprocess.run([sys.executable, "-c", "import gateway.evaluation.host"], env=env, check=False)
+
+    assert 0 == ended.returncode
 
 
 @pytest.mark.parametrize(
