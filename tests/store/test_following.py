@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.core.record import Record
 from gateway.metrics.totals import Tally
+from gateway.store import answers
 from gateway.store.following import BEGINNING, Following, Position
 from gateway.store.interface import Query
 from gateway.store.reader import StoreReader
@@ -140,7 +141,9 @@ async def _played(folder: Path, batches: list[list[int]], pauses: list[int], mos
 
     commit(1)
     reader = StoreReader(folder)
-    following = Following(reader._days, _interrupted(reader.following(), lambda: commit(next(steps, 9))))
+    following = Following(
+        lambda: answers.days(folder), _interrupted(reader.following(), lambda: commit(next(steps, 9)))
+    )
     seen, position = [], BEGINNING
     while left or len(seen) < len(stored):
         found = await following.read(position, Query(), most)
