@@ -4,9 +4,9 @@
     python -m bench.beside --folder DIR [--rate 100] [--seconds 20] [--rounds 3]
 
 Requests come at random instants, so many in a second, whether or not earlier ones were answered. Prints p50 and p99 of
-their latency alone, beside another program of the lowest priority, beside questions that are asked one after the other
-at the admin port, and, behind all rounds and started anew, while retention removes bodies, rows and days; and the
-ratios to the first. DIR loses what retention removes.
+their latency alone, beside another program of the lowest priority, beside questions at the admin port (one a second,
+and one after the other without a pause), and, behind all rounds and started anew, while retention removes bodies, rows
+and days; and the ratios to the first. DIR loses what retention removes.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -90,7 +91,7 @@ async def load(url: str, body: bytes, rate: float, seconds: float, failed: list[
     return took_ms
 
 
-async def questions(admin: str, until: asyncio.Event) -> int:
+async def questions(admin: str, until: asyncio.Event, pause_s: float = 0.0) -> int:
     """Ask one after the other; return how many were answered."""
     answered = 0
     async with aiohttp.ClientSession() as session:
@@ -99,6 +100,7 @@ async def questions(admin: str, until: asyncio.Event) -> int:
                 await answer.read()
                 assert answer.status in (200, 503, 504), (QUESTIONS[answered % len(QUESTIONS)], answer.status)
             answered += 1
+            await asyncio.sleep(pause_s)
     return answered
 
 
@@ -157,7 +159,12 @@ async def while_removing(address: tuple[str, str], body: bytes, load_of: Load, f
 
 
 # What is done in each round.
-BESIDE: Final[dict[str, Beside]] = {"alone": nothing, "background": background, "questions": questions}
+BESIDE: Final[dict[str, Beside]] = {
+    "alone": nothing,
+    "background": background,
+    "one a second": partial(questions, pause_s=1.0),
+    "questions": questions,
+}
 
 
 def shown(found: dict[str, Latency]) -> Iterator[str]:
@@ -165,7 +172,7 @@ def shown(found: dict[str, Latency]) -> Iterator[str]:
     alone = found["alone"]
     for name, one in found.items():
         ratios = f"{one.share(50) / alone.share(50):.2f} and {one.share(99) / alone.share(99):.2f} times"
-        yield f"{name:10} p50 {one.share(50):6.2f} ms, p99 {one.share(99):6.2f} ms: {ratios}; {one.beside:,} {name}"
+        yield f"{name:12} p50 {one.share(50):6.2f} ms, p99 {one.share(99):6.2f} ms: {ratios}; {one.beside:,} {name}"
 
 
 @contextmanager
