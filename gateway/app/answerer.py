@@ -4,7 +4,6 @@ It holds nothing but the files it reads and ends with whoever asks it.
 """
 
 import gc
-import pickle
 import signal
 import socket
 import sys
@@ -12,7 +11,7 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from gateway.app.apart import Question, Reply, framed, taken
 from gateway.evaluation.priority import yield_to_others
@@ -42,14 +41,14 @@ class Answerer:
         for deadline in list(self._under_way.values()):
             deadline.call_off()
 
-    def _take(self, number: int, question: Question | None) -> None:
+    def _take(self, number: int, question: Question[Any] | None) -> None:
         if question is not None:
             deadline = self._under_way[number] = Deadline(question.allowed_s)
             self._threads.submit(self._answer, number, question, deadline)
         elif (called_off := self._under_way.get(number)) is not None:
             called_off.call_off()
 
-    def _answer(self, number: int, question: Question, deadline: Deadline) -> None:
+    def _answer(self, number: int, question: Question[Any], deadline: Deadline) -> None:
         found, error = None, None
         try:
             found = question.find(question.folder, deadline, *question.given)
@@ -63,9 +62,13 @@ class Answerer:
 
 def _written(reply: Reply) -> bytes:
     try:
-        return framed(reply)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        return framed(Reply(reply.number, None, RuntimeError(f"{reply.error or reply.found!r}: {error}")))
+        data = framed(reply)
+        if reply.error is not None:
+            taken(bytearray(data))  # not every error can be made again
+    except Exception as error:
+        what = type(reply.found).__name__ if reply.error is None else f"{reply.error!r}"
+        return framed(Reply(reply.number, None, RuntimeError(f"{what} cannot be told: {error!r}")))
+    return data
 
 
 def main() -> None:

@@ -8,9 +8,10 @@ import struct
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from gateway.store.interface import NoAnswer
 from gateway.store.opening import QueryTimeout
@@ -19,16 +20,15 @@ T = TypeVar("T")
 
 IDLE_S: Final = 300.0  # unasked for so long, it goes, and its memory with it
 LATE_S: Final = 5.0  # beyond a deadline: it may have to wait for a processor
-TRIES: Final = 2
 LENGTH: Final = struct.Struct("!Q")
 
 logger = logging.getLogger("tollway.recorder")
 
 
-class Question(NamedTuple):
+class Question(NamedTuple, Generic[T]):
     """Call `find` with the folder, a deadline in so many seconds, and what else is given."""
 
-    find: Callable[..., Any]
+    find: Callable[..., T]
     folder: Path
     allowed_s: float
     given: tuple[Any, ...]
@@ -50,34 +50,46 @@ class Apart:
         self._idle_s = idle_s
         self._line: _Line | None = None
         self._starting = asyncio.Lock()
+        self._again = asyncio.Lock()
         self._going: asyncio.TimerHandle | None = None
         self._asked = 0
+        self._is_closed = False
 
     async def answer(self, find: Callable[..., T], folder: Path, allowed_s: float, *given: Any) -> T:
         """Have the answer found; raise what `find` raises."""
         self._asked += 1
+        self._stay()
+        question = Question(find, folder, allowed_s, given)
         try:
-            for _ in range(TRIES):
-                line = await self._there()
-                try:
-                    found: T = await line.ask(Question(find, folder, allowed_s, given))
-                except _Gone:
-                    continue
-                return found
-            raise NoAnswer(f"the process that looks for answers has died of this question, {TRIES} times: ask for less")
+            with suppress(_Gone):
+                return await self._ask(question)
+            async with self._again:  # one at a time: who kills it takes others along once, not twice
+                return await self._ask(question)
+        except _Gone:
+            raise NoAnswer(
+                "the process that looks for answers has died of this question, twice: ask for less"
+            ) from None
         finally:
             self._asked -= 1
-            self._go_later()
+            if not self._asked and not self._is_closed:
+                self._going = asyncio.get_running_loop().call_later(self._idle_s, self._go)
 
     async def close(self) -> None:
-        """End the process."""
-        if self._going is not None:
-            self._going.cancel()
-        if self._line is not None:
-            await self._line.end()
+        """End the process, whatever it is at; there will be no other."""
+        self._is_closed = True
+        self._stay()
+        async with self._starting:
+            if self._line is not None:
+                await self._line.end()
+
+    async def _ask(self, question: Question[T]) -> T:
+        found: T = await (await self._there()).ask(question)
+        return found
 
     async def _there(self) -> "_Line":
         async with self._starting:
+            if self._is_closed:
+                raise NoAnswer("the gateway ends: ask the next one")
             if self._line is None or self._line.is_gone:
                 try:
                     self._line = await _Line.start()
@@ -85,11 +97,9 @@ class Apart:
                     raise NoAnswer(f"no process to look for answers can be started: {error}") from error
             return self._line
 
-    def _go_later(self) -> None:
+    def _stay(self) -> None:
         if self._going is not None:
             self._going.cancel()
-        if not self._asked:
-            self._going = asyncio.get_running_loop().call_later(self._idle_s, self._go)
 
     def _go(self) -> None:
         if self._line is not None:
@@ -131,7 +141,7 @@ class _Line(asyncio.Protocol):
         line._reaping = asyncio.create_task(line._reap(line._process), name="the answerer's end")
         return line
 
-    async def ask(self, question: Question) -> Any:
+    async def ask(self, question: Question[Any]) -> Any:
         """Ask, and wait for what comes of it. Raise that, or _Gone."""
         if self.is_gone:
             raise _Gone
@@ -181,7 +191,7 @@ class _Line(asyncio.Protocol):
             if not waiting.done():
                 waiting.set_exception(_Gone())
 
-    def _send(self, message: tuple[int, Question | None]) -> None:
+    def _send(self, message: tuple[int, Question[Any] | None]) -> None:
         if self._transport is not None and not self.is_gone:
             self._transport.write(framed(message))
 

@@ -158,8 +158,8 @@ class Recorder:
         self._totals()  # the next one goes on where this one ends
         for task in (refreshing, watching, orders, ending):
             task.cancel()
+        await self._apart.close()  # else what is asked now would keep the admin port from closing
         await self._runner.cleanup()
-        await self._apart.close()
         if died:
             logger.error(
                 "recording ended; the journal keeps what happens until it goes on",

@@ -16,7 +16,7 @@ from gateway.config.secret import MissingSecret, reveal
 from gateway.config.values import split_address
 from gateway.policies.snapshot import Address
 
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 20.0  # longer than the port may look for an answer, so that it can say why it has none
 _NOTHING: Final[Mapping[str, str]] = {}
 # Who listens everywhere is reached here.
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 nothing is bound here

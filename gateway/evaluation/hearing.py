@@ -7,7 +7,7 @@ from typing import Final
 from gateway.evaluation.protocol import DETAIL_BYTES
 
 # Waking up costs more than most of what there is to hear, and beside traffic it costs others, too. A process has jobs
-# for longer than LINE_REST_S in its hands.
+# for longer than LINE_REST_S in its hands; where a judge is asked it has one, but that takes much longer.
 LINE_REST_S: Final = 0.002
 WORDS_REST_S: Final = 0.05
 WORDS_BYTES: Final = DETAIL_BYTES  # kept of what a process printed

@@ -12,6 +12,8 @@ from gateway.store.interface import Query
 _ROWS = "exchanges CROSS JOIN contents USING (seq)"
 _HOUR_MS = schema.HOUR_S * 1000
 _PEAK_MS = schema.PEAK_S * 1000
+# So little time without a high minute is looked at, too: one look at more rows is cheaper than many at few.
+_GAP_MS = 10 * _PEAK_MS
 _NEVER_MS = 1 << 48
 # Table of sums -> the filters by which it tells when somebody was seen.
 _WHO = {"claims": ("session", "user", "agent", "client"), "tags": ("any_tag", "all_tags")}
@@ -35,7 +37,7 @@ def stretches(sql: sqlite3.Connection, query: Query) -> list[Stretch]:
     """Return where in a day there may be exchanges that match, newest first.
 
     Hours that follow each other are one stretch; but where bodies are read for a text, it is hour by hour, so that one
-    can go on there. Minutes in which nothing was so dear, large or slow as is asked are left out.
+    can go on there. Time in which nothing was so dear, large or slow as is asked is left out.
     """
     found = list(_hours(sql, query))
     asked = {column: (getattr(query, name) or 0) * factor for name, (column, factor) in _PEAKS.items()}
@@ -65,7 +67,7 @@ def _high_minutes(sql: sqlite3.Connection, stretch: Stretch, peaks: dict[str, in
         f"SELECT start_s FROM peaks WHERE start_s > ? AND start_s < ? AND {high} ORDER BY start_s DESC",  # noqa: S608 as above
         (stretch.first_ms // 1000 - schema.PEAK_S, -(-stretch.end_ms // 1000), *peaks.values()),
     )
-    return _joined(_within(stretch, (_beginning(start_s, schema.PEAK_S) for (start_s,) in starts)))
+    return _joined(_within(stretch, (_beginning(start_s, schema.PEAK_S) for (start_s,) in starts)), _GAP_MS)
 
 
 def _beginning(start_s: int, length_s: int) -> Stretch:
@@ -80,13 +82,13 @@ def _within(span: Stretch, parts: Iterable[Stretch]) -> Iterator[Stretch]:
             yield cut
 
 
-def _joined(parts: Iterator[Stretch]) -> Iterator[Stretch]:
-    """Make one of those that follow each other; the newest is first."""
+def _joined(parts: Iterator[Stretch], gap_ms: int = 0) -> Iterator[Stretch]:
+    """Make one of those that follow each other within so much time; the newest is first."""
     last = next(parts, None)
     if last is None:
         return
     for part in parts:
-        if part.end_ms == last.first_ms:
+        if last.first_ms - part.end_ms <= gap_ms:
             last = Stretch(part.first_ms, last.end_ms)
         else:
             yield last

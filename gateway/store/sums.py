@@ -1,8 +1,9 @@
 """What was used on a day, by whom and when? Whole hours and days are told by sums, what is left over by rows."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from gateway.store import scan, schema
@@ -166,12 +167,13 @@ def _from_rows(sql: sqlite3.Connection, asked: Asked, spans: Iterator[Span]) -> 
 
 
 def _narrowed(spans: Iterator[Span], where: Sequence[Stretch]) -> Iterator[Span]:
-    """Leave out of spans where there can be nothing that matches."""
+    """Leave out of spans, oldest first, where there can be nothing that matches."""
+    parts = deque(sorted(where))
     for span in spans:
-        for first_ms, end_ms in where:
-            part = Span(span.start_s, max(span.first_ms, first_ms), min(span.end_ms, end_ms))
-            if part.first_ms < part.end_ms:
-                yield part
+        while parts and parts[0].end_ms <= span.first_ms:
+            parts.popleft()
+        for first_ms, end_ms in takewhile(lambda part: part.first_ms < span.end_ms, parts):  # noqa: B023 used at once
+            yield Span(span.start_s, max(span.first_ms, first_ms), min(span.end_ms, end_ms))
 
 
 def _steps(asked: Asked, day_ms: int, first_ms: int, end_ms: int) -> Iterator[Span]:

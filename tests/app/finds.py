@@ -36,6 +36,35 @@ def dying(folder: Path, _: Deadline, most: int) -> int:
     return deaths
 
 
+class Unmade(Exception):
+    """An error that cannot be made again from what it says."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(one + two)
+
+
+def dying_beside(folder: Path, _: Deadline, others: int) -> NoReturn:
+    """Die as soon as so many others are at work."""
+    while len(list(folder.glob("begun*"))) < others:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def harmless(folder: Path, _: Deadline, name: int) -> int:
+    """Touch a file and, the first time, wait for the end of the process."""
+    begun = folder / f"begun{name}"
+    if not begun.exists():
+        begun.touch()
+        time.sleep(60)
+    return name
+
+
+def unmade(_: Path, __: Deadline) -> NoReturn:
+    """Fail in a way that no other process can be told."""
+    raise Unmade(1, 2)
+
+
 def failing(_: Path, __: Deadline) -> NoReturn:
     """Fail as nobody expects."""
     raise LookupError("where is it?")

@@ -84,8 +84,10 @@ async def test_what_goes_wrong_there_is_raised_here(tmp_path: Path) -> None:
             await reader.exchange("0199")
         with pytest.raises(LookupError, match=r"where is it\?") as failed:
             await other.answer(finds.failing, tmp_path, LONG_S)
-        with pytest.raises(RuntimeError, match="lambda"):
+        with pytest.raises(RuntimeError, match="function cannot be told"):
             await other.answer(finds.unspeakable, tmp_path, LONG_S)
+        with pytest.raises(RuntimeError, match=r"Unmade\(3\) cannot be told"):
+            await other.answer(finds.unmade, tmp_path, LONG_S)
 
     assert "by" == bad.value.name
     assert "in failing" in "".join(failed.value.__notes__)
@@ -131,14 +133,19 @@ async def test_it_is_there_while_it_is_asked(tmp_path: Path) -> None:
 
 async def test_it_stays_for_a_question_that_is_under_way(tmp_path: Path) -> None:
     """However long that takes: nobody asks it anything else meanwhile."""
-    async with apart(idle_s=0.0) as other:
+    async with apart() as other:
+        await other.answer(finds.process, tmp_path, LONG_S)
+        going = other._going
         long = asyncio.create_task(other.answer(finds.waiting, tmp_path, LONG_S, "begun", "ended"))
         await until((tmp_path / "begun").exists)
-        before = await other.answer(finds.process, tmp_path, LONG_S)
-        assert before == await other.answer(finds.process, tmp_path, LONG_S)
+        await other.answer(finds.process, tmp_path, LONG_S)
         long.cancel()
         await asyncio.gather(long, return_exceptions=True)
         await until((tmp_path / "ended").exists)
+
+    assert going is not None
+    assert going.cancelled()
+    assert going is not other._going
 
 
 async def test_what_nobody_waits_for_is_called_off(tmp_path: Path) -> None:
@@ -210,9 +217,31 @@ async def test_a_death_is_made_up_for(tmp_path: Path, deaths: int, expected: int
 async def test_who_kills_it_each_time_is_refused(tmp_path: Path) -> None:
     """And others are answered by the next one."""
     async with apart() as other:
-        with pytest.raises(NoAnswer, match="has died of this question, 2 times: ask for less"):
+        with pytest.raises(NoAnswer, match="has died of this question, twice: ask for less"):
             await other.answer(finds.dying, tmp_path, LONG_S, 99)
         assert await other.answer(finds.dying, tmp_path, LONG_S, 2) == 2
+
+
+async def test_others_do_not_answer_for_who_kills_it(tmp_path: Path) -> None:
+    """All that was under way dies with the process, once; then each is asked alone."""
+    async with apart() as other:
+        asked = [other.answer(finds.harmless, tmp_path, LONG_S, name) for name in range(3)]
+        killer = other.answer(finds.dying_beside, tmp_path, LONG_S, 3)
+        found = await asyncio.gather(killer, *asked, return_exceptions=True)
+
+    assert [0, 1, 2] == found[1:]
+    assert isinstance(found[0], NoAnswer)
+
+
+async def test_after_the_end_nobody_is_asked(tmp_path: Path) -> None:
+    """Neither what comes then nor what was under way starts another process."""
+    async with apart() as other:
+        long = asyncio.create_task(other.answer(finds.waiting, tmp_path, LONG_S, "begun", "ended"))
+        await until((tmp_path / "begun").exists)
+        await other.close()
+        for asked in (long, other.answer(finds.process, tmp_path, LONG_S)):
+            with pytest.raises(NoAnswer, match="the gateway ends"):
+                await asked
 
 
 async def test_where_no_process_can_be_had_the_question_is_refused(

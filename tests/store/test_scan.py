@@ -98,15 +98,27 @@ def test_minutes_without_a_high_one_are_skipped(sql: sqlite3.Connection, query: 
     assert expected == scan.stretches(sql, query)
 
 
-def test_minutes_that_follow_each_other_are_one_stretch(tmp_path: Path) -> None:
-    """Where most are high, the rows are gone through as if nothing had been asked for."""
+@pytest.mark.parametrize(
+    ("high", "expected"),
+    [
+        ((1, 2, 3), [(1, 4)]),
+        ((1, 2, 12), [(1, 13)]),
+        ((1, 12), [(1, 13)]),
+        ((1, 13), [(13, 14), (1, 2)]),
+        ((0, 59), [(59, 60), (0, 1)]),
+    ],
+)
+def test_minutes_near_each_other_are_one_stretch(
+    tmp_path: Path, high: tuple[int, ...], expected: list[tuple[int, int]]
+) -> None:
+    """Where many are high, the rows are gone through as if nothing had been asked for: many looks at few cost more."""
     store = SqliteStore(tmp_path, Tally().count)
-    store.commit([finished(record(MIDNIGHT_MS + at * MINUTE_MS, cost_nano_usd=1)) for at in (1, 2, 3, 5)], {})
+    store.commit([finished(record(MIDNIGHT_MS + at * MINUTE_MS, cost_nano_usd=1)) for at in high], {})
     store.close()
     with opened(tmp_path / "2026-11-23.db", Deadline(60.0)) as sql:
         found = scan.stretches(sql, Query(min_cost_nano_usd=1))
 
-    assert [minutes(5, 6, hour=0), minutes(1, 4, hour=0)] == found
+    assert [minutes(first, end, hour=0) for first, end in expected] == found
 
 
 @pytest.mark.parametrize("at_once", [True, False])
