@@ -106,11 +106,13 @@ async def questions(reader: StoreReader) -> list[Question]:
         "… of a user": Query(user=newest.user),
         "… that failed": Query(outcome="upstream_error"),
         "… of a team that timed out": Query(team=TEAMS[5], outcome="timeout"),
-        "… dearer than 0.02 USD": Query(min_cost_nano_usd=20_000_000),
+        "… slower than nearly all": Query(min_duration_ms=90_000.0),
         "… dearer than there is any": Query(min_cost_nano_usd=10**12),
         "… of two weeks ago": Query(until_ms=now_ms - 14 * DAY_MS),
     }
     asked = [Question(name, lambda reader, query=query: reader.exchanges(query)) for name, query in page.items()]
+    slow = Query(min_duration_ms=29_000.0)
+    asked.append(Question("how many are as slow as 1 in 2,000", lambda reader: reader.count(slow)))
     asked.append(Question("one exchange", lambda reader: reader.exchange(newest.id)))
     month = Query(since_ms=month_ms)
     for by in ("team", "model", "user", "session", "tag", "day"):
