@@ -3,7 +3,6 @@
 It holds nothing but the files it reads and ends with whoever asks it.
 """
 
-import gc
 import signal
 import socket
 import sys
@@ -14,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from gateway.app.apart import Question, Reply, framed, taken
+from gateway.app.collector import freeze
 from gateway.evaluation.priority import yield_to_others
 from gateway.store.opening import Deadline
 from gateway.store.reader import THREADS
@@ -76,9 +76,7 @@ def main() -> None:
     yield_to_others()
     # Ctrl-C reaches every process of the terminal; whoever asks decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Everything made until now stays, and an answer is many objects without a cycle.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    freeze()
     Answerer(socket.socket(fileno=int(sys.argv[1]))).run()
 
 

@@ -1,7 +1,6 @@
 """The recorder: `python -m gateway.app.recorder` carries journals into the store and serves the admin port."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -22,6 +21,7 @@ from gateway.app.budget_watch import BudgetWatch
 from gateway.app.burial import settle
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, State, inherited_sockets
 from gateway.app.closing import LoopLedger
+from gateway.app.collector import freeze
 from gateway.app.evaluation_gauges import EvaluationGauges
 from gateway.app.gauges import Gauges
 from gateway.app.owners import Owners
@@ -133,11 +133,7 @@ class Recorder:
         loop.add_signal_handler(signal.SIGTERM, self._ending.set)
         # Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
         loop.add_signal_handler(signal.SIGINT, lambda: None)
-        # Everything made until now stays, and a batch is thousands of objects without a cycle: the collector need not
-        # look at either again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        freeze()
         self._channel.send(Applied(self._snapshot.generation))
         self._channel.send(Ready())
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -15,6 +14,7 @@ import uvloop
 
 from gateway.app import log
 from gateway.app.channel import Applied, Channel, Config, Drain, Ready, inherited_sockets
+from gateway.app.collector import freeze
 from gateway.app.snapshots import Snapshots
 from gateway.app.vitals import Vitals
 from gateway.config.problems import ConfigError
@@ -106,10 +106,7 @@ class Worker:
         await self._door.open()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._signalled, number)
-        # Everything made until now stays: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        freeze()
         self._channel.send(Ready())
 
     async def apply(self, snapshot: Snapshot) -> None:

@@ -17,10 +17,16 @@ async def heard_by(protocol: Line | Words) -> socket.socket:
     return theirs
 
 
-async def turns(number: int) -> None:
+async def turns(number: int = 10) -> None:
     """Let the event loop hear what has come."""
     for _ in range(number):
         await asyncio.sleep(0)
+
+
+async def say(theirs: socket.socket, data: bytes) -> None:
+    """Send something, and let it be heard."""
+    theirs.sendall(data)
+    await turns()
 
 
 def test_end_of_the_words_is_kept() -> None:
@@ -40,10 +46,8 @@ async def test_words_are_heard_out_when_the_process_has_ended(monkeypatch: pytes
     monkeypatch.setattr(module, "WORDS_REST_S", 3600.0)
     words = Words()
     printed = await heard_by(words)
-    printed.sendall(b"first")
-    await turns(10)
-    printed.sendall(b", last")
-    await turns(10)
+    await say(printed, b"first")
+    await say(printed, b", last")
     heard_meanwhile = words.text(100)
     printed.close()
     words.hear_out()
@@ -70,15 +74,13 @@ async def test_what_is_said_in_a_rest_is_heard_together(monkeypatch: pytest.Monk
     lost = asyncio.Event()
     line = Line(heard.append, lost.set)
     said = await heard_by(line)
-    said.sendall(b"1")
-    await turns(10)
-    for each in (b"2", b"3"):
-        said.sendall(each)
-        await turns(10)
+    await say(said, b"1")
+    await say(said, b"2")
+    await say(said, b"3")
     said.close()
     for _ in range(2):  # the messages, the end
         line.wake()
-        await turns(10)
+        await turns()
 
     assert lost.is_set()
     assert [b"1", b"23"] == heard
@@ -90,13 +92,12 @@ async def test_nobody_is_woken_for_a_line_that_was_closed() -> None:
     lost = asyncio.Event()
     line = Line(heard.append, lost.set)
     said = await heard_by(line)
-    said.sendall(b"1")
-    await turns(10)
+    await say(said, b"1")
     said.sendall(b"2")
     line.close()
     await lost.wait()
     line.wake()
-    await turns(10)
+    await turns()
     said.close()
 
     assert [b"1"] == heard

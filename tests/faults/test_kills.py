@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import os
 import random
 import signal
@@ -83,6 +84,37 @@ def test_killed_recorder_is_not_noticed_by_agents(tmp_path: Path) -> None:
     assert len(calls) == len(check_books(calls, provider.asked, tmp_path))
 
 
+def answerer_of(run: Gateway) -> int:
+    """Ask something about the log; return the process that answers."""
+    run.api("/api/exchanges")
+    recorder = processes(run)["recorder"]
+    (pid,) = map(int, Path(f"/proc/{recorder}/task/{recorder}/children").read_text().split())
+    return pid
+
+
+def test_killed_answerer_is_not_noticed_by_people(tmp_path: Path) -> None:
+    """The next question has another one."""
+    with providing(played) as provider, standing_before(provider, tmp_path, ["openai"]) as run:
+        killed = answerer_of(run)
+        os.kill(killed, signal.SIGKILL)
+
+        assert killed != answerer_of(run)
+
+
+def test_a_question_does_not_keep_the_gateway_from_ending(tmp_path: Path) -> None:
+    """It is refused instead, also where the answerer gets no processor."""
+    with providing(played) as provider, standing_before(provider, tmp_path, ["openai"]) as run:
+        os.kill(answerer_of(run), signal.SIGSTOP)
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", run.admin_port, timeout=60)) as port:
+            port.request("GET", "/api/exchanges")
+            status = run.stop()
+            told = port.getresponse()
+            said = told.read()
+
+    assert (0, 503) == (status, told.status)
+    assert b"the gateway ends: ask the next one" in said
+
+
 @pytest.mark.slow
 def test_killed_supervisor_takes_its_children_along_and_the_next_resumes(tmp_path: Path) -> None:
     """Nobody is left behind by a killed supervisor, and the next one on the same data finds everything, once."""
@@ -94,10 +126,7 @@ def test_killed_supervisor_takes_its_children_along_and_the_next_resumes(tmp_pat
         load.more(300)
         children = processes(run)
         assert {"recorder", "worker 0", "worker 1"} == children.keys()
-        run.api("/api/exchanges")
-        recorder = children["recorder"]
-        (answerer,) = map(int, Path(f"/proc/{recorder}/task/{recorder}/children").read_text().split())
-        children["answerer"] = answerer
+        children["answerer"] = answerer_of(run)
         run.kill()
         until(lambda: not any(map(is_alive, children.values())), "the children end by themselves", 15)
         with running(tmp_path) as second:
